@@ -1,0 +1,15 @@
+/** The roles of DESIGN §4.2 that a principal may have. */
+export const roles = ['runtime', 'operator', 'policy-author', 'policy-approver', 'responder', 'auditor', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** A named principal's key. The key itself is shown once and kept as SHA-256 (hex). Times in milliseconds since 1970. */
+export interface ApiKey {
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
+  /** The runtime that it speaks for, when its role is `runtime`. */
+  readonly runtime: string | null;
+  readonly sha256: string;
+  readonly createdAt: number;
+  readonly revokedAt: number | null;
+}

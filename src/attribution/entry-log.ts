@@ -1,0 +1,151 @@
+import type { Epoch } from './epoch.js';
+
+export const entryTypes = [
+  'run.started',
+  'run.ended',
+  'token.requested',
+  'token.issued',
+  'token.released',
+  'token.refused',
+  'token.denied',
+  'token.failed',
+  'token.unknown',
+  'token.revoked',
+  'token.exposed',
+  'credential.created',
+  'credential.changed',
+  'policy.activated',
+  'suspension.raised',
+  'suspension.lifted',
+  'catalogue.changed',
+  'key.created',
+  'key.revoked',
+] as const;
+export type EntryType = (typeof entryTypes)[number];
+
+/** An entry as it is stored: its canonical bytes (RFC 8785, at most 65,535), and the columns by which it is found. */
+export interface Entry {
+  readonly id: string;
+  readonly type: EntryType;
+  readonly bytes: Uint8Array;
+  readonly columns: EntryColumns;
+}
+
+export interface EntryColumns {
+  readonly run?: string;
+  readonly workflow?: string;
+  readonly client?: string;
+  readonly resource?: string;
+  readonly owner?: string;
+  readonly issuance?: string;
+  readonly decision?: string;
+  /** SHA-256 of the token's text, hex. */
+  readonly tokenSha256?: string;
+  readonly tokenJti?: string;
+}
+
+/**
+ * recorded: it is durable, and what it announces may happen.
+ * duplicate: this id was there already, our own retry: as good as recorded.
+ * stale: facts changed since the decision; load them and decide again.
+ * run_over: the run or an ancestor has ended or expired by the database's clock, or its credential was replaced.
+ * not_live: the release names an issuance that is not issued, was revoked, or has expired.
+ * counters_moved: history that the decision read is no longer so.
+ * late: the outcome came after the intent got another one; its token must be revoked, and work for that is recorded.
+ * bad: this entry cannot be stored (too long, or a duplicate of another's unique key).
+ */
+export type Verdict = 'recorded' | 'duplicate' | 'stale' | 'run_over' | 'not_live' | 'counters_moved' | 'late' | 'bad';
+
+/** The announcement of one attempt at an authorization server: opens an issuance. Durations in milliseconds. */
+export interface Intent {
+  readonly kind: 'intent';
+  readonly issuance: string;
+  readonly instance: string;
+  /** After this long by the database's clock anyone may close it as unknown. */
+  readonly deadlineIn: number;
+  readonly run: string;
+  readonly workflow: string;
+  readonly client: string;
+  readonly authorizationServer: string;
+  readonly resource: string;
+  readonly scope: readonly string[];
+  readonly credential: string;
+  readonly cacheKey: string;
+  readonly isolation: 'run' | 'workflow';
+  /** Ties the attempt to the server's own list; null for secrets. */
+  readonly assertionJti: string | null;
+  /** How long a token of this attempt may live at most, should its outcome stay unknown. */
+  readonly longestLife: number;
+}
+
+/** What became of an intent: exactly one for each. Times in milliseconds since 1970 on the database's line. */
+export interface Outcome {
+  readonly kind: 'outcome';
+  readonly issuance: string;
+  readonly state: 'issued' | 'refused' | 'failed' | 'unknown';
+  /** Whatever text the server gave, to be revoked or served; null when none was seen. */
+  readonly token: {
+    readonly sha256: string;
+    readonly jti: string | null;
+    readonly sealed: Uint8Array;
+    readonly issuedAt: number;
+    readonly expiresAt: number;
+    /** No release after this; the token is then revoked where the server can. */
+    readonly servedUntil: number;
+    readonly granted: readonly string[];
+    readonly audience: readonly string[] | 'unverified';
+  } | null;
+}
+
+/** Hands a live issuance to a run. */
+export interface Handover {
+  readonly kind: 'release';
+  readonly issuance: string;
+}
+
+/** A count that the decision read, by key (`run:<id>` or `workflow:<id>@<date>`), with the version it had (0: no row yet). */
+export interface CounterRead {
+  readonly key: string;
+  readonly version: number;
+}
+
+/** One entry with what it rests on and what it does; all of it happens, or nothing. */
+export interface Append {
+  readonly entry: Entry;
+  /** The facts it rests on, or null when it records what has happened in any case. */
+  readonly epoch: Epoch | null;
+  /** The run that must be active, with the credential that it used; null when it need not be. */
+  readonly run: { readonly id: string; readonly credential: string } | null;
+  readonly effect: Intent | Outcome | Handover | null;
+  /** Read by the decision: compared by every effect, and raised by one by an intent; a failed outcome gives that back. */
+  readonly counters: readonly CounterRead[];
+  /** The input of a fresh decision, to be stored once by its digest. */
+  readonly decisionInput: { readonly sha256: string; readonly sealed: Uint8Array } | null;
+}
+
+/** The verdict on one entry, and the database's clock (milliseconds since 1970) when it was given. */
+export interface Appended {
+  readonly verdict: Verdict;
+  readonly at: number;
+}
+
+/** The store cannot be reached, or gave no conclusive answer in time: nothing may leave. */
+export class LogUnavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'LogUnavailable';
+  }
+}
+
+/**
+ * The record's writing end.
+ *
+ * append MUST NOT resolve before the entry and its effect survive a crash and a power failure.
+ * Appends that are given together MUST get their verdicts in the order of the array, each seeing the effects of those before it.
+ * Every Append of one call shares one flush; calls at the same time may share it too.
+ * A bad entry MUST fail alone. After a lost connection it MUST read back by id, and reject with LogUnavailable when that is
+ * not conclusive in time. It MUST NOT run inside anyone's transaction.
+ */
+export abstract class EntryLog {
+  abstract append(items: readonly Append[]): Promise<readonly Appended[]>;
+}

@@ -1,0 +1,89 @@
+import type { Profile } from './profile.js';
+
+/** How Corridor authenticates at an authorization server (RFC 8414 §2, RFC 7523). */
+export type UpstreamAuthenticationMethod = 'client_secret_basic' | 'private_key_jwt';
+
+/** An upstream OAuth authorization server, named by its issuer (RFC 8414). */
+export interface AuthorizationServer {
+  readonly id: string;
+  readonly issuer: string;
+  readonly profile: Profile;
+  /** Hosts that may be reached by plain http or at a loopback or private address. */
+  readonly allowHosts: readonly string[];
+  /** Where its endpoints are, when it publishes no metadata or its endpoints are at another origin. */
+  readonly tokenEndpoint?: string;
+  readonly revocationEndpoint?: string;
+}
+
+/** A protected resource, named by its resource indicator (RFC 8707). Times in seconds. */
+export interface Resource {
+  readonly id: string;
+  readonly uri: string;
+  readonly authorizationServer: string;
+  readonly scopes: readonly string[];
+  readonly defaultScopes: readonly string[];
+  readonly maxTokenTtl: number;
+  /** Refuses a token whose audience cannot be learned. */
+  readonly verifyAudience: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface Purpose {
+  readonly id: string;
+  readonly description: string;
+  readonly needsUser: boolean;
+}
+
+/** A named automation. Times in seconds. */
+export interface Workflow {
+  readonly id: string;
+  readonly owner: string;
+  readonly purposes: readonly string[];
+  readonly maxRunTtl: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Where a client's secret comes from; `generate` means that Corridor makes the key pair. */
+export type CredentialSource =
+  { readonly kind: 'generate' } | { readonly kind: 'env'; readonly name: string } | { readonly kind: 'file'; readonly path: string };
+
+/** A confidential client registered at one authorization server. Times in seconds. */
+export interface Client {
+  readonly id: string;
+  readonly clientId: string;
+  readonly authorizationServer: string;
+  readonly owner: string;
+  readonly workflows: readonly string[];
+  readonly resources: readonly string[];
+  readonly method: UpstreamAuthenticationMethod;
+  readonly credential: CredentialSource;
+  readonly rotateEvery: number;
+  readonly maxTokenLife: number;
+}
+
+/** The platform that starts runs, and the workflows that it may start. */
+export interface Runtime {
+  readonly id: string;
+  readonly workflows: readonly string[];
+}
+
+/** Everything above a run, as declared and reviewed. Records are keyed by id. */
+export interface Catalogue {
+  readonly timeZone: string;
+  readonly authorizationServers: Readonly<Record<string, AuthorizationServer>>;
+  readonly resources: Readonly<Record<string, Resource>>;
+  readonly purposes: Readonly<Record<string, Purpose>>;
+  readonly workflows: Readonly<Record<string, Workflow>>;
+  readonly clients: Readonly<Record<string, Client>>;
+  readonly runtimes: Readonly<Record<string, Runtime>>;
+}
+
+export const emptyCatalogue: Catalogue = {
+  timeZone: 'UTC',
+  authorizationServers: {},
+  resources: {},
+  purposes: {},
+  workflows: {},
+  clients: {},
+  runtimes: {},
+};

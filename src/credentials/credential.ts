@@ -1,0 +1,36 @@
+import type { JWK } from 'jose';
+import type { Secret } from '../oauth/secret.js';
+
+interface Version {
+  /** Random, and new with each version. */
+  readonly id: string;
+  readonly client: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** A credential is bound to one issuer and the origin of its token endpoint (null until first used), and never sent elsewhere. */
+  readonly issuer: string;
+  readonly tokenEndpointOrigin: string | null;
+}
+
+/** One version of what a client authenticates with. A key's private half is a JWK in JSON, held as a secret. */
+export type Credential =
+  | (Version & { readonly method: 'client_secret_basic'; readonly secret: Secret })
+  | (Version & {
+      readonly method: 'private_key_jwt';
+      /** RFC 7638 thumbprint. */
+      readonly kid: string;
+      readonly algorithm: string;
+      readonly publicKey: JWK;
+      readonly privateKey: Secret;
+    });
+
+/**
+ * Where credentials are kept, sealed.
+ *
+ * current gives the version in use for a client, or null when there is none. bind MUST set the origin once and return the
+ * origin that holds from then on, also when another replica was first.
+ */
+export abstract class CredentialStore {
+  abstract current(client: string): Promise<Credential | null>;
+  abstract bind(credential: string, tokenEndpointOrigin: string): Promise<string>;
+}

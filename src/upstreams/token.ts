@@ -1,0 +1,71 @@
+import type { AuthorizationServer, Client, Resource } from '../catalogue/catalogue.js';
+import type { Credential } from '../credentials/credential.js';
+import type { Scope } from '../oauth/scope.js';
+import type { Secret } from '../oauth/secret.js';
+
+/** What is wanted of an authorization server: one resource, these scopes, as this client with this credential. */
+export interface TokenWish {
+  readonly server: AuthorizationServer;
+  readonly client: Client;
+  readonly credential: Credential;
+  readonly resource: Resource;
+  readonly scope: Scope;
+}
+
+/** A token as the server gave it and as far as it could be understood. Times in milliseconds since 1970. */
+export interface UpstreamToken {
+  readonly text: Secret;
+  /** SHA-256 of the text, hex. */
+  readonly sha256: string;
+  readonly type: 'Bearer';
+  readonly jti: string | null;
+  /** When the request was sent: its life counts from there (CONFORMANCE A53). */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly granted: Scope;
+  /** What could be learned of the audience. */
+  readonly audience: readonly string[] | 'unverified';
+}
+
+/** A typed reason why there is no usable token, stable and without any text of the server's. */
+export type UpstreamFault =
+  // the exchange
+  | 'unreachable'
+  | 'address_refused'
+  | 'tls_failed'
+  | 'timeout'
+  | 'redirect'
+  | 'response_too_large'
+  | 'response_unreadable'
+  // what the server said
+  | 'server_unavailable'
+  | 'throttled'
+  | 'client_refused'
+  | 'scope_rejected'
+  | 'target_rejected'
+  | 'request_rejected'
+  // what it issued
+  | 'scope_broader'
+  | 'audience_mismatch'
+  | 'issuer_mismatch'
+  | 'client_mismatch'
+  | 'token_type_unusable'
+  | 'token_unusable'
+  | 'lifetime_unusable'
+  | 'audience_unverified'
+  // before anything was sent
+  | 'metadata_unavailable'
+  | 'metadata_invalid'
+  | 'credential_unavailable'
+  | 'credential_bound_elsewhere';
+
+/**
+ * What one attempt brought.
+ * token: usable. refused: a token was issued that must not be used; `token` is there to be revoked where its text could be read.
+ * failed: no token was issued. unknown: it may have been (CONFORMANCE A61).
+ */
+export type UpstreamOutcome =
+  | { readonly kind: 'token'; readonly token: UpstreamToken }
+  | { readonly kind: 'refused'; readonly fault: UpstreamFault; readonly token: UpstreamToken | null }
+  | { readonly kind: 'failed'; readonly fault: UpstreamFault; readonly retryAfter: number | null }
+  | { readonly kind: 'unknown'; readonly fault: UpstreamFault };

@@ -1,0 +1,40 @@
+/** One exchange with an upstream server. Durations in milliseconds, sizes in bytes of the decoded body. */
+export interface UpstreamRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly deadline: number;
+  readonly maxBody: number;
+  /** Hosts for which plain http, loopback and private addresses are accepted. */
+  readonly allowHosts: readonly string[];
+}
+
+export interface UpstreamResponse {
+  readonly status: number;
+  /** Names in lower case; a repeated header is joined by ", ". */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** The exchange did not end with a response. `sent` tells whether the server may have acted on the request. */
+export class UpstreamExchangeFailed extends Error {
+  constructor(
+    readonly fault: 'unreachable' | 'address_refused' | 'tls_failed' | 'timeout' | 'response_too_large' | 'response_unreadable',
+    readonly sent: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(fault, options);
+    this.name = 'UpstreamExchangeFailed';
+  }
+}
+
+/**
+ * The only way to an upstream server.
+ *
+ * It MUST connect to an address that was checked for this connection (CONFORMANCE A8), verify TLS, follow no redirect,
+ * hold the whole exchange to the deadline and the body to its limit, and reject with UpstreamExchangeFailed alone.
+ */
+export abstract class UpstreamHttp {
+  abstract exchange(request: UpstreamRequest): Promise<UpstreamResponse>;
+}
