@@ -51,8 +51,9 @@ export interface EntryColumns {
  * run_over: the run or an ancestor has ended or expired by the database's clock, or its credential was replaced.
  * not_live: the release names an issuance that is not issued, was revoked, or has expired.
  * counters_moved: history that the decision read is no longer so.
- * late: the outcome came after the intent got another one; its token must be revoked, and work for that is recorded.
- * bad: this entry cannot be stored (too long, or a duplicate of another's unique key).
+ * late: the outcome came after the intent got another one; its token must be revoked, and work for that is recorded. Or the
+ *   revocation came after one that said the same, or that was confirmed.
+ * bad: this entry cannot be stored: too long, not canonical, a duplicate of another's unique key, of an issuance that is not there.
  */
 export type Verdict = 'recorded' | 'duplicate' | 'stale' | 'run_over' | 'not_live' | 'counters_moved' | 'late' | 'bad';
 
@@ -103,6 +104,13 @@ export interface Handover {
   readonly issuance: string;
 }
 
+/** What came of revoking a token. `revoked` is final and drops its text; `unsupported` leaves it to expire. */
+export interface Revocation {
+  readonly kind: 'revocation';
+  readonly issuance: string;
+  readonly state: 'revoked' | 'unsupported';
+}
+
 /** A count that the decision read, by key (`run:<id>` or `workflow:<id>@<date>`), with the version it had (0: no row yet). */
 export interface CounterRead {
   readonly key: string;
@@ -116,7 +124,7 @@ export interface Append {
   readonly epoch: Epoch | null;
   /** The run that must be active, with the credential that it used; null when it need not be. */
   readonly run: { readonly id: string; readonly credential: string } | null;
-  readonly effect: Intent | Outcome | Handover | null;
+  readonly effect: Intent | Outcome | Handover | Revocation | null;
   /** Read by the decision: compared by every effect, and raised by one by an intent; a failed outcome gives that back. */
   readonly counters: readonly CounterRead[];
   /** The input of a fresh decision, to be stored once by its digest. */

@@ -1,5 +1,6 @@
 import { InvalidTarget } from './errors.js';
 
+const MAX_LENGTH = 2048;
 const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$/;
 const ORIGIN_ONLY = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]+$/;
 
@@ -12,6 +13,7 @@ export class ResourceIndicator {
 
   /** @throws InvalidTarget for a relative reference, a fragment, white space or characters outside ASCII. */
   static parse(text: string): ResourceIndicator {
+    if (text.length > MAX_LENGTH) throw new InvalidTarget('the resource is too long');
     if (!ABSOLUTE.test(text) || text.includes('#') || !URL.canParse(text)) {
       throw new InvalidTarget('the resource must be an absolute URI without a fragment');
     }

@@ -3,6 +3,9 @@ import { InvalidScope } from './errors.js';
 /** RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
 const TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
+/** Of the `scope` parameter, in characters: whatever is asked must fit into an entry. */
+const MAX_LENGTH = 8192;
+
 /** A set of scope tokens: case kept, order irrelevant, never empty when parsed. Kept sorted, so that equal sets print alike. */
 export class Scope {
   static readonly none = new Scope([]);
@@ -15,6 +18,7 @@ export class Scope {
 
   /** Parses the `scope` parameter (RFC 6749 §3.3: tokens, single spaces between them). @throws InvalidScope */
   static parse(text: string): Scope {
+    if (text.length > MAX_LENGTH) throw new InvalidScope('the scope is too long');
     return Scope.of(text.split(' '));
   }
 

@@ -30,6 +30,8 @@ export const policyFailureCodes = {
   malformed: 'policy_malformed',
   unknownObligation: 'policy_unknown_obligation',
   broader: 'policy_broader_than_asked',
+  nothingInCommon: 'policy_nothing_in_common',
+  inputRefused: 'policy_input_refused',
   threw: 'policy_error',
   timeout: 'policy_timeout',
   overloaded: 'policy_overloaded',

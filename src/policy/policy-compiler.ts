@@ -17,6 +17,8 @@ export interface Diagnostic {
   readonly column?: number;
   /** The first line of the Rego that it is about. */
   readonly text?: string;
+  /** What more OPA says: which type it has and which it wants, which name it knows that is like this one. */
+  readonly details?: readonly string[];
 }
 
 /** The source was not accepted. */
@@ -56,9 +58,13 @@ export interface TestRule {
   readonly row: number;
 }
 
-/** `output` is what `print` wrote while it ran; `error` is why it could not be answered. */
+/**
+ * `expects` is what the rule evaluates to when it passes: true, or for a test with cases (`test_a[name] if …`) an object of
+ * true by name. `output` is what `print` wrote while it ran; `error` is why it could not be answered.
+ */
 export interface TestVerdict extends TestRule {
   readonly verdict: 'pass' | 'fail' | 'error' | 'skip';
+  readonly expects: unknown;
   readonly output?: string;
   readonly error?: string;
 }
@@ -75,15 +81,15 @@ export interface RowRange {
   readonly to: number;
 }
 
-/** `ok` says that the tests ran, `passed` that there is one at least and none failed, erred or was skipped. */
+/** `ok` says that the tests ran, `passed` that one at least passed and none failed or erred. A `todo_test_` rule is skipped. */
 export type TestResult =
   { readonly ok: true; readonly passed: boolean; readonly tests: readonly TestVerdict[]; readonly coverage: Coverage } | Refused;
 
-/** The tests as a module: each test is the entrypoint `entrypoint`, which is `true` when it passes. */
+/** The tests as a module, one entrypoint each: it passes when it evaluates to what `TestVerdict.expects`. Null without tests. */
 export type CompileTestsResult =
   | {
       readonly ok: true;
-      readonly module: Uint8Array;
+      readonly module: Uint8Array | null;
       readonly tests: readonly (TestRule & { readonly entrypoint: string })[];
     }
   | Refused;
@@ -166,7 +172,10 @@ export abstract class PolicyCompiler {
   /** Answers in OPA's interpreter. An error of a built-in is undefined, as in the module. */
   abstract evaluate(source: PolicySource, evaluation: Evaluation): Promise<EvaluateResult>;
 
-  /** Answers each entrypoint in the module, without input, each in a fresh instance. For tests, not for decisions. */
+  /**
+   * Answers each entrypoint in the module, without input, each in a fresh instance. For tests, not for decisions. One that
+   * takes too long is an `error`, and those after it may be errors that say that they were not asked.
+   */
   abstract evaluateModule(
     module: Uint8Array,
     data: PolicySource['data'],

@@ -1,3 +1,5 @@
+import { LogUnavailable } from '../attribution/entry-log.js';
+
 /** A row as the driver gives it: each use parses it. */
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -14,7 +16,7 @@ export class StatementRefused extends Error {
 }
 
 /** The database cannot be reached, or the connection was lost before an answer: the statement may have been committed. */
-export class DatabaseUnavailable extends Error {
+export class DatabaseUnavailable extends LogUnavailable {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'DatabaseUnavailable';

@@ -14,9 +14,9 @@ export interface Suspension {
   readonly liftedAt: number | null;
 }
 
-/** What a suspension is held against: one run (with its ancestors) that wants one resource through one client. */
+/** What a suspension is held against: one run (with its ancestors) that wants one resource through its clients. */
 export interface Stoppable {
   readonly runs: readonly { readonly id: string; readonly workflow: string }[];
-  readonly client: string | null;
+  readonly clients: readonly string[];
   readonly resource: string | null;
 }

@@ -21,7 +21,10 @@ export interface UpstreamToken {
   readonly jti: string | null;
   /** When the request was sent: its life counts from there (CONFORMANCE A53). */
   readonly issuedAt: number;
+  /** The longest that it may live, so that exposure is never understated: the client's longest life where nobody says. */
   readonly expiresAt: number;
+  /** No use after this: the earliest end that anyone names, or the profile's default, less a margin for clocks. */
+  readonly usableUntil: number;
   readonly granted: Scope;
   /** What could be learned of the audience. */
   readonly audience: readonly string[] | 'unverified';
@@ -46,6 +49,7 @@ export type UpstreamFault =
   | 'request_rejected'
   // what it issued
   | 'scope_broader'
+  | 'scope_unusable'
   | 'audience_mismatch'
   | 'issuer_mismatch'
   | 'client_mismatch'
@@ -56,6 +60,7 @@ export type UpstreamFault =
   // before anything was sent
   | 'metadata_unavailable'
   | 'metadata_invalid'
+  | 'algorithm_unsupported'
   | 'credential_unavailable'
   | 'credential_bound_elsewhere';
 

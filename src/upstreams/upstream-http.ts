@@ -29,6 +29,16 @@ export class UpstreamExchangeFailed extends Error {
   }
 }
 
+/** Whether the catalogue allows the host of this URL at any address. An IPv6 address is named there with brackets or without. */
+export function isAllowedHost(url: URL, allowHosts: readonly string[]): boolean {
+  const host = withoutBrackets(url.hostname);
+  return allowHosts.some((allowed) => withoutBrackets(allowed.toLowerCase()) === host);
+}
+
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1');
+}
+
 /**
  * The only way to an upstream server.
  *

@@ -1,0 +1,348 @@
+-- Changing a fact, and what else is written beside the log: runs that begin and end (DESIGN §7).
+--
+-- The three procedures at the end are called on their own, like append_entries: each begins with COMMIT, which raises 2D000 inside a
+-- client's transaction, and ends with COMMIT, so that a client that is frozen before it ends the exchange keeps no lock. What they
+-- compare is read by later statements than those that take the locks: a statement's snapshot is older than what it waits for.
+--
+-- Locks are taken in the order that append_entries names: the advisory lock of the facts (42), runs, issuances by id.
+-- The steps must find rows by index however small the tables were when their plans were made (see there), hence what they set.
+
+-- Tokens that may still work are few; all that ever were are many.
+create index issuance_live_idx on issuance (expires_at) where state in ('issued', 'refused');
+
+-- The database's clock, as its columns keep it.
+create function clock_now() returns timestamptz language sql volatile
+as $$ select date_trunc('milliseconds', clock_timestamp()) $$;
+
+-- Entries from json, their bytes in base64.
+create function insert_entries(entries jsonb, at timestamptz) returns void language sql volatile as $$
+  insert into entry (id, type, recorded_at, run, workflow, client, resource, owner, issuance, decision, token_sha256, token_jti, bytes)
+  select e.id, e.type, at, e.run, e.workflow, e.client, e.resource, e.owner, e.issuance, e.decision, e.token_sha256, e.token_jti,
+         decode(e.bytes, 'base64')
+  from rows from (jsonb_to_recordset(entries) as (id text, type text, bytes text, run text, workflow text, client text, resource text,
+         owner text, issuance text, decision text, token_sha256 text, token_jti text)) with ordinality as e
+  order by e.ordinality
+$$;
+
+-- Whether neither the run nor an ancestor has ended or expired.
+create function run_is_active(candidate text) returns boolean
+  language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return exists (select from run where id = candidate) and not exists (
+    select from run r cross join unnest(r.lineage) as member (id) left join run m on m.id = member.id
+      where r.id = candidate and (m.id is null or m.ended_at is not null or m.expires_at <= clock_timestamp()));
+end $$;
+
+-- The runs that hold an issuance: the one that it was made for, and those that it was released to.
+create function holders_of(held issuance) returns setof text
+  language plpgsql stable set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return next held.run;
+  if held.isolation = 'workflow' then
+    return query select distinct e.run from entry e where e.issuance = held.id and e.type = 'token.released' and e.run <> held.run;
+  end if;
+end $$;
+
+-- The issuances that a run and its descendants hold.
+create function issuances_held(holder text) returns setof issuance
+  language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set plan_cache_mode = force_generic_plan
+as $$
+begin
+  return query
+    with family as materialized (select id from run where lineage @> array[holder])
+    select i.* from issuance i where i.id in (
+      select own.id from family f join issuance own on own.run = f.id
+      union
+      select e.issuance from family f join entry e on e.run = f.id where e.type = 'token.released');
+end $$;
+
+-- The issuances that a suspension covers and whose tokens may still work, whether they may still be released or not.
+create function issuances_covered(kind text, target text) returns setof issuance
+  language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set plan_cache_mode = force_generic_plan
+as $$
+begin
+  if kind = 'run' then
+    return query select * from issuances_held(target) i
+      where i.state in ('issued', 'refused') and i.expires_at > clock_timestamp()
+        or i.state in ('open', 'unknown') and i.exposed_until > clock_timestamp();
+    return;
+  end if;
+  return query
+    with alive as (
+      select * from issuance where state in ('issued', 'refused') and expires_at > clock_timestamp()
+      union all
+      select * from issuance where state in ('open', 'unknown') and exposed_until > clock_timestamp()
+    )
+    select i.* from alive i where case kind
+      when 'everything' then true
+      when 'client' then i.client = target
+      when 'resource' then i.resource = target
+      when 'workflow' then i.workflow = target or exists (
+        select from holders_of(i) as holder (id) join run r on r.id = holder.id join run member on member.id = any (r.lineage)
+          where member.workflow = target)
+      end;
+end $$;
+
+-- Withdraws those of the given issuances that may still be released, and leaves the work of revoking them. The caller has locked them.
+create function withdraw_issuances(ids text[], at timestamptz) returns text[] language sql volatile as $$
+  with withdrawn as (
+    update issuance set revocation = 'pending'
+    where id = any (ids) and state = 'issued' and revocation is null and expires_at > at
+    returning id
+  ), left_to_do as (
+    insert into work (id, kind, subject, due_at)
+    select 'wrk' || replace(gen_random_uuid()::text, '-', ''), 'revoke', w.id, at from withdrawn w
+    on conflict (kind, subject) do nothing
+  )
+  select coalesce(array_agg(id order by id), '{}') from withdrawn
+$$;
+
+-- Versions of credentials that come into use and go out of it: {created: [...], retired: [id, ...]}.
+create function change_credentials(change jsonb, at timestamptz) returns void language plpgsql volatile as $$
+declare
+  retired text[] := array(select jsonb_array_elements_text(change -> 'retired'));
+  found_in_use int;
+begin
+  update credential set retired_at = at where id = any (retired) and retired_at is null;
+  get diagnostics found_in_use = row_count;
+  if found_in_use <> cardinality(retired) then
+    raise exception 'a credential that is to be retired is not in use';
+  end if;
+  insert into credential (id, client, method, issuer, public_key, sealed, keyed_digest, created_at)
+    select c.id, c.client, c.method, c.issuer, c.public_key, decode(c.sealed, 'base64'), c.keyed_digest, at
+    from jsonb_to_recordset(change -> 'created')
+      as c (id text, client text, method text, issuer text, public_key jsonb, sealed text, keyed_digest text);
+end $$;
+
+-- The change itself. Returns the issuances that it withdrew.
+create function enact_change(change jsonb, at timestamptz) returns text[] language plpgsql volatile as $$
+declare
+  covered text[];
+begin
+  case change ->> 'kind'
+    when 'suspension.raised' then
+      insert into suspension (id, kind, target, reason, raised_by, raised_at, expires_at)
+        values (change ->> 'id', change ->> 'suspends', change ->> 'target', change ->> 'reason', change ->> 'raised_by', at,
+                (change ->> 'expires_at')::timestamptz);
+      covered := array(select c.id from issuances_covered(change ->> 'suspends', change ->> 'target') c where c.state = 'issued');
+      perform from issuance where id = any (covered) order by id for update;
+      return withdraw_issuances(covered, at);
+    when 'suspension.lifted' then
+      update suspension set lifted_at = at, lifted_by = change ->> 'lifted_by' where id = change ->> 'id' and lifted_at is null;
+      if not found then raise exception 'there is no such suspension in force'; end if;
+    when 'catalogue.changed' then
+      update catalogue_revision set active = false where active;
+      insert into catalogue_revision (id, sha256, catalogue, source, applied_by, applied_at, active)
+        values (change ->> 'id', change ->> 'sha256', change -> 'catalogue', change ->> 'source', change ->> 'applied_by', at, true);
+      perform change_credentials(change -> 'credentials', at);
+    when 'credential.changed' then
+      perform change_credentials(change -> 'credentials', at);
+    when 'policy.activated' then
+      update policy_revision set active = false where active;
+      insert into policy_revision (digest, source, activated_by, activated_at, active)
+        values (change ->> 'digest', change -> 'source', change ->> 'activated_by', at, true)
+        on conflict (digest) do update
+          set activated_by = excluded.activated_by, activated_at = excluded.activated_at, active = true;
+    when 'key.created' then
+      insert into api_key (id, name, roles, runtime, sha256, created_at)
+        values (change ->> 'id', change ->> 'name', array(select jsonb_array_elements_text(change -> 'roles')), change ->> 'runtime',
+                change ->> 'sha256', at);
+    when 'key.revoked' then
+      update api_key set revoked_at = at where id = change ->> 'id' and revoked_at is null;
+      if not found then raise exception 'there is no such key in force'; end if;
+  end case; -- an unknown kind raises
+  return '{}';
+end $$;
+
+-- What change_facts does while it has the lock alone.
+create function change_facts_alone(
+  change jsonb, expected_incarnation text, expected_number bigint, entries jsonb,
+  out verdict text, out at timestamptz, out withdrawn text[])
+  language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
+declare
+  known facts%rowtype;
+begin
+  withdrawn := '{}';
+  -- our own change, whose answer was lost
+  select e.recorded_at into at from entry e where e.id = entries -> 0 ->> 'id';
+  if found then
+    verdict := 'applied';
+    return;
+  end if;
+  select * into strict known from facts where facts.only;
+  if known.incarnation <> expected_incarnation or known.number <> expected_number then
+    verdict := 'stale';
+    return;
+  end if;
+  at := clock_now();
+  update facts set number = known.number + 1 where facts.only;
+  withdrawn := enact_change(change, at);
+  perform insert_entries(entries, at);
+  verdict := 'applied';
+end $$;
+
+-- What start_run does while facts cannot change.
+create function start_run_unchanged(
+  given jsonb, expected_incarnation text, expected_number bigint, entries jsonb,
+  out verdict text, out run_id text, out started timestamptz, out expires timestamptz)
+  language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set plan_cache_mode = force_generic_plan
+as $$
+declare
+  new_id constant text := given ->> 'id';
+  ancestors constant text[] := array(select jsonb_array_elements_text(given -> 'ancestors'));
+  key constant text := given ->> 'idempotency_key';
+  earlier run%rowtype;
+  family record;
+begin
+  -- our own run, whose answer was lost
+  select r.id, r.started_at, r.expires_at into run_id, started, expires from run r where r.id = new_id;
+  if found then
+    verdict := 'started';
+    return;
+  end if;
+  if not exists (select from facts f where f.only and f.incarnation = expected_incarnation and f.number = expected_number) then
+    verdict := 'stale';
+    return;
+  end if;
+  loop
+    earlier := null;
+    if key is not null then
+      select * into earlier from run r where r.idempotency_key = key for update;
+      if found and earlier.started_at > clock_timestamp() - interval '10 minutes' then
+        verdict := case
+          when earlier.idempotency_body is distinct from given ->> 'idempotency_body' then 'conflict'
+          when not run_is_active(earlier.id) then 'over'
+          else 'repeated' end;
+        if verdict = 'repeated' then
+          update run set credential = given -> 'credential', credential_id = given ->> 'credential_id' where id = earlier.id;
+          run_id := earlier.id;
+          started := earlier.started_at;
+          expires := earlier.expires_at;
+        end if;
+        return;
+      end if;
+    end if;
+
+    perform from run r where r.id = any (ancestors) order by r.id for share;
+    select count(*) as known, coalesce(bool_and(r.ended_at is null and r.expires_at > clock_timestamp()), true) as active,
+           min(r.expires_at) as end_of_first
+      into family from run r where r.id = any (ancestors);
+    if family.known <> cardinality(ancestors) or not family.active then
+      verdict := 'parent_over';
+      return;
+    end if;
+
+    -- a key is taken for 10 minutes, then free again
+    update run set idempotency_key = null, idempotency_body = null where id = earlier.id;
+    run_id := new_id;
+    started := clock_now();
+    expires := least(started + make_interval(secs => (given ->> 'ttl')::int), family.end_of_first);
+    insert into run (id, runtime, workflow, purpose, operator, agent, lineage, credential, credential_id, started_at, expires_at,
+                     idempotency_key, idempotency_body)
+      values (new_id, given ->> 'runtime', given ->> 'workflow', given ->> 'purpose', given ->> 'operator', given -> 'agent',
+              array[new_id] || ancestors, given -> 'credential', given ->> 'credential_id', started, expires,
+              key, given ->> 'idempotency_body')
+      on conflict (idempotency_key) do nothing;
+    exit when found;
+    -- another start with this key was first: what it says holds
+  end loop;
+  perform insert_entries(entries, started);
+  verdict := 'started';
+end $$;
+
+-- What end_run does.
+create function end_run_once(ending text, entries jsonb, out verdict text, out ended timestamptz, out withdrawn text[])
+  language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set plan_cache_mode = force_generic_plan
+as $$
+declare
+  held text[];
+begin
+  perform from run r where r.id = ending for update; -- waits for the appends that hold it
+  if not found then
+    verdict := 'unknown';
+    return;
+  end if;
+  select r.ended_at into ended from run r where r.id = ending;
+  if ended is not null then
+    verdict := 'already';
+    return;
+  end if;
+  ended := clock_now();
+  update run set ended_at = ended where id = ending;
+
+  held := array(select i.id from issuances_held(ending) i);
+  perform from issuance i where i.id = any (held) order by i.id for update;
+  -- in a statement of its own, after the locks: of two holders that end at once, the second sees that the first is over
+  held := array(select i.id from issuance i where i.id = any (held)
+    and (i.isolation = 'run' or not exists (select from holders_of(i) as holder (id) where run_is_active(holder.id))));
+  withdrawn := withdraw_issuances(held, ended);
+  perform insert_entries(entries, ended);
+  verdict := 'ended';
+end $$;
+
+create function require_read_committed() returns void language plpgsql as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'facts and runs are changed at READ COMMITTED only' using errcode = 'invalid_transaction_state';
+  end if;
+end $$;
+
+-- verdict: applied | stale | locked.
+create procedure change_facts(
+  change jsonb, expected_incarnation text, expected_number bigint, entries jsonb,
+  out verdict text, out at timestamptz, out withdrawn text[])
+  language plpgsql
+as $$
+begin
+  commit;
+  perform require_read_committed();
+  if jsonb_array_length(entries) = 0 then
+    raise exception 'a change of facts without an entry';
+  end if;
+  perform set_config('lock_timeout', '5s', true);
+  begin
+    perform pg_advisory_xact_lock(42); -- waits for every append that runs
+  exception when lock_not_available then
+    verdict := 'locked';
+    return;
+  end;
+  select c.verdict, c.at, c.withdrawn into verdict, at, withdrawn
+    from change_facts_alone(change, expected_incarnation, expected_number, entries) c;
+  commit;
+end $$;
+
+-- verdict: started | repeated | conflict | over | parent_over | stale.
+create procedure start_run(
+  given jsonb, expected_incarnation text, expected_number bigint, entries jsonb,
+  out verdict text, out run_id text, out started timestamptz, out expires timestamptz)
+  language plpgsql
+as $$
+begin
+  commit;
+  perform require_read_committed();
+  perform set_config('lock_timeout', '5s', true);
+  perform pg_advisory_xact_lock_shared(42); -- until this has committed, no fact changes
+  select s.verdict, s.run_id, s.started, s.expires into verdict, run_id, started, expires
+    from start_run_unchanged(given, expected_incarnation, expected_number, entries) s;
+  commit;
+end $$;
+
+-- verdict: ended | already | unknown.
+create procedure end_run(ending text, entries jsonb, out verdict text, out ended timestamptz, out withdrawn text[])
+  language plpgsql
+as $$
+begin
+  commit;
+  perform require_read_committed();
+  perform set_config('lock_timeout', '5s', true);
+  select e.verdict, e.ended, e.withdrawn into verdict, ended, withdrawn from end_run_once(ending, entries) e;
+  commit;
+end $$;

@@ -1,0 +1,14 @@
+/** What is noted when nobody could be authenticated, or an administrator acted: never a secret, never text of the request. */
+export interface SecurityEvent {
+  readonly event: 'authentication_failed' | 'throttled' | 'malformed_request' | 'access_refused';
+  readonly surface: 'token' | 'api';
+  /** The identifier that was claimed, when it has the shape of one. */
+  readonly subject: string | null;
+  readonly address: string;
+  readonly detail: string;
+}
+
+/** write MUST NOT throw and MUST NOT delay the answer. */
+export abstract class SecurityLog {
+  abstract write(event: SecurityEvent): void;
+}

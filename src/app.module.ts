@@ -1,0 +1,166 @@
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { EntryLog } from './attribution/entry-log.js';
+import { EntrySearch } from './attribution/entry-search.js';
+import { EntryMaker } from './attribution/entry.js';
+import { Tracing } from './attribution/trace.js';
+import { CredentialVersions } from './credentials/sealed-credential.js';
+import type { Settings } from './config/settings.js';
+import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
+import { CatalogueController } from './http/catalogue.controller.js';
+import { ClientsController } from './http/clients.controller.js';
+import { FaultLog } from './access/fault-log.js';
+import { KeysController } from './http/keys.controller.js';
+import { MetadataController } from './http/metadata.controller.js';
+import { RecordController } from './http/record.controller.js';
+import { RunsController } from './http/runs.controller.js';
+import { SuspensionsController } from './http/suspensions.controller.js';
+import { TokenController } from './http/token.controller.js';
+import { ActivatePolicy } from './issuance/activate-policy.js';
+import { ApplyCatalogue } from './issuance/apply-catalogue.js';
+import { ChangeFacts } from './issuance/change-facts.js';
+import { CloseIntents } from './issuance/close-intents.js';
+import { CurrentCredentials } from './issuance/current-credentials.js';
+import { DecideRequest } from './issuance/decide-request.js';
+import { FactsSource } from './issuance/facts.js';
+import { Fulfil } from './issuance/fulfil.js';
+import { IssueToken } from './issuance/issue-token.js';
+import { ManageKeys } from './issuance/manage-keys.js';
+import { MintToken } from './issuance/mint-token.js';
+import { RecentFailures } from './issuance/recent-failures.js';
+import { RenewCredentials } from './issuance/renew-credentials.js';
+import { RevokeDue } from './issuance/revoke-due.js';
+import { RevokeToken } from './issuance/revoke-token.js';
+import { Suspend } from './issuance/suspend.js';
+import { TokenCache } from './issuance/token-cache.js';
+import { Clock } from './oauth/clock.js';
+import { newIdentifier } from './oauth/identifier.js';
+import { Decide } from './policy/decide.js';
+import { LocalTime } from './policy/local-time.js';
+import { PreparePolicy } from './policy/prepare-policy.js';
+import type { Platform } from './platform/platform.js';
+import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
+import { AuthenticateRun } from './runs/authenticate-run.js';
+import { EndRun } from './runs/end-run.js';
+import { FailedAttempts } from './runs/failed-attempts.js';
+import { RunDirectory } from './runs/run-directory.js';
+import { SecurityLog } from './access/security-log.js';
+import { StartRun } from './runs/start-run.js';
+import { SqlCounters } from './store/sql-counters.js';
+import { SqlCredentials } from './store/sql-credentials.js';
+import { SqlEntries } from './store/sql-entries.js';
+import { SqlEntryLog } from './store/sql-entry-log.js';
+import { SqlExposure } from './store/sql-exposure.js';
+import { SqlFactChanges } from './store/sql-fact-changes.js';
+import { SqlFacts } from './store/sql-facts.js';
+import { SqlIssuances } from './store/sql-issuances.js';
+import { SqlPolicySources } from './store/sql-policy-sources.js';
+import { SqlReplayGuard } from './store/sql-replay-guard.js';
+import { SqlRuns } from './store/sql-runs.js';
+import { SqlTracing } from './store/sql-trace.js';
+import { MetadataCache } from './upstreams/metadata-cache.js';
+import { SigningKeys } from './upstreams/signing-keys.js';
+
+/** Every part of a running Corridor that something outside the composition needs. */
+export type Corridor = ReturnType<typeof compose>;
+
+/** Puts the parts together, each from its ports: the only place that knows all of them. */
+export function compose(platform: Platform, settings: Settings) {
+  const { database, clock, randomness, sealer, digestKey, http, references } = platform;
+  const instance = newIdentifier('ins', clock.now(), randomness);
+  const entries = new EntryMaker(instance, clock, randomness);
+  const metadata = new AuthorizationServerMetadata(settings.publicUrl, settings.authorizationEndpoint);
+
+  const log = new SqlEntryLog(database);
+  const facts = new SqlFacts(database);
+  const runStore = new SqlRuns(database);
+  const runs = new RunDirectory(runStore);
+  const versions = new SqlCredentials(database, sealer);
+  const credentials = new CurrentCredentials(versions, facts);
+  const issuances = new SqlIssuances(database);
+  const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
+
+  const signing = { clock, randomness, keys: new SigningKeys() };
+  const servers = new MetadataCache(http, clock);
+  const revokeToken = new RevokeToken(http, signing);
+  const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
+  const fulfil = new Fulfil(credentials, servers, new TokenCache(), new RecentFailures(clock), mintToken, log, entries, clock);
+
+  const decide = new Decide(platform.evaluator, clock, randomness);
+  const decideRequest = new DecideRequest(decide, credentials, new SqlCounters(database), sealer, new LocalTime(), clock, randomness);
+  const failedAttempts = new FailedAttempts(clock);
+  const replayGuard = new SqlReplayGuard(database);
+  const authenticateRun = new AuthenticateRun(metadata.issuer, runs, replayGuard, failedAttempts, platform.securityLog, clock);
+  const prepare = new PreparePolicy(
+    platform.compiler,
+    platform.compilerDigest,
+    (source) => runPolicyTests(platform.compiler, source),
+    platform.moduleCache,
+    platform.evaluator,
+  );
+  const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
+
+  return {
+    clock,
+    entries,
+    entryLog: log,
+    facts,
+    failedAttempts,
+    metadata,
+    replayGuard,
+    runs,
+    versions,
+    faultLog: platform.faultLog,
+    securityLog: platform.securityLog,
+    search: new SqlEntries(database),
+    tracing: new SqlTracing(database),
+    activatePolicy: new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries),
+    applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, entries, clock, randomness),
+    closeIntents: new CloseIntents(facts, issuances, log, entries),
+    endRun: new EndRun(facts, runStore, runs, entries),
+    issueToken: new IssueToken(authenticateRun, runs, facts, decideRequest, fulfil, log, entries, clock),
+    manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
+    renewCredentials,
+    revokeDue: new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries),
+    startRun: new StartRun(facts, runStore, runs, entries, clock, randomness),
+    suspend: new Suspend(changeFacts, new SqlExposure(database), runs, entries, clock, randomness),
+  };
+}
+
+@Module({})
+export class AppModule {
+  static of(corridor: Corridor): DynamicModule {
+    const providers: Provider[] = [
+      { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },
+      { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
+      { provide: Clock, useValue: corridor.clock },
+      { provide: CredentialVersions, useValue: corridor.versions },
+      { provide: EndRun, useValue: corridor.endRun },
+      { provide: EntryLog, useValue: corridor.entryLog },
+      { provide: EntrySearch, useValue: corridor.search },
+      { provide: FactsSource, useValue: corridor.facts },
+      { provide: FailedAttempts, useValue: corridor.failedAttempts },
+      { provide: FaultLog, useValue: corridor.faultLog },
+      { provide: IssueToken, useValue: corridor.issueToken },
+      { provide: ManageKeys, useValue: corridor.manageKeys },
+      { provide: RunDirectory, useValue: corridor.runs },
+      { provide: SecurityLog, useValue: corridor.securityLog },
+      { provide: StartRun, useValue: corridor.startRun },
+      { provide: Suspend, useValue: corridor.suspend },
+      { provide: Tracing, useValue: corridor.tracing },
+    ];
+    return {
+      module: AppModule,
+      providers,
+      controllers: [
+        CatalogueController,
+        ClientsController,
+        KeysController,
+        MetadataController,
+        RecordController,
+        RunsController,
+        SuspensionsController,
+        TokenController,
+      ],
+    };
+  }
+}

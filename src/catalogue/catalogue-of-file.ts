@@ -1,0 +1,108 @@
+import type { AuthorizationServer, Catalogue, Client, Resource } from './catalogue.js';
+import { parseCredentialSource } from './credential-source.js';
+import { parseDuration } from './duration.js';
+import type { AuthorizationServerFile, ClientFile, ProfileFile, ResourceFile } from './file-shape.js';
+import { profiles, standardProfile, type Profile } from './profile.js';
+import type { Entries, Section } from './read-entries.js';
+import { hostName } from './server-address.js';
+
+/**
+ * Crosses from the words of the file to ours; what comes in was found without a fault. All lists are sets and come out sorted,
+ * so that files that mean the same give the same catalogue.
+ */
+export function catalogueOfFile(entries: Entries): Catalogue {
+  return {
+    timeZone: entries.timeZone,
+    authorizationServers: sectionOf(entries.authorizationServers, serverOf),
+    resources: sectionOf(entries.resources, resourceOf),
+    purposes: sectionOf(entries.purposes, (file, id) => ({ id, description: file.description, needsUser: file.needs_user ?? false })),
+    workflows: sectionOf(entries.workflows, (file, id) => ({
+      id,
+      owner: file.owner,
+      purposes: file.purposes.toSorted(),
+      maxRunTtl: seconds(file.max_run_ttl),
+      labels: file.labels ?? {},
+    })),
+    clients: sectionOf(entries.clients, clientOf),
+    runtimes: sectionOf(entries.runtimes, (file, id) => ({ id, workflows: file.workflows.toSorted() })),
+  };
+}
+
+function serverOf(file: AuthorizationServerFile, id: string): AuthorizationServer {
+  return {
+    id,
+    issuer: file.issuer,
+    profile: profileOf(file.profile ?? 'standard'),
+    allowHosts: (file.allow_hosts ?? []).map(hostName).toSorted(),
+    ...(file.token_endpoint !== undefined && { tokenEndpoint: file.token_endpoint }),
+    ...(file.revocation_endpoint !== undefined && { revocationEndpoint: file.revocation_endpoint }),
+  };
+}
+
+function profileOf(file: ProfileFile): Profile {
+  const { name, ...changed } = typeof file === 'string' ? { name: file } : file;
+  const start = profiles[name] ?? standardProfile;
+  return {
+    name,
+    basicEncoding: changed.basic_encoding ?? start.basicEncoding,
+    resourceParameter: orNull(changed.resource_parameter, start.resourceParameter),
+    assertionType: orNull(changed.assertion_type, start.assertionType),
+    assertionAudience: changed.assertion_audience ?? start.assertionAudience,
+    assertionLife: changed.assertion_life === undefined ? start.assertionLife : seconds(changed.assertion_life),
+    assertionBackdate: changed.assertion_backdate === undefined ? start.assertionBackdate : seconds(changed.assertion_backdate),
+    clientIdWithAssertion: changed.client_id_with_assertion ?? start.clientIdWithAssertion,
+    defaultTokenLife: changed.default_token_life === undefined ? start.defaultTokenLife : seconds(changed.default_token_life),
+    toleratedExtraScopes: changed.tolerated_extra_scopes?.toSorted() ?? start.toleratedExtraScopes,
+    reusesTokens: changed.reuses_tokens ?? start.reusesTokens,
+  };
+}
+
+function resourceOf(file: ResourceFile, id: string): Resource {
+  return {
+    id,
+    uri: file.uri,
+    authorizationServer: file.authorization_server,
+    scopes: file.scopes.toSorted(),
+    defaultScopes: (file.default_scopes ?? []).toSorted(),
+    maxTokenTtl: seconds(file.max_token_ttl),
+    verifyAudience: file.verify_audience ?? false,
+    labels: file.labels ?? {},
+  };
+}
+
+function clientOf(file: ClientFile, id: string): Client {
+  const credential = parseCredentialSource(file.credential);
+  if ('problem' in credential) throw new TypeError('a catalogue file with a fault was taken over');
+  return {
+    id,
+    clientId: file.client_id,
+    authorizationServer: file.authorization_server,
+    owner: file.owner,
+    workflows: file.workflows.toSorted(),
+    resources: file.resources.toSorted(),
+    method: file.method,
+    credential,
+    ...(file.algorithm !== undefined && { algorithm: file.algorithm }),
+    rotateEvery: seconds(file.rotate_every),
+    maxTokenLife: seconds(file.max_token_life),
+  };
+}
+
+function sectionOf<File, Ours>(section: Section<File>, cross: (file: File, id: string) => Ours): Record<string, Ours> {
+  const crossed = [...section.values()].map(({ id, whole }): [string, Ours] => {
+    if (whole === null) throw new TypeError('a catalogue file with a fault was taken over');
+    return [id, cross(whole, id)];
+  });
+  return Object.fromEntries(crossed);
+}
+
+function orNull<Value extends string>(changed: Value | 'none' | undefined, start: Value | null): Value | null {
+  if (changed === undefined) return start;
+  return changed === 'none' ? null : changed;
+}
+
+function seconds(duration: string): number {
+  const parsed = parseDuration(duration);
+  if (parsed === null) throw new TypeError('a catalogue file with a fault was taken over');
+  return parsed;
+}

@@ -1,0 +1,88 @@
+import { ResourceIndicator } from '../oauth/resource-indicator.js';
+import { parseCredentialSource } from './credential-source.js';
+import { parseDuration } from './duration.js';
+import type { AuthorizationServerFile, ClientFile, ProfileFile, ResourceFile } from './file-shape.js';
+import type { Fault, Path, Report } from './problem.js';
+import { profiles, standardProfile } from './profile.js';
+import type { Entries, Entry } from './read-entries.js';
+import { addressProblem } from './server-address.js';
+
+/** Checks each entry against itself: what one member says about another. */
+export function checkEntries(entries: Entries, report: Report): void {
+  for (const server of entries.authorizationServers.values()) checkServer(server, report);
+  for (const resource of entries.resources.values()) checkResource(resource, report);
+  for (const client of entries.clients.values()) checkClient(client, report);
+}
+
+function checkServer({ draft, path, wrong: broken }: Entry<AuthorizationServerFile>, report: Report): void {
+  const allowHosts = draft.allow_hosts ?? [];
+  for (const member of ['issuer', 'token_endpoint', 'revocation_endpoint'] as const) {
+    const url = draft[member];
+    const problem = url === undefined || broken.has('allow_hosts') ? null : addressProblem(url, allowHosts);
+    if (problem !== null) report(wrong(path, member, problem));
+  }
+  // RFC 8414 §2 (CONFORMANCE A72)
+  if (draft.issuer?.includes('?')) report(wrong(path, 'issuer', 'must not have a query: remove the ? and what follows it'));
+  if (typeof draft.profile === 'object') checkProfile(draft.profile, draft.token_endpoint, [...path, 'profile'], report);
+}
+
+function checkProfile(profile: Exclude<ProfileFile, string>, tokenEndpoint: string | undefined, path: Path, report: Report): void {
+  // CONFORMANCE A21: an endpoint learned from metadata could make assertions good for another server
+  if (profile.assertion_audience === 'token_endpoint' && tokenEndpoint === undefined) {
+    report(wrong(path, 'assertion_audience', 'can be token_endpoint only where token_endpoint of this server is given: give it'));
+  }
+  const start = profiles[profile.name] ?? standardProfile;
+  const life = profile.assertion_life === undefined ? start.assertionLife : (parseDuration(profile.assertion_life) ?? 0);
+  const backdate = profile.assertion_backdate === undefined ? start.assertionBackdate : (parseDuration(profile.assertion_backdate) ?? 0);
+  if (backdate < life) return;
+  const member = profile.assertion_life === undefined ? 'assertion_backdate' : 'assertion_life';
+  report(
+    wrong(path, member, 'leaves assertions no time to be used: assertion_life counts from iat, so make it longer than assertion_backdate'),
+  );
+}
+
+function checkResource({ draft, path }: Entry<ResourceFile>, report: Report): void {
+  if (draft.uri !== undefined && indicatorOf(draft.uri) === null) {
+    report(wrong(path, 'uri', 'must be an absolute URI without a fragment (RFC 8707), such as https://crm.example/api'));
+  }
+  for (const [index, scope] of (draft.default_scopes ?? []).entries()) {
+    if (draft.scopes === undefined || draft.scopes.includes(scope)) continue;
+    report({
+      path: [...path, 'default_scopes', index],
+      at: 'value',
+      message: `${path.join('.')}.default_scopes holds a scope that scopes does not: add it there or remove it here`,
+    });
+  }
+}
+
+/** The indicator that a text is, or null. */
+export function indicatorOf(uri: string): ResourceIndicator | null {
+  try {
+    return ResourceIndicator.parse(uri);
+  } catch {
+    return null;
+  }
+}
+
+function checkClient({ draft, path }: Entry<ClientFile>, report: Report): void {
+  if (draft.method !== 'client_secret_basic') return;
+  if (draft.credential !== undefined && isGenerated(draft.credential)) {
+    report(
+      wrong(
+        path,
+        'credential',
+        'can be generate with private_key_jwt alone: a secret comes from its server, so write env:NAME or file:PATH',
+      ),
+    );
+  }
+  if (draft.algorithm !== undefined) report(wrong(path, 'algorithm', 'means nothing with client_secret_basic: remove it'));
+}
+
+function isGenerated(credential: string): boolean {
+  const source = parseCredentialSource(credential);
+  return 'kind' in source && source.kind === 'generate';
+}
+
+function wrong(path: Path, member: string, message: string): Fault {
+  return { path: [...path, member], at: 'value', message: `${path.join('.')}.${member} ${message}` };
+}

@@ -1,0 +1,93 @@
+import { indicatorOf } from './check-entries.js';
+import { didYouMean } from './nearest-name.js';
+import type { Path, Report } from './problem.js';
+import type { Entries, Section } from './read-entries.js';
+
+/** Checks entries against each other: what they name must exist, and what must be one of a kind must be so. */
+export function checkReferences(entries: Entries, report: Report): void {
+  checkNames(entries, report);
+  checkClientsReach(entries, report);
+  checkOneClientEach(entries, report);
+  checkUnique(entries, report);
+}
+
+function checkNames(entries: Entries, report: Report): void {
+  const exists = (section: Section<unknown>, kind: string, name: string | undefined, path: Path): void => {
+    if (name === undefined || section.has(name)) return;
+    const suggestion = didYouMean(name, section.keys()) || ': declare it or remove the name';
+    report({ path, at: 'value', message: `there is no ${kind} ${name}${suggestion}` });
+  };
+  const allExist = (section: Section<unknown>, kind: string, names: readonly string[] | undefined, path: Path): void => {
+    for (const [index, name] of (names ?? []).entries()) exists(section, kind, name, [...path, index]);
+  };
+  for (const { draft, path } of entries.resources.values()) {
+    exists(entries.authorizationServers, 'authorization server', draft.authorization_server, [...path, 'authorization_server']);
+  }
+  for (const { draft, path } of entries.workflows.values()) allExist(entries.purposes, 'purpose', draft.purposes, [...path, 'purposes']);
+  for (const { draft, path } of entries.clients.values()) {
+    exists(entries.authorizationServers, 'authorization server', draft.authorization_server, [...path, 'authorization_server']);
+    allExist(entries.workflows, 'workflow', draft.workflows, [...path, 'workflows']);
+    allExist(entries.resources, 'resource', draft.resources, [...path, 'resources']);
+  }
+  for (const { draft, path } of entries.runtimes.values()) allExist(entries.workflows, 'workflow', draft.workflows, [...path, 'workflows']);
+}
+
+/** A client's secret goes to its own server only, so the resource's tokens must come from there. */
+function checkClientsReach(entries: Entries, report: Report): void {
+  for (const { draft, path } of entries.clients.values()) {
+    for (const [index, name] of (draft.resources ?? []).entries()) {
+      const server = entries.resources.get(name)?.draft.authorization_server;
+      if (server === undefined || draft.authorization_server === undefined || server === draft.authorization_server) continue;
+      const message = `resource ${name} belongs to authorization server ${server}, and this client is registered at ${draft.authorization_server}: name another client or another resource`;
+      report({ path: [...path, 'resources', index], at: 'value', message });
+    }
+  }
+}
+
+/** For a workflow and a resource at most one client matches (EXAMPLES). One problem for each pair of clients. */
+function checkOneClientEach(entries: Entries, report: Report): void {
+  const serving = new Map<string, string>();
+  for (const { id, draft, path } of entries.clients.values()) {
+    const told = new Set<string>();
+    for (const workflow of draft.workflows ?? []) {
+      for (const resource of draft.resources ?? []) {
+        const pair = JSON.stringify([workflow, resource]);
+        const other = serving.get(pair);
+        if (other === undefined) serving.set(pair, id);
+        else if (other !== id && !told.has(other)) {
+          told.add(other);
+          const message = `workflow ${workflow} reaches resource ${resource} through client ${other} already: take the workflow or the resource out of one of the two`;
+          report({ path, at: 'key', message });
+        }
+      }
+    }
+  }
+}
+
+function checkUnique(entries: Entries, report: Report): void {
+  // A71 and A69: the same metadata document cannot be right for two issuers that differ by a slash at the end
+  unique(entries.authorizationServers, ({ issuer }) => issuer?.replace(/\/$/, ''), 'issuer', 'authorization server', report);
+  unique(entries.resources, ({ uri }) => (uri === undefined ? undefined : indicatorOf(uri)?.comparable), 'uri', 'resource', report);
+}
+
+function unique<T>(
+  section: Section<T>,
+  valueOf: (draft: Partial<T>) => string | undefined,
+  member: string,
+  kind: string,
+  report: Report,
+): void {
+  const first = new Map<string, string>();
+  for (const { id, draft, path } of section.values()) {
+    const value = valueOf(draft);
+    if (value === undefined) continue;
+    const other = first.get(value);
+    if (other === undefined) first.set(value, id);
+    else
+      report({
+        path: [...path, member],
+        at: 'value',
+        message: `${kind} ${other} has this ${member} already: remove one of the two or correct it`,
+      });
+  }
+}

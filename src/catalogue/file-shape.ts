@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import {
+  atLeastOne,
+  clientIdentifier,
+  credential,
+  duration,
+  flag,
+  hosts,
+  identifierPattern,
+  identifierRule,
+  labels,
+  oneOf,
+  reference,
+  references,
+  scopes,
+  span,
+  text,
+  timeZone,
+  url,
+} from './member-shapes.js';
+import { profiles } from './profile.js';
+
+/** `corridor.yaml` as it is written, before anything is looked up. The published JSON Schema is made of the same shapes. */
+
+const profileName = oneOf(namesOf(profiles), 'name a profile');
+
+const profile = z.union([
+  profileName,
+  z.strictObject({
+    name: profileName.describe('The profile to start from'),
+    basic_encoding: oneOf(['form', 'raw'], 'write form or raw')
+      .optional()
+      .describe('How id and secret are encoded for Basic (RFC 6749 §2.3.1 asks for form)'),
+    resource_parameter: oneOf(['resource', 'audience', 'none'], 'name the parameter')
+      .optional()
+      .describe('What carries the resource indicator (RFC 8707)'),
+    assertion_type: oneOf(['client-authentication+jwt', 'JWT', 'none'], 'name the type').optional().describe("The assertion's typ header"),
+    assertion_audience: oneOf(['issuer', 'token_endpoint'], 'write issuer or token_endpoint')
+      .optional()
+      .describe("The assertion's audience; token_endpoint needs the server's token_endpoint to be given"),
+    assertion_life: duration('write a duration', 300, '5 minutes').optional().describe('From iat to exp of an assertion, at most 5m'),
+    assertion_backdate: duration('write a duration', 60, '1 minute').optional().describe('How far iat is dated back, at most 1m'),
+    client_id_with_assertion: flag().optional().describe('Whether client_id is sent beside an assertion'),
+    default_token_life: span('write a duration').optional().describe('The life of a token whose server does not say expires_in'),
+    tolerated_extra_scopes: scopes('list scopes').optional().describe('Scopes that the server adds unasked and that are no over-grant'),
+    reuses_tokens: flag().optional().describe('Whether the server gives one token to several requests'),
+  }),
+]);
+
+export const authorizationServerShape = z.strictObject({
+  issuer: url('give the issuer, as its metadata says it (RFC 8414)').describe(
+    'The issuer identifier (RFC 8414): https, without query or fragment',
+  ),
+  profile: profile
+    .optional()
+    .describe('What is particular about this server: the name of a profile, or a profile with some members changed'),
+  allow_hosts: hosts().optional().describe('Hosts for which plain http, loopback and private addresses are accepted'),
+  token_endpoint: url('give a URL')
+    .optional()
+    .describe('Where tokens are issued, if the server publishes no metadata or its endpoint is at another origin'),
+  revocation_endpoint: url('give a URL').optional().describe('Where tokens are revoked (RFC 7009), likewise'),
+});
+
+export const resourceShape = z.strictObject({
+  uri: url('give the resource indicator, an absolute URI (RFC 8707)').describe(
+    'The resource indicator (RFC 8707): an absolute URI without a fragment',
+  ),
+  authorization_server: reference('name the authorization server that issues tokens for it').describe(
+    'The authorization server that issues its tokens',
+  ),
+  scopes: atLeastOne(scopes('list the scopes that exist'), 'list the scopes that exist').describe(
+    'The scopes that exist; no other is ever asked for',
+  ),
+  default_scopes: scopes('list scopes or leave the member out').optional().describe('What is meant when a request names no scope'),
+  max_token_ttl: span('say how long one of its tokens may be used, such as 1h').describe('How long a token may be served'),
+  verify_audience: flag().optional().describe('Refuse a token whose audience cannot be learned'),
+  labels: labels().optional().describe('What policies may go by'),
+});
+
+export const purposeShape = z.strictObject({
+  description: text('say in a sentence what it is for', 500).describe('What it is for, in a sentence'),
+  needs_user: flag().optional().describe('It needs the rights or the consent of a person, so Corridor refuses it'),
+});
+
+export const workflowShape = z.strictObject({
+  owner: text('say who answers for the workflow, such as search-team@example.com').describe(
+    'Who answers for it: an address or the name of a team',
+  ),
+  purposes: atLeastOne(references('list the purposes that it may have'), 'list the purposes that it may have').describe(
+    'The purposes that its runs may have',
+  ),
+  max_run_ttl: span('say how long a run may last, such as 1h').describe('The longest life of a run'),
+  labels: labels().optional().describe('What policies may go by'),
+});
+
+export const clientShape = z.strictObject({
+  client_id: clientIdentifier('give the client_id under which it is registered').describe('Its client_id at the authorization server'),
+  authorization_server: reference('name the authorization server at which it is registered').describe('Where it is registered'),
+  owner: text('say who answers for the client, such as search-team@example.com').describe(
+    'Who answers for it: an address or the name of a team',
+  ),
+  workflows: atLeastOne(references('list the workflows that it serves'), 'list the workflows that it serves').describe(
+    'The workflows that it serves',
+  ),
+  resources: atLeastOne(references('list the resources that it reaches'), 'list the resources that it reaches').describe(
+    'The resources that it reaches',
+  ),
+  method: oneOf(
+    ['private_key_jwt', 'client_secret_basic'],
+    'write private_key_jwt, or client_secret_basic where the server takes no keys',
+  ).describe('How it authenticates at the token endpoint'),
+  credential: credential('write generate (Corridor makes a key pair), env:NAME or file:PATH').describe(
+    'generate, env:CORRIDOR_CLIENT_…, or file:… below CORRIDOR_SECRET_DIR',
+  ),
+  algorithm: oneOf(['ES256', 'EdDSA', 'PS256', 'RS256'], 'name an algorithm')
+    .optional()
+    .describe('How it signs, with private_key_jwt; ES256 for a key that Corridor makes'),
+  rotate_every: span('say how often its credential is replaced, such as 90d').describe('How often its credential is replaced'),
+  max_token_life: span('say how long the tokens live that the server issues to it, such as 1h').describe(
+    'The longest life of its tokens, as the server is set up',
+  ),
+});
+
+export const runtimeShape = z.strictObject({
+  workflows: references('list the workflows that it may start').describe('The workflows that it may start'),
+});
+
+/** The sections of the file, each a map from identifiers to entries. */
+export const sectionShapes = {
+  authorization_servers: authorizationServerShape,
+  resources: resourceShape,
+  purposes: purposeShape,
+  workflows: workflowShape,
+  clients: clientShape,
+  runtimes: runtimeShape,
+};
+
+const frame = {
+  version: z
+    .literal(1, { error: ({ input }) => (input === undefined ? 'is missing: write version: 1' : 'must be 1, without quotes') })
+    .describe('The version of this format'),
+  time_zone: timeZone().optional().describe('The time zone of the hours that policies see; UTC when it is left out'),
+};
+
+/** The file with its sections still closed. */
+export const frameShape = z.strictObject({
+  ...frame,
+  authorization_servers: z.unknown().optional(),
+  resources: z.unknown().optional(),
+  purposes: z.unknown().optional(),
+  workflows: z.unknown().optional(),
+  clients: z.unknown().optional(),
+  runtimes: z.unknown().optional(),
+});
+
+export const fileShape = z.strictObject({
+  ...frame,
+  authorization_servers: sectionOf(authorizationServerShape).describe('The upstream authorization servers'),
+  resources: sectionOf(resourceShape).describe('The protected resources'),
+  purposes: sectionOf(purposeShape).describe('Why runs happen'),
+  workflows: sectionOf(workflowShape).describe('The automations, and who answers for them'),
+  clients: sectionOf(clientShape).describe('The clients that are registered for Corridor'),
+  runtimes: sectionOf(runtimeShape).describe('The platforms that start runs'),
+});
+
+export type ProfileFile = z.infer<typeof profile>;
+export type AuthorizationServerFile = z.infer<typeof authorizationServerShape>;
+export type ResourceFile = z.infer<typeof resourceShape>;
+export type PurposeFile = z.infer<typeof purposeShape>;
+export type WorkflowFile = z.infer<typeof workflowShape>;
+export type ClientFile = z.infer<typeof clientShape>;
+export type RuntimeFile = z.infer<typeof runtimeShape>;
+
+/** A section whose entries are all commented out is empty, and reads as null. */
+function sectionOf<Shape extends z.ZodType>(shape: Shape) {
+  return z.record(z.string().regex(identifierPattern, identifierRule), shape).nullable().optional();
+}
+
+function namesOf(record: Readonly<Record<string, unknown>>): [string, ...string[]] {
+  const [first = 'standard', ...rest] = Object.keys(record);
+  return [first, ...rest];
+}

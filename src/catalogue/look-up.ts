@@ -1,0 +1,62 @@
+import { ResourceIndicator } from '../oauth/resource-indicator.js';
+import type { Catalogue, Client, Resource } from './catalogue.js';
+
+interface Index {
+  readonly resources: ReadonlyMap<string, Resource>;
+  /** Workflow id → resource id → client. */
+  readonly clients: ReadonlyMap<string, ReadonlyMap<string, Client>>;
+}
+
+/** A catalogue never changes, so its index is made once and lives as long as it does. */
+const indexes = new WeakMap<Catalogue, Index>();
+
+/** The resource that an indicator of RFC 8707 names, or null. */
+export function resourceByIndicator(catalogue: Catalogue, indicator: ResourceIndicator): Resource | null {
+  return indexOf(catalogue).resources.get(indicator.comparable) ?? null;
+}
+
+/** The one client with which this workflow reaches this resource (both by id), or null. */
+export function clientFor(catalogue: Catalogue, workflow: string, resource: string): Client | null {
+  return indexOf(catalogue).clients.get(workflow)?.get(resource) ?? null;
+}
+
+/** Whether any client serves this workflow. */
+export function hasClients(catalogue: Catalogue, workflow: string): boolean {
+  return indexOf(catalogue).clients.has(workflow);
+}
+
+/** The only resource that the workflow's clients reach; null when there is none, or more than one. */
+export function onlyResourceOf(catalogue: Catalogue, workflow: string): Resource | null {
+  const [only, ...more] = indexOf(catalogue).clients.get(workflow)?.keys() ?? [];
+  return only === undefined || more.length > 0 ? null : declared(catalogue.resources, only);
+}
+
+/** What is declared under an id that came from outside: `constructor` and the like are not there unless they were declared. */
+export function declared<T>(section: Readonly<Record<string, T>>, id: string): T | null {
+  return Object.hasOwn(section, id) ? (section[id] ?? null) : null;
+}
+
+function indexOf(catalogue: Catalogue): Index {
+  const known = indexes.get(catalogue);
+  if (known !== undefined) return known;
+  const index = { resources: resourcesByUri(catalogue), clients: clientsByWorkflow(catalogue) };
+  indexes.set(catalogue, index);
+  return index;
+}
+
+function resourcesByUri(catalogue: Catalogue): Map<string, Resource> {
+  const resources = Object.values(catalogue.resources);
+  return new Map(resources.map((resource) => [ResourceIndicator.parse(resource.uri).comparable, resource]));
+}
+
+function clientsByWorkflow(catalogue: Catalogue): Map<string, Map<string, Client>> {
+  const byWorkflow = new Map<string, Map<string, Client>>();
+  for (const client of Object.values(catalogue.clients)) {
+    for (const workflow of client.workflows) {
+      const byResource = byWorkflow.get(workflow) ?? new Map<string, Client>();
+      for (const resource of client.resources) byResource.set(resource, client);
+      byWorkflow.set(workflow, byResource);
+    }
+  }
+  return byWorkflow;
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { Catalogue } from './catalogue.js';
+import type { Profile } from './profile.js';
+
+const texts = z.array(z.string());
+const labels = z.record(z.string(), z.string());
+
+const profile: z.ZodType<Profile> = z.strictObject({
+  name: z.string(),
+  basicEncoding: z.enum(['form', 'raw']),
+  resourceParameter: z.enum(['resource', 'audience']).nullable(),
+  assertionType: z.enum(['client-authentication+jwt', 'JWT']).nullable(),
+  assertionAudience: z.enum(['issuer', 'token_endpoint']),
+  assertionLife: z.number(),
+  assertionBackdate: z.number(),
+  clientIdWithAssertion: z.boolean(),
+  defaultTokenLife: z.number(),
+  toleratedExtraScopes: texts,
+  reusesTokens: z.boolean(),
+});
+
+const authorizationServer = z.strictObject({
+  id: z.string(),
+  issuer: z.string(),
+  profile,
+  allowHosts: texts,
+  tokenEndpoint: z.string().optional(),
+  revocationEndpoint: z.string().optional(),
+});
+
+const resource = z.strictObject({
+  id: z.string(),
+  uri: z.string(),
+  authorizationServer: z.string(),
+  scopes: texts,
+  defaultScopes: texts,
+  maxTokenTtl: z.number(),
+  verifyAudience: z.boolean(),
+  labels,
+});
+
+const workflow = z.strictObject({ id: z.string(), owner: z.string(), purposes: texts, maxRunTtl: z.number(), labels });
+
+const credentialSource = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('generate') }),
+  z.strictObject({ kind: z.literal('env'), name: z.string() }),
+  z.strictObject({ kind: z.literal('file'), path: z.string() }),
+]);
+
+const client = z.strictObject({
+  id: z.string(),
+  clientId: z.string(),
+  authorizationServer: z.string(),
+  owner: z.string(),
+  workflows: texts,
+  resources: texts,
+  method: z.enum(['client_secret_basic', 'private_key_jwt']),
+  credential: credentialSource,
+  rotateEvery: z.number(),
+  maxTokenLife: z.number(),
+});
+
+/**
+ * A catalogue as it lies in the database: the type, serialised. A member that this version does not know is refused, since it
+ * may be a limit that this version would not keep.
+ */
+export const catalogueSchema: z.ZodType<Catalogue> = z.strictObject({
+  timeZone: z.string(),
+  authorizationServers: z.record(z.string(), authorizationServer),
+  resources: z.record(z.string(), resource),
+  purposes: z.record(z.string(), z.strictObject({ id: z.string(), description: z.string(), needsUser: z.boolean() })),
+  workflows: z.record(z.string(), workflow),
+  clients: z.record(z.string(), client),
+  runtimes: z.record(z.string(), z.strictObject({ id: z.string(), workflows: texts })),
+});
+
+/** @throws ZodError */
+export function parseStoredCatalogue(stored: unknown): Catalogue {
+  return catalogueSchema.parse(stored);
+}

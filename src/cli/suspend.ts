@@ -1,0 +1,54 @@
+import { Argument } from 'commander';
+import { z } from 'zod';
+import { suspensionKinds, type SuspensionKind } from '../suspensions/suspension.js';
+import { CommandFailed } from './corridor-api.js';
+import { corridor, show, table, type Register } from './command.js';
+
+const exposed = z.object({
+  issuance: z.string(),
+  run: z.string(),
+  resource: z.string(),
+  expires_at: z.string(),
+  revocation: z.enum(['pending', 'revoked', 'unsupported']),
+});
+const raised = z.looseObject({ id: z.string(), kind: z.string(), target: z.string().optional(), epoch: z.string(), exposure: z.array(exposed) });
+const lifted = z.looseObject({ id: z.string(), kind: z.string(), lifted_at: z.string() });
+
+interface Suspend {
+  reason: string;
+  expires?: string;
+  json?: boolean;
+}
+
+/** corridor suspend, corridor resume */
+export const registerSuspend: Register = (program, surroundings) => {
+  program
+    .command('suspend')
+    .description('stop a run, workflow, client, resource, or everything, at once')
+    .addArgument(new Argument('<kind>', 'what to stop').choices(suspensionKinds))
+    .argument('[id]', 'which one; none for everything')
+    .requiredOption('--reason <text>', 'why; it stands in the record')
+    .option('--expires <time>', 'RFC 3339; it lifts itself then')
+    .option('--json', 'for programs')
+    .action(async (kind: SuspensionKind, id: string | undefined, options: Suspend) => {
+      if ((kind === 'everything') !== (id === undefined)) {
+        throw new CommandFailed(kind === 'everything' ? 'everything takes no id' : `say which ${kind}: corridor suspend ${kind} <id> --reason …`);
+      }
+      const body = { kind, ...(id === undefined ? {} : { id }), reason: options.reason, expires_at: options.expires ?? null };
+      const suspension = await (await corridor(surroundings)).call('POST', '/v1/suspensions', raised, { body });
+      show(surroundings, options.json, suspension, () => {
+        const rows = suspension.exposure.map((live) => [live.issuance, live.run, live.resource, `until ${live.expires_at}`, live.revocation]);
+        const live = rows.length === 0 ? 'No token of it is live.' : `Live when it took hold:\n${table(rows)}`;
+        return `${suspension.id}: ${kind} ${id ?? ''} stopped at epoch ${suspension.epoch}.\n${live}\nLift it with: corridor resume ${suspension.id}`;
+      });
+    });
+
+  program
+    .command('resume <suspension>')
+    .description('lift a suspension')
+    .option('--json', 'for programs')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const suspension = await (await corridor(surroundings)).call('DELETE', `/v1/suspensions/${encodeURIComponent(id)}`, lifted);
+      show(surroundings, options.json, suspension, () => `${suspension.id} lifted at ${suspension.lifted_at}`);
+    });
+};

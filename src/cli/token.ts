@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { CommandFailed } from './corridor-api.js';
+import type { Register, Surroundings } from './command.js';
+
+const success = z.looseObject({ access_token: z.string(), attribution: z.string().optional() });
+const failure = z.looseObject({
+  error: z.string(),
+  error_description: z.string().optional(),
+  reasons: z.array(z.looseObject({ code: z.string() })).optional(),
+  attribution: z.string().optional(),
+});
+
+interface Options {
+  resource?: string;
+  scope?: string;
+  json?: boolean;
+}
+
+/** corridor token: inside `corridor run`, prints the token and nothing else. */
+export const registerToken: Register = (program, surroundings) => {
+  program
+    .command('token')
+    .description('inside "corridor run": get a token and print it')
+    .option('--resource <uri>', 'instead of OAUTH_RESOURCE')
+    .option('--scope <scope>', 'instead of OAUTH_SCOPE')
+    .option('--json', 'the whole answer of the token endpoint')
+    .action(async (options: Options) => {
+      const text = await requestToken(surroundings, options);
+      surroundings.out(options.json ? text : success.parse(JSON.parse(text)).access_token);
+    });
+};
+
+async function requestToken({ environment }: Surroundings, options: Options): Promise<string> {
+  const { OAUTH_TOKEN_URL: url, OAUTH_CLIENT_ID: id, OAUTH_CLIENT_SECRET: secret } = environment;
+  if (!url || !id || !secret) throw new CommandFailed('No run here: use this inside "corridor run --workflow … --purpose … -- <command>".');
+  const form = new URLSearchParams({ grant_type: 'client_credentials' });
+  const resource = options.resource ?? environment['OAUTH_RESOURCE'];
+  const scope = options.scope ?? environment['OAUTH_SCOPE'];
+  if (resource) form.set('resource', resource);
+  if (scope) form.set('scope', scope);
+  const response = await send(url, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`, accept: 'application/json' },
+    body: form,
+    redirect: 'manual',
+    signal: AbortSignal.timeout(60_000),
+  });
+  const text = await response.text();
+  if (response.ok) return text;
+  throw refusal(text, response.status);
+}
+
+async function send(url: string, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, request);
+  } catch (cause) {
+    throw new CommandFailed(`Corridor cannot be reached at ${url}: ${cause instanceof Error ? cause.message : 'no answer'}`);
+  }
+}
+
+function refusal(text: string, status: number): CommandFailed {
+  try {
+    const { error, error_description: description, reasons, attribution } = failure.parse(JSON.parse(text));
+    const why = reasons === undefined ? '' : ` (${reasons.map(({ code }) => code).join(', ')})`;
+    return new CommandFailed(`${error}: ${description ?? ''}${why}${attribution === undefined ? '' : ` — entry ${attribution}`}`);
+  } catch {
+    return new CommandFailed(`the token endpoint answered with status ${status}`);
+  }
+}

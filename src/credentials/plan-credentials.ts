@@ -1,0 +1,140 @@
+import type { AuthorizationServer, Catalogue, Client } from '../catalogue/catalogue.js';
+import { declared } from '../catalogue/look-up.js';
+import { newIdentifier, type Randomness } from '../oauth/identifier.js';
+import type { Secret } from '../oauth/secret.js';
+import { generateKeyPair } from './key-pair.js';
+import { keyedDigest } from './keyed-digest.js';
+import { KeyUnusable, readReferencedKey } from './referenced-key.js';
+import type { CredentialVersion, SealedCredential } from './sealed-credential.js';
+import { endpointMoved, mayGoTo, type SecretBinding } from './secret-binding.js';
+import { SecretUnreadable, type SecretReferences } from './secret-references.js';
+
+/** Why a version is made: it is a client's first, or what differs from the one that it replaces. */
+export type CredentialCause =
+  'first' | 'source_changed' | 'secret_changed' | 'method_changed' | 'algorithm_changed' | 'issuer_changed' | 'endpoint_moved';
+
+/** A version that is to be kept, with its secret (for `private_key_jwt` the private JWK in JSON) not yet sealed. */
+export type NewCredential = Omit<SealedCredential, 'sealed'> & {
+  readonly secret: Secret;
+  readonly cause: CredentialCause;
+  /** The version that it replaces, which is retired with it. */
+  readonly replaces: string | null;
+};
+
+/** Why a client cannot have the version that it needs. What it has stays in use. */
+export interface CredentialProblem {
+  readonly client: string;
+  readonly code: 'secret_unreadable' | 'key_unusable' | 'secret_bound_elsewhere';
+  readonly message: string;
+}
+
+export interface CredentialPlan {
+  readonly create: readonly NewCredential[];
+  /** Ids of versions that are in use no more. */
+  readonly retire: readonly string[];
+  readonly problems: readonly CredentialProblem[];
+}
+
+export interface CredentialPlanning {
+  readonly catalogue: Catalogue;
+  readonly inUse: readonly CredentialVersion[];
+  /** Where secrets of versions that were retired had been bound to. */
+  readonly formerBindings: readonly SecretBinding[];
+  readonly references: SecretReferences;
+  readonly digestKey: Uint8Array;
+  readonly randomness: Randomness;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * Decides which versions of credentials a catalogue needs, given those in use: one for each client. A secret's version is new when
+ * its keyed digest is; a key that Corridor makes is new when it would go elsewhere. Changes nothing and keeps nothing.
+ */
+export async function planCredentials(planning: CredentialPlanning): Promise<CredentialPlan> {
+  const create: NewCredential[] = [];
+  const retire: string[] = [];
+  const problems: CredentialProblem[] = [];
+  const bindings: SecretBinding[] = [...planning.inUse, ...planning.formerBindings];
+  for (const client of Object.values(planning.catalogue.clients)) {
+    const [current, ...superseded] = versionsOf(client, planning.inUse);
+    retire.push(...superseded.map(({ id }) => id));
+    const next = await nextVersion(planning, client, current ?? null, bindings);
+    if (next === null) continue;
+    if ('code' in next) {
+      problems.push(next);
+      continue;
+    }
+    create.push(next);
+    bindings.push({ keyedDigest: next.keyedDigest, issuer: next.issuer, tokenEndpointOrigin: null });
+    if (current !== undefined) retire.push(current.id);
+  }
+  const orphans = planning.inUse.filter((version) => declared(planning.catalogue.clients, version.client) === null);
+  return { create, retire: [...retire, ...orphans.map(({ id }) => id)], problems };
+}
+
+/** The newest first. */
+function versionsOf(client: Client, inUse: readonly CredentialVersion[]): CredentialVersion[] {
+  return inUse.filter((version) => version.client === client.id).toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+}
+
+/** Null when the version in use will do. */
+async function nextVersion(
+  planning: CredentialPlanning,
+  client: Client,
+  current: CredentialVersion | null,
+  bindings: readonly SecretBinding[],
+): Promise<NewCredential | CredentialProblem | null> {
+  const server = declared(planning.catalogue.authorizationServers, client.authorizationServer);
+  if (server === null) throw new TypeError('a client of a catalogue names no authorization server of it');
+  try {
+    const given = client.credential.kind === 'generate' ? null : await planning.references.read(client.credential);
+    const digest = given === null ? null : keyedDigest(given, planning.digestKey);
+    if (digest !== null && !mayGoTo(server, bindings, digest)) return boundElsewhere(client);
+    const cause = causeOf(client, server, current, digest);
+    if (cause === null) return null;
+    const material = await materialOf(client, given);
+    const id = newIdentifier('cre', planning.now, planning.randomness);
+    const { method } = client;
+    return { id, client: client.id, method, issuer: server.issuer, keyedDigest: digest, ...material, cause, replaces: current?.id ?? null };
+  } catch (error) {
+    if (error instanceof SecretUnreadable) return { client: client.id, code: 'secret_unreadable', message: error.message };
+    if (error instanceof KeyUnusable) return { client: client.id, code: 'key_unusable', message: error.message };
+    throw error;
+  }
+}
+
+function causeOf(
+  client: Client,
+  server: AuthorizationServer,
+  current: CredentialVersion | null,
+  digest: string | null,
+): CredentialCause | null {
+  if (current === null) return 'first';
+  if (current.issuer !== server.issuer) return 'issuer_changed';
+  if (endpointMoved(server, current)) return 'endpoint_moved';
+  if (current.method !== client.method) return 'method_changed';
+  if ((current.keyedDigest === null) !== (digest === null)) return 'source_changed';
+  if (current.keyedDigest !== digest) return 'secret_changed';
+  return algorithmChanged(client, current) ? 'algorithm_changed' : null;
+}
+
+/** Where the catalogue names none, a referenced key keeps what it was read as, and one of ours is of the default. */
+function algorithmChanged(client: Client, { key }: CredentialVersion): boolean {
+  if (key === null) return false;
+  const wanted = client.algorithm ?? (client.credential.kind === 'generate' ? 'ES256' : key.algorithm);
+  return key.algorithm !== wanted;
+}
+
+async function materialOf(client: Client, given: Secret | null): Promise<Pick<NewCredential, 'key' | 'secret'>> {
+  if (given !== null && client.method === 'client_secret_basic') return { key: null, secret: given };
+  const pair = given === null ? await generateKeyPair(client.algorithm) : await readReferencedKey(given, client.algorithm);
+  return { key: pair.key, secret: pair.privateKey };
+}
+
+function boundElsewhere(client: Client): CredentialProblem {
+  const message =
+    'its secret was given for another issuer or another origin of the token endpoint, and is not sent elsewhere: ' +
+    'have the server issue a new secret and put it where the reference points';
+  return { client: client.id, code: 'secret_bound_elsewhere', message };
+}

@@ -1,0 +1,28 @@
+import { assertionAlgorithms } from '../runs/public-key.js';
+
+/** Corridor's metadata as an authorization server (RFC 8414 §2), made from configuration alone (CONFORMANCE B9). */
+export class AuthorizationServerMetadata {
+  readonly issuer: string;
+  readonly tokenEndpoint: string;
+  readonly document: Readonly<Record<string, unknown>>;
+
+  /**
+   * MCP SDKs refuse metadata without `authorization_endpoint` and `response_types_supported`, so both are published,
+   * with an endpoint that answers every request with an error, unless the setting leaves them out (CONFORMANCE D4).
+   */
+  constructor(
+    publicUrl: string,
+    readonly hasAuthorizationEndpoint: boolean,
+  ) {
+    this.issuer = `${publicUrl}/oauth2`;
+    this.tokenEndpoint = `${this.issuer}/token`;
+    this.document = {
+      issuer: this.issuer,
+      token_endpoint: this.tokenEndpoint,
+      grant_types_supported: ['client_credentials'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+      ...(hasAuthorizationEndpoint ? { authorization_endpoint: `${this.issuer}/authorize`, response_types_supported: ['none'] } : {}),
+    };
+  }
+}

@@ -1,0 +1,55 @@
+import { Body, Controller, Delete, Get, Header, Param, Post, UseGuards } from '@nestjs/common';
+import { z } from 'zod';
+import { roles } from '../access/api-key.js';
+import type { Principal } from '../access/principal.js';
+import { FactsSource } from '../issuance/facts.js';
+import { ManageKeys } from '../issuance/manage-keys.js';
+import { timestamp } from '../oauth/clock.js';
+import { AccessGuard, Allow, Caller } from './access.guard.js';
+import { parseInput } from './problem.js';
+
+const createBody = z.strictObject({
+  name: z.string().min(1).max(200),
+  roles: z.array(z.enum(roles)).min(1).max(roles.length),
+  runtime: z.string().min(1).max(200).nullish(),
+});
+
+/** API keys: shown once, kept as hashes. */
+@Controller('v1/keys')
+@UseGuards(AccessGuard)
+export class KeysController {
+  constructor(
+    private readonly manageKeys: ManageKeys,
+    private readonly facts: FactsSource,
+  ) {}
+
+  @Post()
+  @Header('cache-control', 'no-store')
+  @Allow('admin')
+  async create(@Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+    const wish = parseInput(createBody, body);
+    const { id, key } = await this.manageKeys.create({ ...wish, runtime: wish.runtime ?? null }, caller.name);
+    return { id, name: wish.name, roles: wish.roles, ...(wish.runtime ? { runtime: wish.runtime } : {}), key: key.reveal() };
+  }
+
+  @Get()
+  @Allow('auditor', 'admin')
+  async list(): Promise<{ keys: Record<string, unknown>[] }> {
+    const { keys } = await this.facts.latest();
+    return {
+      keys: keys.map((key) => ({
+        id: key.id,
+        name: key.name,
+        roles: key.roles,
+        ...(key.runtime === null ? {} : { runtime: key.runtime }),
+        created_at: timestamp(key.createdAt),
+      })),
+    };
+  }
+
+  @Delete(':id')
+  @Allow('admin')
+  async revoke(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+    return { id, revoked_at: timestamp(await this.manageKeys.revoke(id, caller.name)) };
+  }
+}

@@ -1,0 +1,46 @@
+import type { OAuthError, OAuthErrorCode } from '../oauth/errors.js';
+import { InvalidClient } from '../oauth/errors.js';
+
+/** What goes over the wire for an error of the OAuth endpoints (RFC 6749 §5.2; statuses by the table in docs/reasons.md). */
+export interface OAuthAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+const statuses: Readonly<Record<OAuthErrorCode, number>> = {
+  invalid_request: 400,
+  invalid_client: 400,
+  unauthorized_client: 400,
+  unsupported_grant_type: 400,
+  invalid_scope: 400,
+  invalid_target: 400,
+  access_denied: 400,
+  slow_down: 429,
+  server_error: 502,
+  temporarily_unavailable: 503,
+};
+
+/** RFC 6749 §5.1, §5.2: nothing under the OAuth endpoints is ever kept by a cache. */
+export const noStore = { 'cache-control': 'no-store', pragma: 'no-cache' } as const;
+
+export function oauthAnswer(error: OAuthError): OAuthAnswer {
+  const { decision, reasons, attribution, retryAfter } = error.detail;
+  const challenged = error instanceof InvalidClient && error.challenge;
+  return {
+    status: challenged ? 401 : statuses[error.code],
+    headers: {
+      ...noStore,
+      // RFC 6749 §5.2: the scheme that the client used
+      ...(challenged ? { 'www-authenticate': 'Basic realm="corridor", charset="UTF-8"' } : {}),
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+    },
+    body: {
+      error: error.code,
+      error_description: error.message,
+      ...(decision === undefined ? {} : { decision }),
+      ...(reasons === undefined ? {} : { reasons }),
+      ...(attribution === undefined ? {} : { attribution }),
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { Invalid, NotAllowed, NotFound } from '../access/errors.js';
+import type { Principal } from '../access/principal.js';
+import { timestamp } from '../oauth/clock.js';
+import { EndRun } from '../runs/end-run.js';
+import { RunDirectory } from '../runs/run-directory.js';
+import type { Run } from '../runs/run.js';
+import { StartRun } from '../runs/start-run.js';
+import { AccessGuard, Allow, Caller } from './access.guard.js';
+import { AuthorizationServerMetadata } from './authorization-server-metadata.js';
+import { parseInput } from './problem.js';
+
+const label = z.string().min(1).max(200).refine((text) => !text.includes('\0'), 'must not hold NUL');
+const startBody = z.strictObject({
+  workflow: label,
+  purpose: label,
+  operator: label.nullish(),
+  agent: z.strictObject({ name: label, version: label.default('unknown'), model: label.default('none') }).default({ name: 'unnamed', version: 'unknown', model: 'none' }),
+  ttl: z.int().min(1).max(31_536_000).nullish(),
+  parent: label.nullish(),
+  public_key: z.record(z.string(), z.unknown()).optional(),
+});
+const idempotencyKey = /^[\x21-\x7e]{1,200}$/;
+
+/** Runs: started, read and ended by the runtime that they belong to. */
+@Controller('v1/runs')
+@UseGuards(AccessGuard)
+export class RunsController {
+  constructor(
+    private readonly startRun: StartRun,
+    private readonly endRun: EndRun,
+    private readonly runs: RunDirectory,
+    private readonly metadata: AuthorizationServerMetadata,
+  ) {}
+
+  @Post()
+  @Allow('runtime', 'admin')
+  async start(
+    @Body() body: unknown,
+    @Headers('idempotency-key') repeatKey: string | undefined,
+    @Caller() caller: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Record<string, unknown>> {
+    if (caller.runtime === null) throw new NotAllowed('no_runtime', 'this key belongs to no runtime: use one made with --runtime');
+    if (repeatKey !== undefined && !idempotencyKey.test(repeatKey)) throw new Invalid('malformed', 'Idempotency-Key must be 1 to 200 visible characters');
+    const { public_key: publicKey, ...wish } = parseInput(startBody, body);
+    const repeatOf = repeatKey === undefined ? null : { key: repeatKey, body: createHash('sha256').update(JSON.stringify(body)).digest('hex') };
+    const started = await this.startRun.start(
+      caller.runtime,
+      { ...wish, operator: wish.operator ?? null, ttl: wish.ttl ?? null, parent: wish.parent ?? null, publicKey },
+      repeatOf,
+    );
+    void reply.headers({ location: `/v1/runs/${started.id}`, 'cache-control': 'no-store' });
+    return {
+      id: started.id,
+      client_id: started.id,
+      ...(started.secret === null ? {} : { client_secret: started.secret.reveal() }),
+      token_endpoint_auth_method: started.secret === null ? 'private_key_jwt' : 'client_secret_basic',
+      issuer: this.metadata.issuer,
+      token_endpoint: this.metadata.tokenEndpoint,
+      expires_at: timestamp(started.expiresAt),
+    };
+  }
+
+  @Get(':id')
+  @Allow('runtime', 'auditor', 'responder', 'admin')
+  async read(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+    return printRun(await this.#visible(id, caller));
+  }
+
+  @Post(':id/end')
+  @HttpCode(200)
+  @Allow('runtime', 'responder', 'admin')
+  async end(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+    const run = await this.#visible(id, caller);
+    const { endedAt, withdrawn } = await this.endRun.end(run, caller.name);
+    return { ...printRun(run), ended_at: timestamp(endedAt), withdrawn };
+  }
+
+  /** A runtime sees its own runs and no others; the same answer hides whether another exists. */
+  async #visible(id: string, caller: Principal): Promise<Run> {
+    const run = /^run[0-9a-z]{1,60}$/.test(id) ? await this.runs.reload(id) : null;
+    const mayReadAll = caller.roles.some((role) => role !== 'runtime');
+    if (run === null || !(mayReadAll || run.runtime === caller.runtime)) throw new NotFound('run_unknown', 'there is no such run');
+    return run;
+  }
+}
+
+function printRun(run: Run): Record<string, unknown> {
+  return {
+    id: run.id,
+    client_id: run.id,
+    token_endpoint_auth_method: run.credential.method === 'client_secret' ? 'client_secret_basic' : 'private_key_jwt',
+    runtime: run.runtime,
+    workflow: run.workflow,
+    purpose: run.purpose,
+    ...(run.operator === null ? {} : { operator: run.operator.name }),
+    agent: run.agent,
+    ...(run.ancestors[0] === undefined ? {} : { parent: run.ancestors[0] }),
+    ancestors: run.ancestors,
+    started_at: timestamp(run.startedAt),
+    expires_at: timestamp(run.expiresAt),
+    ...(run.endedAt === null ? {} : { ended_at: timestamp(run.endedAt) }),
+  };
+}

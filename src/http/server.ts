@@ -1,0 +1,41 @@
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { EveryErrorFilter } from './every-error.filter.js';
+import { FaultLog } from '../access/fault-log.js';
+import { SecurityLog } from '../access/security-log.js';
+
+/** Bytes and milliseconds (CONFORMANCE B8). A body holds at most an assertion and a few parameters, or a catalogue. */
+const MAX_FORM = 65_536;
+const MAX_JSON = 1_048_576;
+const REQUEST_DEADLINE = 30_000;
+
+/** Fastify as every surface needs it: forms as raw text, no trust in forwarded addresses, slow clients cut off. */
+export function httpAdapter(): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: MAX_JSON,
+    requestTimeout: REQUEST_DEADLINE,
+    connectionTimeout: REQUEST_DEADLINE,
+    maxParamLength: 300,
+    return503OnClosing: true,
+    forceCloseConnections: 'idle',
+  });
+}
+
+/** Installs what stands around the controllers. Call before `init`. */
+export function furnish(app: NestFastifyApplication): void {
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer', bodyLimit: MAX_FORM }, (_request, body, done) => {
+    done(null, readText(body));
+  });
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
+  app.useGlobalFilters(new EveryErrorFilter(app.get(FaultLog), app.get(SecurityLog)));
+}
+
+/** Bytes that are no UTF-8 become a text that no form parser accepts (CONFORMANCE B7). */
+function readText(body: string | Buffer): string {
+  try {
+    return typeof body === 'string' ? body : new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    return '%';
+  }
+}

@@ -1,0 +1,51 @@
+import type { EntryMaker } from '../attribution/entry.js';
+import type { PreparePolicy } from '../policy/prepare-policy.js';
+import type { PolicySource, Refused } from '../policy/policy-compiler.js';
+import type { PolicySources } from '../policy/policy-sources.js';
+import type { ChangeFacts } from './change-facts.js';
+import type { FactsSource } from './facts.js';
+
+export type Activated = { readonly ok: true; readonly revision: string; readonly changed: boolean; readonly tests: number | null } | Refused;
+
+/** Takes a policy through its gates and makes it the one that decides: a change of facts, with its entry. */
+export class ActivatePolicy {
+  #loaded: string | null = null;
+
+  constructor(
+    private readonly prepare: PreparePolicy,
+    private readonly facts: FactsSource,
+    private readonly sources: PolicySources,
+    private readonly changeFacts: ChangeFacts,
+    private readonly entries: EntryMaker,
+  ) {}
+
+  /** When it is refused, the policy that was active stays so. @throws PolicyCompilerFailed, Unavailable */
+  async activate(source: PolicySource, by: string): Promise<Activated> {
+    const prepared = await this.prepare.prepare(source);
+    if (!prepared.ok) return prepared;
+    const { revision, tests } = prepared;
+    const applied = await this.changeFacts.change(({ policyRevision }, after) => {
+      if (policyRevision === revision) return null;
+      const entry = this.entries.make('policy.activated', after, {
+        revision,
+        activated_by: by,
+        ...(policyRevision === null ? {} : { replaces: policyRevision }),
+        ...(tests === null ? {} : { tests_passed: tests }),
+      });
+      return { change: { kind: 'policy.activated', digest: revision, source, activatedBy: by }, entries: [entry] };
+    });
+    this.#loaded = revision;
+    return { ok: true, revision, changed: applied !== null, tests };
+  }
+
+  /** Makes sure that the active revision can be evaluated here, whoever activated it. Gives its digest, or null while there is none. */
+  async loadActive(): Promise<string | null> {
+    const { policyRevision } = await this.facts.latest();
+    if (policyRevision === null || policyRevision === this.#loaded) return policyRevision;
+    const source = await this.sources.source(policyRevision);
+    const prepared = source === null ? null : await this.prepare.prepare(source);
+    if (prepared?.ok !== true) return null;
+    this.#loaded = policyRevision;
+    return policyRevision;
+  }
+}

@@ -1,0 +1,65 @@
+import type { Append, EntryLog } from '../attribution/entry-log.js';
+import type { EntryMaker } from '../attribution/entry.js';
+import { timestamp } from '../oauth/clock.js';
+import type { FactsSource } from './facts.js';
+import type { IssuanceStore, OpenIntent } from './issuance-store.js';
+
+const AT_ONCE = 100;
+
+/**
+ * Gives intents whose attempt nobody will report on any more their one outcome: unknown (DESIGN §7). What the server may have
+ * issued for them is listed as exposure for as long as it can live.
+ */
+export class CloseIntents {
+  constructor(
+    private readonly facts: FactsSource,
+    private readonly issuances: IssuanceStore,
+    private readonly log: EntryLog,
+    private readonly entries: EntryMaker,
+  ) {}
+
+  /** Closes those past their deadline. Gives whether there may be more. */
+  async closeOverdue(): Promise<boolean> {
+    return this.#close(await this.issuances.overdueIntents(AT_ONCE));
+  }
+
+  /** Closes every open one: only for a process that is alone with its database, before it begins. Gives how many. */
+  async closeAll(): Promise<number> {
+    let closed = 0;
+    for (;;) {
+      const intents = await this.issuances.openIntents(AT_ONCE);
+      if (intents.length === 0) return closed;
+      await this.#close(intents);
+      closed += intents.length;
+    }
+  }
+
+  async #close(intents: readonly OpenIntent[]): Promise<boolean> {
+    if (intents.length === 0) return false;
+    const { epoch } = await this.facts.current();
+    const appends = intents.map((intent): Append => {
+      const members = {
+        issuance: intent.issuance,
+        run: intent.run,
+        workflow: intent.workflow,
+        client: intent.client,
+        resource: { id: intent.resource },
+        fault: 'outcome_not_reported',
+        opened_at: timestamp(intent.openedAt),
+        exposed_until: timestamp(intent.exposedUntil),
+        ...(intent.assertionJti === null ? {} : { assertion: { jti: intent.assertionJti } }),
+      };
+      const { run, workflow, client, resource, issuance } = intent;
+      return {
+        entry: this.entries.make('token.unknown', epoch, members, { run, workflow, client, resource, issuance }),
+        epoch: null,
+        run: null,
+        effect: { kind: 'outcome', issuance, state: 'unknown', token: null },
+        counters: [],
+        decisionInput: null,
+      };
+    });
+    await this.log.append(appends);
+    return intents.length === AT_ONCE;
+  }
+}

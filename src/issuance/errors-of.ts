@@ -1,0 +1,50 @@
+import {
+  AccessDenied,
+  InvalidScope,
+  InvalidTarget,
+  ServerError,
+  TemporarilyUnavailable,
+  UnauthorizedClient,
+  type OAuthError,
+} from '../oauth/errors.js';
+import type { Decision } from '../policy/decision.js';
+import type { UpstreamFault } from '../upstreams/token.js';
+import type { Refusal } from './context.js';
+
+/** The OAuth error of a guardrail's or a suspension's refusal (the table in docs/reasons.md). */
+export function errorOfRefusal(refusal: Refusal, decision: Decision, attribution: string): OAuthError {
+  const detail = { decision: decision.id, reasons: decision.reasons, attribution };
+  switch (refusal.error) {
+    case 'unauthorized_client':
+      return new UnauthorizedClient('this run may not have a token', detail);
+    case 'access_denied':
+      return new AccessDenied('stopped by a suspension', detail);
+    case 'invalid_target':
+      return new InvalidTarget('the resource is unknown, ambiguous or not for this run', detail);
+    case 'invalid_scope':
+      return new InvalidScope('the scope is missing or not one of this resource', detail);
+  }
+}
+
+/** The policy's no, or that it could give no answer: the one is final, the other may pass. */
+export function errorOfDenial(decision: Decision, attribution: string): OAuthError {
+  const detail = { decision: decision.id, reasons: decision.reasons, attribution };
+  return decision.failure
+    ? new TemporarilyUnavailable('the policy gave no answer', { ...detail, retryAfter: 1 })
+    : new AccessDenied('denied by policy', detail);
+}
+
+/** What went wrong at the authorization server, without a word of its own; its `invalid_client` is our fault, never the agent's. */
+export function errorOfFault(
+  kind: 'refused' | 'failed' | 'unknown',
+  fault: UpstreamFault,
+  retryAfter: number | null,
+  attribution: string | null,
+): OAuthError {
+  const detail = { reasons: [{ code: fault }], ...(attribution === null ? {} : { attribution }) };
+  if (kind === 'refused') return new ServerError('the authorization server issued another token than was asked for; it is not handed out', detail);
+  if (fault === 'scope_rejected' || fault === 'target_rejected' || fault === 'request_rejected') {
+    return new ServerError('the authorization server does not accept the request', detail);
+  }
+  return new TemporarilyUnavailable('the authorization server gave no token', { ...detail, retryAfter: retryAfter ?? 1 });
+}

@@ -1,0 +1,83 @@
+import type { EntryLog } from '../attribution/entry-log.js';
+import type { EntryMaker } from '../attribution/entry.js';
+import type { Clock } from '../oauth/clock.js';
+import { InvalidClient, TemporarilyUnavailable } from '../oauth/errors.js';
+import type { AuthenticateRun } from '../runs/authenticate-run.js';
+import type { RunDirectory } from '../runs/run-directory.js';
+import type { Run } from '../runs/run.js';
+import type { Answer } from './answer.js';
+import type { Context } from './context.js';
+import type { TurnedAway } from './decided.js';
+import type { DecideRequest } from './decide-request.js';
+import type { FactsSource } from './facts.js';
+import type { Fulfil } from './fulfil.js';
+import { loadContext } from './load-context.js';
+import { QueuePerKey } from './queue-per-key.js';
+import type { Release } from './release.js';
+import type { TokenRequest } from './token-request.js';
+import { answerOfTurnAway, prepareTurnAway } from './turn-away.js';
+
+/** How often facts, runs or counters may move under one request before it is turned away. */
+const ATTEMPTS = 8;
+
+/**
+ * The story of a token request, told once from top to bottom (DESIGN §3). When the record says that what the answer rests on has
+ * moved, it is read anew and decided again.
+ */
+export class IssueToken {
+  readonly #turns = new QueuePerKey();
+
+  constructor(
+    private readonly authenticateRun: AuthenticateRun,
+    private readonly runs: RunDirectory,
+    private readonly facts: FactsSource,
+    private readonly decide: DecideRequest,
+    private readonly fulfil: Fulfil,
+    private readonly log: EntryLog,
+    private readonly entries: EntryMaker,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws OAuthError; LogUnavailable when the record cannot be written, and then nothing leaves */
+  async issue(request: TokenRequest): Promise<Release> {
+    let run = await this.authenticateRun.authenticate(request.clientAuthentication, request.address);
+    let facts = await this.facts.current();
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const context = await loadContext(run, request, facts, this.runs, this.clock.now());
+      const answer = await this.#answerInTurn(context);
+      if (answer.kind === 'released') return answer.release;
+      if (answer.kind === 'turned_away') throw answer.error;
+      if (answer.verdict === 'stale') facts = await this.facts.latest();
+      if (answer.verdict === 'run_over') run = await this.#readAnew(run, request);
+    }
+    throw new TemporarilyUnavailable('what this request rests on changes too often: try again', { retryAfter: 1 });
+  }
+
+  /** Where decisions rest on history, the requests of one run take turns: each sees what the one before it did. */
+  async #answerInTurn(context: Context): Promise<Answer> {
+    return this.decide.readsCounters(context) ? this.#turns.run(context.run.id, () => this.#answer(context)) : this.#answer(context);
+  }
+
+  async #answer(context: Context): Promise<Answer> {
+    const decided = await this.decide.decideRequest(context);
+    const answer = decided.kind === 'allowed' ? await this.fulfil.fulfil(context, decided) : await this.#turnAway(context, decided);
+    if (answer.kind !== 'again' && decided.kind !== 'refused') decided.input?.stored();
+    return answer;
+  }
+
+  async #turnAway(context: Context, decided: TurnedAway): Promise<Answer> {
+    const append = prepareTurnAway(context, decided, this.entries);
+    const [appended] = await this.log.append([append]);
+    return appended === undefined ? { kind: 'again', verdict: 'bad' } : answerOfTurnAway(decided, append, appended);
+  }
+
+  /** The run and its ancestors as they are now. A credential that was replaced meanwhile proves nothing any more. */
+  async #readAnew(run: Run, request: TokenRequest): Promise<Run> {
+    for (const ancestor of run.ancestors) await this.runs.reload(ancestor);
+    const now = await this.runs.reload(run.id);
+    if (now === null || now.credential.id !== run.credential.id) {
+      throw new InvalidClient('client authentication failed', request.clientAuthentication.kind === 'basic');
+    }
+    return now;
+  }
+}

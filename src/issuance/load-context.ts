@@ -1,0 +1,103 @@
+import type { Resource } from '../catalogue/catalogue.js';
+import { clientFor, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
+import { Scope } from '../oauth/scope.js';
+import type { RunDirectory } from '../runs/run-directory.js';
+import type { Run } from '../runs/run.js';
+import { isOver } from '../runs/run.js';
+import { suspensionThatStops } from '../suspensions/stops.js';
+import type { Admitted, Context, Party, Refusal } from './context.js';
+import type { Facts } from './facts.js';
+import type { TokenRequest } from './token-request.js';
+
+type Looked<T> = { readonly refusal: Refusal } | { readonly found: T };
+
+/**
+ * Puts together what a request is about and holds the guardrails against it (DESIGN §3): what no policy can overrule.
+ * They go in the order of the table in docs/reasons.md, and the first that stops is the answer.
+ */
+export async function loadContext(run: Run, request: TokenRequest, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
+  const lineage = (await runs.lineage(run)) ?? [run];
+  const resource = resourceMeant(facts, run, request);
+  const context = {
+    facts,
+    run,
+    traceparent: request.traceparent,
+    requestedScope: request.scope ?? Scope.of('found' in resource ? resource.found.defaultScopes : []),
+    resource: 'found' in resource ? resource.found : null,
+    resourceAsked: request.resources[0]?.uri ?? null,
+  };
+  const stopped = runOver(lineage, run, now) ?? suspended(facts, lineage, context.resource, now);
+  if (stopped !== null) return { ...context, outcome: { kind: 'refused', refusal: stopped } };
+  if ('refusal' in resource) return { ...context, outcome: { kind: 'refused', refusal: resource.refusal } };
+
+  const admitted = admit(facts, lineage, resource.found, context.requestedScope);
+  return 'refusal' in admitted
+    ? { ...context, outcome: { kind: 'refused', refusal: admitted.refusal } }
+    : { ...context, outcome: { kind: 'admitted', admitted: admitted.found } };
+}
+
+function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null {
+  if (lineage.length !== run.ancestors.length + 1) return unauthorized('ancestor_unknown');
+  // with less than a second left a token could not be used
+  const over = lineage.find((member) => isOver(member, now + 1000));
+  if (over === undefined) return null;
+  const code = over.endedAt !== null ? 'run_ended' : 'run_expired';
+  return over === run ? unauthorized(code) : unauthorized(code, { ancestor: over.id });
+}
+
+function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
+  const clients = resource === null ? [] : lineage.flatMap((member) => clientFor(facts.catalogue, member.workflow, resource.id)?.id ?? []);
+  const suspension = suspensionThatStops(facts.suspensions, { runs: lineage, clients, resource: resource?.id ?? null }, now);
+  if (suspension === null) return null;
+  return { by: 'suspension', error: 'access_denied', reason: { code: 'suspended', kind: suspension.kind, suspension: suspension.id } };
+}
+
+/** RFC 8707 §2. With none asked, the only resource that the workflow's clients reach is meant. */
+function resourceMeant(facts: Facts, run: Run, request: TokenRequest): Looked<Resource> {
+  if (request.resources.length > 1) return { refusal: invalidTarget('several_resources') };
+  const [asked] = request.resources;
+  if (asked === undefined) {
+    const only = onlyResourceOf(facts.catalogue, run.workflow);
+    if (only !== null) return { found: only };
+    return { refusal: hasClients(facts.catalogue, run.workflow) ? invalidTarget('resource_ambiguous') : unauthorized('no_client') };
+  }
+  const resource = resourceByIndicator(facts.catalogue, asked);
+  return resource === null ? { refusal: invalidTarget('resource_not_available') } : { found: resource };
+}
+
+/** Every party must reach the resource through a client of its own; nothing wider than the catalogue is ever asked. */
+function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope: Scope): Looked<Admitted> {
+  const parties: Party[] = [];
+  for (const run of lineage) {
+    const party = partyOf(facts, run, resource);
+    if ('refusal' in party) return party;
+    parties.push(party.found);
+  }
+  const server = facts.catalogue.authorizationServers[resource.authorizationServer];
+  const [first, ...ancestors] = parties;
+  if (server === undefined || first === undefined) return { refusal: invalidTarget('resource_not_available') };
+  if (scope.isEmpty) return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_missing' } } };
+  const [outside] = scope.without(Scope.of(resource.scopes));
+  if (outside !== undefined) return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_unknown', scope: outside } } };
+  return { found: { resource, server, parties: [first, ...ancestors] } };
+}
+
+function partyOf(facts: Facts, run: Run, resource: Resource): Looked<Party> {
+  const workflow = facts.catalogue.workflows[run.workflow];
+  if (workflow === undefined) return { refusal: unauthorized('workflow_unknown') };
+  if (!hasClients(facts.catalogue, workflow.id)) return { refusal: unauthorized('no_client') };
+  const client = clientFor(facts.catalogue, workflow.id, resource.id);
+  // the same answer as for an unknown resource: nobody learns what else there is (CONFORMANCE B50)
+  if (client === null) return { refusal: invalidTarget('resource_not_available') };
+  if (!workflow.purposes.includes(run.purpose)) return { refusal: unauthorized('purpose_not_declared') };
+  if (facts.catalogue.purposes[run.purpose]?.needsUser !== false) return { refusal: unauthorized('purpose_needs_user') };
+  return { found: { run, workflow, client } };
+}
+
+function unauthorized(code: string, members: Record<string, string> = {}): Refusal {
+  return { by: 'guardrail', error: 'unauthorized_client', reason: { code, ...members } };
+}
+
+function invalidTarget(code: string): Refusal {
+  return { by: 'guardrail', error: 'invalid_target', reason: { code } };
+}

@@ -1,0 +1,59 @@
+import type { ApiKey, Role } from '../access/api-key.js';
+import { Conflict, Invalid, NotFound } from '../access/errors.js';
+import { hashKey } from '../access/principal.js';
+import type { EntryMaker } from '../attribution/entry.js';
+import { declared } from '../catalogue/look-up.js';
+import type { Clock } from '../oauth/clock.js';
+import { newIdentifier, newSecretText, type Randomness } from '../oauth/identifier.js';
+import { Secret } from '../oauth/secret.js';
+import { localRuntime } from '../runs/start-run.js';
+import type { ChangeFacts } from './change-facts.js';
+
+export interface KeyWish {
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly runtime: string | null;
+}
+
+/** API keys of named principals: made here, shown once, kept as hashes (DESIGN §4.2). */
+export class ManageKeys {
+  constructor(
+    private readonly changeFacts: ChangeFacts,
+    private readonly entries: EntryMaker,
+    private readonly clock: Clock,
+    private readonly randomness: Randomness,
+  ) {}
+
+  /** `given` is a key that exists already, as the one of the first start. @throws Invalid, Unavailable */
+  async create(wish: KeyWish, by: string, given: Secret | null = null): Promise<{ id: string; key: Secret }> {
+    if (wish.roles.length === 0) throw new Invalid('roles_missing', 'a key needs a role at least');
+    if (wish.roles.includes('runtime') && wish.runtime === null) throw new Invalid('runtime_missing', 'say which runtime the key is for');
+    const text = given?.reveal() ?? newSecretText(this.randomness);
+    const key = { id: newIdentifier('key', this.clock.now(), this.randomness), ...wish, sha256: hashKey(text) };
+    await this.changeFacts.change((facts, after) => {
+      if (wish.runtime !== null && wish.runtime !== localRuntime && declared(facts.catalogue.runtimes, wish.runtime) === null) {
+        throw new Invalid('runtime_unknown', `runtime ${wish.runtime} is not in the catalogue: declare it under runtimes in corridor.yaml first`);
+      }
+      const members = { ...keyMembers(key), created_by: by };
+      return { change: { kind: 'key.created', key }, entries: [this.entries.make('key.created', after, members)] };
+    });
+    return { id: key.id, key: new Secret(text) };
+  }
+
+  /** The last admin key stays: nobody could make another. Gives when it was revoked (milliseconds since 1970). @throws NotFound, Conflict, Unavailable */
+  async revoke(id: string, by: string): Promise<number> {
+    const applied = await this.changeFacts.change((facts, after) => {
+      const key = facts.keys.find((candidate) => candidate.id === id);
+      if (key === undefined) throw new NotFound('key_unknown', 'there is no such key, or it was revoked already');
+      const admins = facts.keys.filter(({ roles }) => roles.includes('admin'));
+      if (admins.length === 1 && admins[0] === key) throw new Conflict('last_admin', 'this is the last admin key: make another one first');
+      const members = { ...keyMembers(key), revoked_by: by };
+      return { change: { kind: 'key.revoked', key: id }, entries: [this.entries.make('key.revoked', after, members)] };
+    });
+    return applied?.at ?? this.clock.now();
+  }
+}
+
+function keyMembers(key: Pick<ApiKey, 'id' | 'name' | 'roles' | 'runtime'>) {
+  return { key: key.id, name: key.name, roles: key.roles, ...(key.runtime === null ? {} : { runtime: key.runtime }) };
+}

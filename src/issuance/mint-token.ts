@@ -1,0 +1,203 @@
+import { LogUnavailable, type Append, type EntryLog, type Outcome, type Verdict } from '../attribution/entry-log.js';
+import type { EntryMaker } from '../attribution/entry.js';
+import type { Sealer } from '../credentials/sealer.js';
+import { newIdentifier, type Randomness } from '../oauth/identifier.js';
+import type { Clock } from '../oauth/clock.js';
+import type { Signing } from '../upstreams/client-assertion.js';
+import type { ServerMetadata } from '../upstreams/metadata.js';
+import { prepareTokenRequest, sendTokenRequest, type PreparedTokenRequest } from '../upstreams/token-request.js';
+import { readTokenResponse } from '../upstreams/token-response.js';
+import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from '../upstreams/token.js';
+import type { UpstreamHttp } from '../upstreams/upstream-http.js';
+import { isRecorded, type Answer } from './answer.js';
+import { clientMembers, requestColumns, requestMembers, scopeMembers, tokenColumns, tokenMembers, type Through } from './attribution-of.js';
+import type { Context } from './context.js';
+import type { Allowed } from './decided.js';
+import { answerOfRelease, prepareRelease } from './release-token.js';
+import type { RevokeToken } from './revoke-token.js';
+import type { LiveToken } from './token-cache.js';
+
+/** One token that is wanted, with all that its request will say. */
+export interface Minting {
+  readonly context: Context;
+  readonly allowed: Allowed;
+  readonly wish: TokenWish;
+  readonly metadata: ServerMetadata;
+  readonly cacheKey: string;
+}
+
+/** live: it is recorded, and `answer` is that of the request which asked first. faulted: why there is none. again: decide again. */
+export type Minted =
+  | { readonly kind: 'live'; readonly live: LiveToken; readonly answer: Answer }
+  | { readonly kind: 'faulted'; readonly by: 'refused' | 'failed' | 'unknown'; readonly fault: UpstreamFault; readonly retryAfter: number | null; readonly entry: string | null }
+  | { readonly kind: 'again'; readonly verdict: Verdict };
+
+/** Milliseconds: for the exchange with the authorization server, and from when on anyone may close the intent as unknown. */
+const EXCHANGE_DEADLINE = 10_000;
+const INTENT_DEADLINE = 20_000;
+
+/** One attempt at an authorization server: a durable intent, the exchange, exactly one outcome (DESIGN §7 "Intents"). */
+export class MintToken {
+  constructor(
+    private readonly http: UpstreamHttp,
+    private readonly signing: Signing,
+    private readonly sealer: Sealer,
+    private readonly revokeToken: RevokeToken,
+    private readonly log: EntryLog,
+    private readonly entries: EntryMaker,
+    private readonly clock: Clock,
+    private readonly randomness: Randomness,
+    private readonly instance: string,
+  ) {}
+
+  /** @throws UpstreamFailed before anything is recorded; LogUnavailable when the record cannot be written */
+  async mint(minting: Minting): Promise<Minted> {
+    const issuance = newIdentifier('iss', this.clock.now(), this.randomness);
+    const prepared = await prepareTokenRequest(minting.wish, minting.metadata, this.signing);
+    const [intended] = await this.log.append([this.#intent(minting, issuance, prepared)]);
+    if (!isRecorded(intended?.verdict)) return { kind: 'again', verdict: intended?.verdict ?? 'bad' };
+
+    const sentAt = this.clock.now();
+    const answer = await sendTokenRequest(prepared, this.http, EXCHANGE_DEADLINE);
+    const outcome = readTokenResponse(minting.wish, answer, sentAt);
+    return outcome.kind === 'token' ? this.#issued(minting, issuance, outcome.token) : this.#withoutToken(minting, issuance, outcome);
+  }
+
+  /** The outcome and the release to whom asked first share a flush. */
+  async #issued(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
+    const { context, allowed, metadata, wish } = minting;
+    const live: LiveToken = {
+      issuance,
+      token,
+      servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000),
+      tokenEndpoint: metadata.tokenEndpoint,
+      credential: credentialOf(wish),
+    };
+    const release = prepareRelease(context, allowed, live, false, this.entries);
+    const outcome = this.#outcome(minting, issuance, 'issued', token, {
+      ...scopeMembers(context, allowed.scope, token.granted),
+      ...tokenMembers(token, rowServedUntil(minting, live)),
+    });
+    const [recorded, released] = await this.#appendOutcome(minting, token, [outcome, release.append]);
+    if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null };
+    if (released === undefined) throw new LogUnavailable('a release got no verdict');
+    return { kind: 'live', live, answer: answerOfRelease(release, released) };
+  }
+
+  async #withoutToken(minting: Minting, issuance: string, outcome: Exclude<UpstreamOutcome, { kind: 'token' }>): Promise<Minted> {
+    const token = outcome.kind === 'refused' ? outcome.token : null;
+    const append = this.#outcome(minting, issuance, outcome.kind, token, {
+      fault: outcome.fault,
+      ...scopeMembers(minting.context, minting.allowed.scope, token?.granted ?? null),
+      ...(token === null ? {} : tokenMembers(token, token.issuedAt)),
+    });
+    const [recorded] = await this.#appendOutcome(minting, token, [append]);
+    const entry = isRecorded(recorded?.verdict) ? append.entry.id : null;
+    return { kind: 'faulted', by: outcome.kind, fault: outcome.fault, retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null, entry };
+  }
+
+  /** When the record cannot be written, nobody gets the token and it is revoked at once (CONFORMANCE B45). */
+  async #appendOutcome(minting: Minting, token: UpstreamToken | null, items: readonly Append[]) {
+    try {
+      return await this.log.append(items);
+    } catch (error) {
+      if (token !== null) await this.revokeToken.revoke(minting.wish, minting.metadata, token.text);
+      throw error;
+    }
+  }
+
+  #intent(minting: Minting, issuance: string, prepared: PreparedTokenRequest): Append {
+    const { context, allowed, wish, cacheKey } = minting;
+    const { run, facts } = context;
+    const entry = this.entries.make(
+      'token.requested',
+      facts.epoch,
+      {
+        ...requestMembers(context, allowed.decision),
+        issuance,
+        ...clientMembers(through(minting)),
+        ...scopeMembers(context, allowed.scope, null),
+        ...(prepared.assertionJti === null ? {} : { assertion: { jti: prepared.assertionJti } }),
+      },
+      { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance },
+    );
+    return {
+      entry,
+      epoch: facts.epoch,
+      run: { id: run.id, credential: run.credential.id },
+      effect: {
+        kind: 'intent',
+        issuance,
+        instance: this.instance,
+        deadlineIn: INTENT_DEADLINE,
+        run: run.id,
+        workflow: run.workflow,
+        client: wish.client.id,
+        authorizationServer: wish.server.id,
+        resource: wish.resource.id,
+        scope: allowed.scope.tokens,
+        credential: wish.credential.id,
+        cacheKey,
+        isolation: allowed.isolation,
+        assertionJti: prepared.assertionJti,
+        longestLife: wish.client.maxTokenLife * 1000,
+      },
+      counters: allowed.counters,
+      decisionInput: allowed.input,
+    };
+  }
+
+  /** What has happened is recorded whatever became of facts and run meanwhile. */
+  #outcome(minting: Minting, issuance: string, state: Outcome['state'], token: UpstreamToken | null, members: ReturnType<typeof scopeMembers>): Append {
+    const { context, allowed, wish } = minting;
+    const type = `token.${state}` as const;
+    const entry = this.entries.make(
+      type,
+      context.facts.epoch,
+      { ...requestMembers(context, allowed.decision), issuance, ...clientMembers(through(minting)), ...members },
+      { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance, ...(token === null ? {} : tokenColumns(token)) },
+    );
+    const servedUntil = token === null || state !== 'issued' ? 0 : rowServedUntil(minting, { servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000) });
+    return {
+      entry,
+      epoch: null,
+      run: null,
+      effect: {
+        kind: 'outcome',
+        issuance,
+        state,
+        token: token && {
+          sha256: token.sha256,
+          jti: token.jti,
+          sealed: this.sealer.seal(`issuance ${issuance}`, token.text),
+          issuedAt: token.issuedAt,
+          expiresAt: token.expiresAt,
+          servedUntil: Math.max(servedUntil, token.issuedAt),
+          granted: token.granted.tokens,
+          audience: token.audience,
+        },
+      },
+      counters: [],
+      decisionInput: null,
+    };
+  }
+}
+
+/** A token of one run is over with that run; one that runs share lives on with the others. */
+function rowServedUntil({ context, allowed }: Minting, live: Pick<LiveToken, 'servedUntil'>): number {
+  return allowed.isolation === 'run' ? Math.min(live.servedUntil, context.run.expiresAt) : live.servedUntil;
+}
+
+function credentialOf({ credential }: TokenWish): LiveToken['credential'] {
+  return { id: credential.id, kid: credential.method === 'private_key_jwt' ? credential.kid : null };
+}
+
+function through({ wish, metadata }: Minting): Through {
+  return {
+    issuer: wish.server.issuer,
+    tokenEndpoint: metadata.tokenEndpoint,
+    clientId: wish.client.clientId,
+    method: wish.client.method,
+    credential: credentialOf(wish),
+  };
+}

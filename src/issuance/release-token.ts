@@ -1,0 +1,75 @@
+import type { Append, Appended } from '../attribution/entry-log.js';
+import type { EntryMaker } from '../attribution/entry.js';
+import { ServerError } from '../oauth/errors.js';
+import { clientMembers, requestColumns, requestMembers, scopeMembers, tokenColumns, tokenMembers } from './attribution-of.js';
+import { again, isRecorded, type Answer } from './answer.js';
+import type { Context } from './context.js';
+import type { Allowed } from './decided.js';
+import type { LiveToken } from './token-cache.js';
+
+/** A release that is ready to be recorded. `servedUntil` in milliseconds: until when the run may use it. */
+export interface PreparedRelease {
+  readonly live: LiveToken;
+  readonly servedUntil: number;
+  readonly append: Append;
+}
+
+/** Prepares the entry that hands a live token to the run (RFC 6749 §5.1). */
+export function prepareRelease(context: Context, allowed: Allowed, live: LiveToken, cached: boolean, entries: EntryMaker): PreparedRelease {
+  const { run, facts } = context;
+  const [party] = allowed.admitted.parties;
+  const ends = allowed.admitted.parties.map(({ run: member }) => member.expiresAt);
+  const servedUntil = Math.min(live.servedUntil, live.token.issuedAt + allowed.maxTtl * 1000, ...ends);
+  const entry = entries.make(
+    'token.released',
+    facts.epoch,
+    {
+      ...requestMembers(context, allowed.decision),
+      issuance: live.issuance,
+      cached,
+      ...clientMembers({
+        issuer: allowed.admitted.server.issuer,
+        tokenEndpoint: live.tokenEndpoint,
+        clientId: party.client.clientId,
+        method: party.client.method,
+        credential: live.credential,
+      }),
+      ...scopeMembers(context, allowed.scope, live.token.granted),
+      ...tokenMembers(live.token, servedUntil),
+    },
+    { ...requestColumns(context, allowed.decision), ...tokenColumns(live.token), client: party.client.id, issuance: live.issuance },
+  );
+  return {
+    live,
+    servedUntil,
+    append: {
+      entry,
+      epoch: facts.epoch,
+      run: { id: run.id, credential: run.credential.id },
+      effect: { kind: 'release', issuance: live.issuance },
+      // a token of this request's own intent rests on what that intent reserved
+      counters: cached ? allowed.counters : [],
+      decisionInput: cached ? allowed.input : null,
+    },
+  };
+}
+
+/** What the verdict on a release means for the request. */
+export function answerOfRelease(prepared: PreparedRelease, appended: Appended): Answer {
+  const { live, servedUntil, append } = prepared;
+  if (appended.verdict === 'bad') return { kind: 'turned_away', error: new ServerError('the release cannot be recorded') };
+  // CONFORMANCE B60: never more than is left, and nothing that is as good as over
+  const expiresIn = Math.floor((servedUntil - appended.at) / 1000);
+  if (!isRecorded(appended.verdict)) return again(appended.verdict);
+  if (expiresIn < 1) return again('not_live');
+  return {
+    kind: 'released',
+    release: {
+      accessToken: live.token.text,
+      tokenType: live.token.type,
+      expiresIn,
+      scope: live.token.granted,
+      attribution: append.entry.id,
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { Worker } from 'node:worker_threads';
+import { finished, type FromThread, notStarted, type Stamp, type ThreadData, type ToThread } from './messages.js';
+
+/** Null: the thread ended without an answer. */
+export type ThreadAnswer = FromThread | null;
+
+/**
+ * A thread that evaluates policies, as the pool sees it. It does not keep the process alive, inherits neither environment nor
+ * flags, and answers in the order in which it was asked.
+ */
+export class Thread {
+  readonly #worker: Worker;
+  readonly #stamp: Stamp = new BigInt64Array(new SharedArrayBuffer(8));
+  readonly #waiting: ((answer: ThreadAnswer) => void)[] = [];
+  #loading = 0;
+  #ended = false;
+
+  constructor(file: string, onEnd: (thread: Thread) => void) {
+    const workerData: ThreadData = { stamp: this.#stamp };
+    this.#worker = new Worker(file, {
+      name: 'policy',
+      workerData,
+      env: {},
+      argv: [],
+      execArgv: [],
+      stdout: true, // nothing that it prints reaches anybody
+      stderr: true,
+      resourceLimits: { maxOldGenerationSizeMb: 64, stackSizeMb: 4 },
+    });
+    this.#worker.unref();
+    this.#worker.stdout.resume();
+    this.#worker.stderr.resume();
+    this.#worker.on('message', (answer: FromThread) => this.#waiting.shift()?.(answer));
+    this.#worker.on('error', () => undefined); // 'exit' follows
+    this.#worker.on('exit', () => {
+      this.#end();
+      onEnd(this);
+    });
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether it would begin with an evaluation at once. */
+  get ready(): boolean {
+    return this.#loading === 0 && !this.#ended;
+  }
+
+  load(revision: string, module: WebAssembly.Module, data: string): Promise<ThreadAnswer> {
+    this.#loading++;
+    return new Promise((resolve) => {
+      this.#ask({ kind: 'load', revision, module, data }, (answer) => {
+        this.#loading--;
+        resolve(answer);
+      });
+    });
+  }
+
+  forget(revision: string): void {
+    this.#send({ kind: 'forget', revision });
+  }
+
+  evaluate(revision: string, entrypoint: string, input: string, answered: (answer: ThreadAnswer) => void): void {
+    Atomics.store(this.#stamp, 0, notStarted);
+    this.#ask({ kind: 'evaluate', revision, entrypoint, input }, answered);
+  }
+
+  /**
+   * For how many milliseconds the evaluation that was asked for last has been running; null when it has not begun, and when it
+   * has ended, though its answer may still be on the way to a busy main thread.
+   */
+  get runningFor(): number | null {
+    const stamp = Atomics.load(this.#stamp, 0);
+    return stamp === notStarted || stamp === finished ? null : Number(process.hrtime.bigint() - stamp) / 1e6;
+  }
+
+  get hasBegun(): boolean {
+    return Atomics.load(this.#stamp, 0) !== notStarted;
+  }
+
+  async terminate(): Promise<void> {
+    this.#end();
+    await this.#worker.terminate();
+  }
+
+  #ask(message: ToThread, answered: (answer: ThreadAnswer) => void): void {
+    if (this.#ended) return answered(null);
+    this.#waiting.push(answered);
+    this.#send(message);
+  }
+
+  #send(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    for (const answered of this.#waiting.splice(0)) answered(null);
+  }
+}

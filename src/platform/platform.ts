@@ -1,0 +1,31 @@
+import type { Sealer } from '../credentials/sealer.js';
+import type { SecretReferences } from '../credentials/secret-references.js';
+import type { FaultLog } from '../access/fault-log.js';
+import type { Clock } from '../oauth/clock.js';
+import type { Randomness } from '../oauth/identifier.js';
+import type { PolicyEvaluator } from '../policy/evaluator.js';
+import type { ModuleCache } from '../policy/module-cache.js';
+import type { PolicyCompiler } from '../policy/policy-compiler.js';
+import type { SecurityLog } from '../access/security-log.js';
+import type { Database } from '../store/database.js';
+import type { UpstreamHttp } from '../upstreams/upstream-http.js';
+
+/** What Corridor stands on: everything that reaches beyond the process, opened. */
+export interface Platform {
+  /** Whether this process is alone with its database. */
+  readonly embedded: boolean;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly sealer: Sealer;
+  readonly digestKey: Uint8Array;
+  readonly http: UpstreamHttp;
+  readonly references: SecretReferences;
+  readonly compiler: PolicyCompiler;
+  readonly compilerDigest: string;
+  readonly evaluator: PolicyEvaluator;
+  readonly moduleCache: ModuleCache;
+  readonly securityLog: SecurityLog;
+  readonly faultLog: FaultLog;
+  close(): Promise<void>;
+}

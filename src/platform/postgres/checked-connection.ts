@@ -1,0 +1,66 @@
+import type { ClientBase, ClientConfig } from 'pg';
+import { DatabaseUnavailable } from '../../store/database.js';
+import { PlatformUnusable } from '../platform-unusable.js';
+
+const OLDEST = 15;
+const CONNECT_WITHIN_MS = 5_000;
+
+/**
+ * What every connection is set to, whatever the role's or the database's defaults are. The limits keep a frozen or lost client from
+ * holding up others: a fact changes only after every running append has ended (DESIGN §7).
+ */
+const settings: Readonly<Record<string, string>> = {
+  statement_timeout: '10s',
+  lock_timeout: '5s',
+  idle_in_transaction_session_timeout: '5s',
+  default_transaction_isolation: 'read committed',
+  default_transaction_read_only: 'off',
+  timezone: 'UTC',
+  datestyle: 'ISO',
+  bytea_output: 'hex',
+};
+
+/** TLS, user, host and database are what the URL says. */
+export function connectionTo(url: string): ClientConfig {
+  return {
+    connectionString: url,
+    application_name: 'corridor',
+    connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    keepAlive: true,
+  };
+}
+
+const check = `select current_setting('server_version_num')::int / 10000 as version, current_setting('server_version') as version_name,
+  current_setting('fsync') = 'on' as fsync, current_setting('synchronous_commit') <> 'off' as synchronous_commit,
+  pg_is_in_recovery() as standby`;
+
+interface Check {
+  readonly version: number;
+  readonly version_name: string;
+  readonly fsync: boolean;
+  readonly synchronous_commit: boolean;
+  readonly standby: boolean;
+}
+
+/**
+ * Makes a new connection fit to use. Each one is asked, since each may have reached another server after a failover.
+ * @throws PlatformUnusable for a server that cannot keep what it acknowledges, DatabaseUnavailable for one that is a standby now
+ */
+export async function checkConnection(client: ClientBase): Promise<void> {
+  const { rows } = await client.query<Check>(check);
+  const [server] = rows;
+  if (!server) throw new DatabaseUnavailable('PostgreSQL did not say what it is.');
+  if (server.version < OLDEST) {
+    throw new PlatformUnusable(`Corridor needs PostgreSQL ${OLDEST} or later; the server of CORRIDOR_DATABASE_URL is ${server.version_name}.`);
+  }
+  if (!server.fsync) throw notDurable('fsync');
+  if (!server.synchronous_commit) throw notDurable('synchronous_commit');
+  if (server.standby) throw new DatabaseUnavailable('The server of CORRIDOR_DATABASE_URL is a standby, which takes no writes.');
+  await client.query(`select ${Object.keys(settings).map((name, i) => `set_config('${name}', $${i + 1}, false)`).join(', ')}`, Object.values(settings));
+}
+
+function notDurable(setting: string): PlatformUnusable {
+  return new PlatformUnusable(
+    `PostgreSQL runs with ${setting} = off, so it would forget entries that it acknowledged: turn it on for the database of CORRIDOR_DATABASE_URL.`,
+  );
+}

@@ -1,0 +1,34 @@
+import { NotFound } from '../access/errors.js';
+import type { EntryMaker } from '../attribution/entry.js';
+import type { RunDirectory } from './run-directory.js';
+import type { RunStore } from './run-store.js';
+import type { Entitlement } from './start-run.js';
+import { whoMembers } from './who-members.js';
+import { declared } from '../catalogue/look-up.js';
+import type { Run } from './run.js';
+
+/** Ends runs: from then on they get no token, and the live ones of theirs are revoked where the server can. */
+export class EndRun {
+  constructor(
+    private readonly facts: { current(): Promise<Entitlement> },
+    private readonly store: RunStore,
+    private readonly runs: RunDirectory,
+    private readonly entries: EntryMaker,
+  ) {}
+
+  /** Gives when it ended (milliseconds since 1970), and the issuances that are withdrawn because of it. @throws NotFound */
+  async end(run: Run, by: string): Promise<{ endedAt: number; withdrawn: readonly string[] }> {
+    const { epoch, catalogue } = await this.facts.current();
+    const owner = declared(catalogue.workflows, run.workflow)?.owner ?? null;
+    const entry = this.entries.make(
+      'run.ended',
+      epoch,
+      { ...whoMembers(run, owner), by },
+      { run: run.id, workflow: run.workflow, ...(owner === null ? {} : { owner }) },
+    );
+    const ended = await this.store.end(run.id, entry);
+    this.runs.forget(run.id);
+    if (ended.verdict === 'unknown') throw new NotFound('run_unknown', 'there is no such run');
+    return { endedAt: ended.endedAt, withdrawn: ended.verdict === 'ended' ? ended.withdrawn : [] };
+  }
+}

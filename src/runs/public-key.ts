@@ -1,0 +1,48 @@
+import { calculateJwkThumbprint, importJWK, type JWK } from 'jose';
+import { z } from 'zod';
+
+/** A runtime gave something that is no usable public key. The message says what is accepted. */
+export class PublicKeyUnusable extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'PublicKeyUnusable';
+  }
+}
+
+const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/);
+const jwk = z.union([
+  z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), x: base64url, y: base64url }),
+  z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: base64url }),
+  z.object({ kty: z.literal('RSA'), n: base64url, e: base64url }),
+]);
+const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'oth'];
+
+/**
+ * Parses the public key (RFC 7517) that a run will sign its assertions with: P-256, Ed25519 or RSA of 2048 bits and more.
+ * Only the members that make the key are kept; its `kid` becomes the RFC 7638 thumbprint.
+ * @throws PublicKeyUnusable
+ */
+export async function parsePublicKey(value: unknown): Promise<JWK> {
+  const parsed = jwk.safeParse(value);
+  if (!parsed.success) throw new PublicKeyUnusable('public_key must be a JWK: EC P-256, OKP Ed25519, or RSA');
+  if (typeof value === 'object' && value !== null && privateMembers.some((member) => member in value)) {
+    throw new PublicKeyUnusable('public_key holds private members: give the public half only');
+  }
+  const key = parsed.data;
+  if (key.kty === 'RSA' && Buffer.from(key.n, 'base64url').length < 256) throw new PublicKeyUnusable('an RSA key must have at least 2048 bits');
+  try {
+    await importJWK(key, algorithmsOf(key)[0]);
+  } catch {
+    throw new PublicKeyUnusable('public_key is no valid key');
+  }
+  return { ...key, kid: await calculateJwkThumbprint(key) };
+}
+
+/** The JWS algorithms that a key of this type may be used with (RFC 8725 §3.1: tied to the key, never to the header). */
+export function algorithmsOf(key: JWK): readonly string[] {
+  if (key.kty === 'EC') return ['ES256'];
+  if (key.kty === 'OKP') return ['EdDSA', 'Ed25519'];
+  return ['PS256', 'RS256'];
+}
+
+export const assertionAlgorithms = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'] as const;

@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { Conflict, Invalid, NotAllowed, NotFound, Unavailable } from '../access/errors.js';
+import type { EntryMaker } from '../attribution/entry.js';
+import type { Epoch } from '../attribution/epoch.js';
+import type { Catalogue, Workflow } from '../catalogue/catalogue.js';
+import { declared } from '../catalogue/look-up.js';
+import type { Clock } from '../oauth/clock.js';
+import { newIdentifier, newSecretText, type Randomness } from '../oauth/identifier.js';
+import { Secret } from '../oauth/secret.js';
+import { parsePublicKey, PublicKeyUnusable } from './public-key.js';
+import type { RunDirectory } from './run-directory.js';
+import type { RunStore, StartedRun } from './run-store.js';
+import { isOver, maxAncestors, type Agent, type Operator, type Run, type RunCredential } from './run.js';
+import { whoMembers } from './who-members.js';
+
+/** What a runtime asks for. `ttl` in seconds; absent: as long as the workflow allows. */
+export interface RunWish {
+  readonly workflow: string;
+  readonly purpose: string;
+  readonly operator: string | null;
+  readonly agent: Agent;
+  readonly ttl: number | null;
+  readonly parent: string | null;
+  readonly publicKey: unknown;
+}
+
+/** A run that has begun, with its secret for the one time that it is seen; null where it has a key of its own. Milliseconds since 1970. */
+export interface RunStarted {
+  readonly id: string;
+  readonly secret: Secret | null;
+  readonly expiresAt: number;
+}
+
+/** The runtime of the embedded form, which may start every workflow. */
+export const localRuntime = 'local';
+
+const ATTEMPTS = 5;
+
+/** What entitles a runtime, of one epoch. */
+export interface Entitlement {
+  readonly epoch: Epoch;
+  readonly catalogue: Catalogue;
+}
+
+/** Starts runs for runtimes (DESIGN §4.2). */
+export class StartRun {
+  constructor(
+    private readonly facts: { latest(): Promise<Entitlement> },
+    private readonly store: RunStore,
+    private readonly runs: RunDirectory,
+    private readonly entries: EntryMaker,
+    private readonly clock: Clock,
+    private readonly randomness: Randomness,
+  ) {}
+
+  /**
+   * `repeatOf` makes the call repeatable: the key that the caller gave, and the digest of its body. A repeat gives the same
+   * run with a new secret.
+   * @throws NotAllowed, NotFound, Invalid, Conflict, Unavailable
+   */
+  async start(runtime: string, wish: RunWish, repeatOf: { key: string; body: string } | null): Promise<RunStarted> {
+    const parent = await this.#parentOf(wish, runtime);
+    const { credential, secret } = await this.#credentialOf(wish);
+    const operator = wish.operator === null ? null : await this.#operator(wish.operator);
+    const id = newIdentifier('run', this.clock.now(), this.randomness);
+    const idempotency = repeatOf === null ? null : { key: `${runtime} ${repeatOf.key}`, body: repeatOf.body };
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { epoch, catalogue } = await this.facts.latest();
+      const workflow = entitledWorkflow(catalogue, runtime, wish);
+      const run = {
+        id,
+        runtime,
+        workflow: workflow.id,
+        purpose: wish.purpose,
+        operator: operator?.commitment ?? null,
+        agent: wish.agent,
+        ancestors: parent === null ? [] : [parent.id, ...parent.ancestors],
+        credential,
+        ttl: wish.ttl ?? workflow.maxRunTtl,
+        idempotency,
+      };
+      const entry = this.entries.make(
+        'run.started',
+        epoch,
+        { ...whoMembers({ ...run, operator }, workflow.owner), method: credential.method, ttl: run.ttl },
+        { run: id, workflow: workflow.id, owner: workflow.owner },
+      );
+      const started = await this.store.start(run, epoch, entry);
+      if (started.verdict !== 'stale') return this.#started(started, secret);
+    }
+    throw new Unavailable('facts_moving', 'the catalogue changes too often: try again');
+  }
+
+  #started(started: StartedRun, secret: Secret | null): RunStarted {
+    switch (started.verdict) {
+      case 'started':
+      case 'repeated':
+        this.runs.forget(started.run);
+        return { id: started.run, secret, expiresAt: started.expiresAt };
+      case 'conflict':
+        throw new Conflict('idempotency_conflict', 'this Idempotency-Key was used with another body');
+      case 'over':
+        throw new Conflict('run_over', 'the run that this Idempotency-Key started is over');
+      default:
+        throw new Conflict('parent_over', 'the parent run is over');
+    }
+  }
+
+  async #parentOf(wish: RunWish, runtime: string): Promise<Run | null> {
+    if (wish.parent === null) return null;
+    const parent = await this.runs.get(wish.parent);
+    if (parent === null || parent.runtime !== runtime) throw new NotFound('parent_unknown', 'the parent is no run of this runtime');
+    if (isOver(parent, this.clock.now())) throw new Conflict('parent_over', 'the parent run is over');
+    if (parent.ancestors.length >= maxAncestors) throw new Invalid('too_deep', `a run has at most ${maxAncestors} ancestors`);
+    return parent;
+  }
+
+  async #credentialOf(wish: RunWish): Promise<{ credential: RunCredential; secret: Secret | null }> {
+    const id = newIdentifier('cre', this.clock.now(), this.randomness);
+    if (wish.publicKey === undefined) {
+      const secret = newSecretText(this.randomness);
+      const secretSha256 = createHash('sha256').update(secret).digest('hex');
+      return { credential: { id, method: 'client_secret', secretSha256 }, secret: new Secret(secret) };
+    }
+    try {
+      return { credential: { id, method: 'private_key_jwt', publicKey: await parsePublicKey(wish.publicKey) }, secret: null };
+    } catch (error) {
+      if (error instanceof PublicKeyUnusable) throw new Invalid('public_key_unusable', error.message);
+      throw error;
+    }
+  }
+
+  /** The person's commitment: SHA-256 over a salt of their own and the name, so that the record names nobody. */
+  async #operator(name: string): Promise<Operator> {
+    const salt = this.randomness.bytes(32);
+    const commitment = `sha256:${createHash('sha256').update(salt).update(name).digest('hex')}`;
+    return this.store.personOf({ name, commitment, salt });
+  }
+}
+
+/** @throws NotAllowed, Invalid */
+function entitledWorkflow(catalogue: Catalogue, runtime: string, wish: RunWish): Workflow {
+  const listed = runtime === localRuntime || declared(catalogue.runtimes, runtime)?.workflows.includes(wish.workflow) === true;
+  const workflow = declared(catalogue.workflows, wish.workflow);
+  if (!listed || workflow === null) {
+    throw new NotAllowed('workflow_not_listed', `runtime ${runtime} may not start this workflow: list it under runtimes in corridor.yaml`);
+  }
+  if (!workflow.purposes.includes(wish.purpose)) {
+    throw new NotAllowed('purpose_not_declared', `workflow ${workflow.id} does not declare this purpose: it has ${workflow.purposes.join(', ')}`);
+  }
+  if (wish.ttl !== null && wish.ttl > workflow.maxRunTtl) {
+    throw new Invalid('ttl_too_long', `ttl may be at most ${workflow.maxRunTtl} seconds (max_run_ttl of workflow ${workflow.id})`);
+  }
+  return workflow;
+}

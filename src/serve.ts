@@ -1,0 +1,33 @@
+import { readSettings, SettingsInvalid } from './config/settings.js';
+import { Journal } from './platform/journal.js';
+import { PlatformUnusable } from './platform/open-platform.js';
+import { startCorridor, StartRefused } from './start.js';
+
+/** Serves until it is told to stop. What must not go on is one message, and the exit code 1. */
+export async function serve(environment: Readonly<Record<string, string | undefined>>, directory: string): Promise<number> {
+  try {
+    const settings = readSettings(environment, directory);
+    const corridor = await startCorridor(settings, environment, new Journal((line) => process.stderr.write(line)));
+    process.stdout.write(`Corridor is listening at ${corridor.url}\n`);
+    await stopSignal();
+    await corridor.stop();
+    return 0;
+  } catch (error) {
+    if (!(error instanceof SettingsInvalid || error instanceof StartRefused || error instanceof PlatformUnusable)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  }
+}
+
+/** The first signal ends it in order, a second one at once. */
+async function stopSignal(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const stop = (): void => {
+      process.once('SIGINT', () => process.exit(130));
+      process.once('SIGTERM', () => process.exit(143));
+      resolve();
+    };
+    process.once('SIGINT', stop);
+    process.once('SIGTERM', stop);
+  });
+}

@@ -1,0 +1,195 @@
+import 'reflect-metadata';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule, compose, type Corridor } from './app.module.js';
+import { catalogueDigest } from './catalogue/catalogue-digest.js';
+import { emptyCatalogue } from './catalogue/catalogue.js';
+import { parseCatalogueFile } from './catalogue/parse-catalogue-file.js';
+import { printProblem } from './catalogue/problem.js';
+import type { Settings } from './config/settings.js';
+import { furnish, httpAdapter } from './http/server.js';
+import { WorkLoop } from './issuance/work-loop.js';
+import { newIdentifier, newSecretText } from './oauth/identifier.js';
+import { Secret } from './oauth/secret.js';
+import type { Journal } from './platform/journal.js';
+import { openPlatform } from './platform/open-platform.js';
+import type { Platform } from './platform/platform.js';
+import { PolicyDirectoryInvalid, readPolicyDirectory } from './platform/policy-directory.js';
+import { PolicyWatch } from './platform/policy-watch.js';
+import { readTextFile, writePrivateFile } from './platform/private-file.js';
+import { findings } from './posture/findings.js';
+import { localRuntime } from './runs/start-run.js';
+
+/** The start must not go on: what is wrong and what to do, and nothing was changed. */
+export class StartRefused extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StartRefused';
+  }
+}
+
+export interface RunningCorridor {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Where the command line looks when it is told nothing else. */
+export const adminKeyFile = 'admin.key';
+export const addressFile = 'address.json';
+
+/** Starts a whole Corridor: what can be refused is refused before anything is opened. @throws StartRefused */
+export async function startCorridor(
+  settings: Settings,
+  environment: Readonly<Record<string, string | undefined>>,
+  journal: Journal,
+): Promise<RunningCorridor> {
+  const source = await readCatalogueFile(settings);
+  await requireFreePort(settings);
+  const platform = await openPlatform(settings, environment, journal);
+  try {
+    return await startUpon(platform, settings, source, journal);
+  } catch (error) {
+    await platform.close();
+    throw error;
+  }
+}
+
+async function startUpon(platform: Platform, settings: Settings, source: string | null, journal: Journal): Promise<RunningCorridor> {
+  const corridor = compose(platform, settings);
+  await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
+  await ensureAdminKey(platform, settings, corridor, journal);
+  if (platform.embedded) await closeOpenIntents(corridor, journal);
+  await offerCatalogue(corridor, settings, source, journal);
+  await reportCredentials(corridor, journal);
+  const watch = new PolicyWatch(settings.policyDirectory, () => activatePolicyDirectory(corridor, settings, journal));
+  await activatePolicyDirectory(corridor, settings, journal);
+
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor), httpAdapter(), {
+    logger: ['error'],
+    bodyParser: false,
+    abortOnError: false,
+  });
+  furnish(app);
+  await app.listen(settings.port, settings.host);
+  watch.start();
+  const loops = startLoops(corridor, journal);
+  await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
+  journal.note('info', 'started', { url: settings.publicUrl, issuer: corridor.metadata.issuer });
+  return {
+    url: settings.publicUrl,
+    async stop() {
+      await app.close();
+      await watch.stop();
+      await Promise.all(loops.map((loop) => loop.stop()));
+      await platform.close();
+      journal.note('info', 'stopped');
+    },
+  };
+}
+
+/** A broken file stops the start before there is anything to change. */
+async function readCatalogueFile(settings: Settings): Promise<string | null> {
+  const source = await readTextFile(settings.configFile);
+  if (source === null) {
+    if (settings.configFileNamed) throw new StartRefused(`CORRIDOR_CONFIG names ${settings.configFile}, which is not there.`);
+    return null;
+  }
+  const parsed = parseCatalogueFile(source, settings.configFile);
+  if (parsed.ok) return source;
+  throw new StartRefused(`${settings.configFile} is not applied, and nothing was changed:\n${parsed.problems.map(printProblem).join('\n')}`);
+}
+
+async function requireFreePort({ host, port }: Settings): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be listened on (${cause.code ?? cause.message})`;
+      reject(new StartRefused(`Port ${port} at ${host} ${why}: set CORRIDOR_PORT, or stop what uses it.`, { cause }));
+    });
+    probe.listen(port, host, () => probe.close(() => resolve()));
+  });
+}
+
+/** The file comes first: a crash in between leaves a key that the next start registers, and never one that nobody has. */
+async function ensureAdminKey(platform: Platform, settings: Settings, corridor: Corridor, journal: Journal): Promise<void> {
+  const { keys } = await corridor.facts.latest();
+  if (keys.some(({ roles }) => roles.includes('admin'))) return;
+  const file = path.join(settings.dataDirectory, adminKeyFile);
+  const kept = (await readTextFile(file))?.trim();
+  const text = kept || newSecretText(platform.randomness);
+  if (!kept) await writePrivateFile(file, `${text}\n`);
+  const wish = { name: 'admin', roles: ['admin'], runtime: platform.embedded ? localRuntime : null } as const;
+  await corridor.manageKeys.create(wish, 'first start', new Secret(text));
+  journal.note('info', 'admin_key_made', { file });
+}
+
+async function closeOpenIntents(corridor: Corridor, journal: Journal): Promise<void> {
+  const closed = await corridor.closeIntents.closeAll();
+  if (closed > 0) journal.note('warning', 'intents_closed_as_unknown', { count: closed, see: 'corridor entries --type token.unknown' });
+}
+
+async function offerCatalogue(corridor: Corridor, settings: Settings, source: string | null, journal: Journal): Promise<void> {
+  const { catalogue } = await corridor.facts.latest();
+  const isEmpty = catalogueDigest(catalogue) === catalogueDigest(emptyCatalogue);
+  if (source === null) {
+    if (isEmpty) journal.note('warning', 'catalogue_empty', { do: 'write one with "corridor init", then "corridor apply -f corridor.yaml"' });
+    return;
+  }
+  if (isEmpty) {
+    await corridor.applyCatalogue.apply(source, settings.configFile, null, 'first start');
+    return;
+  }
+  const { changes } = await corridor.applyCatalogue.plan(source, settings.configFile);
+  if (changes.length > 0) {
+    journal.note('warning', 'catalogue_differs', { file: settings.configFile, changes: changes.length, do: `corridor apply -f ${settings.configFile} --dry-run` });
+  }
+}
+
+async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
+  for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
+  const { catalogue } = await corridor.facts.latest();
+  const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now());
+  for (const { code, subject, message } of found.filter((finding) => finding.code === 'rotation_overdue')) {
+    journal.note('warning', code, { subject, message });
+  }
+}
+
+/** A policy that does not pass its gates is refused aloud, and the one that is active stays. */
+async function activatePolicyDirectory(corridor: Corridor, settings: Settings, journal: Journal): Promise<void> {
+  try {
+    const activated = await corridor.activatePolicy.activate(await readPolicyDirectory(settings.policyDirectory), 'policy directory');
+    if (!activated.ok) {
+      journal.note('error', 'policy_refused', { directory: settings.policyDirectory, diagnostics: activated.diagnostics });
+    } else if (activated.changed) {
+      journal.note('info', 'policy_activated', { revision: activated.revision, tests: activated.tests });
+    }
+  } catch (error) {
+    const message = error instanceof PolicyDirectoryInvalid ? error.message : 'the policy could not be examined';
+    journal.note('error', 'policy_refused', { directory: settings.policyDirectory, message });
+    if (!(error instanceof PolicyDirectoryInvalid)) corridor.faultLog.write(error);
+  }
+  if ((await corridor.activatePolicy.loadActive()) === null) {
+    journal.note('error', 'no_policy', { effect: 'every request is denied', do: `put a policy that passes "corridor policy test" into ${settings.policyDirectory}` });
+  }
+}
+
+function startLoops(corridor: Corridor, journal: Journal): WorkLoop[] {
+  const failed = (error: unknown): void => corridor.faultLog.write(error);
+  const loops = [
+    new WorkLoop(() => corridor.revokeDue.turn(), 500, failed),
+    new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
+    new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),
+    new WorkLoop(
+      async () => {
+        for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
+        return false;
+      },
+      30_000,
+      failed,
+    ),
+  ];
+  for (const loop of loops) loop.start();
+  return loops;
+}

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { dueRow, liveRow, openRow, type DueRevocation, type LiveIssuance, type OpenIntent } from './issuance-row.js';
+import type { Database } from './database.js';
+
+const FOR_WHOM = `i.id, i.run, i.workflow, i.client, i.authorization_server, i.resource, i.credential`;
+
+const OPEN = `select ${FOR_WHOM}, i.scope, i.assertion_jti, i.instance, i.opened_at, i.deadline, i.exposed_until from issuance i where i.state = 'open'`;
+const PAST_DEADLINE = `${OPEN} and i.deadline <= clock_timestamp() order by i.deadline limit $1`;
+const OF_EARLIER_INSTANCES = `${OPEN} and i.instance <> $1 order by i.deadline`;
+
+const LIVE = `
+  select ${FOR_WHOM}, i.cache_key, i.isolation, i.sealed, i.token_sha256, i.token_jti, i.issued_at, i.expires_at, i.served_until, i.granted, i.audience
+  from issuance i
+  where i.state = 'issued' and i.revocation is null and i.sealed is not null and i.served_until > clock_timestamp()
+    and ($1::text is null or i.cache_key = $1)
+  order by i.served_until desc limit $2`;
+
+const identified = z.object({ id: z.string() });
+
+/** Taken by one at a time: to the others it is not due before `$2` milliseconds have passed, and by then it was done or it is tried again. */
+const TAKE_DUE = `
+  with due as (
+    select w.id from work w join issuance i on i.id = w.subject
+    where w.kind = 'revoke' and w.done_at is null and w.due_at <= clock_timestamp()
+      and i.revocation = 'pending' and i.sealed is not null and i.expires_at > clock_timestamp()
+    order by w.due_at limit $1
+    for update of w skip locked
+  ), taken as (
+    update work set attempts = attempts + 1, due_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
+    where id in (select id from due)
+    returning subject, attempts
+  )
+  select ${FOR_WHOM}, i.sealed, i.token_sha256, i.token_jti, i.expires_at, t.attempts
+  from taken t join issuance i on i.id = t.subject order by i.expires_at`;
+
+const POSTPONE = `
+  update work set due_at = clock_timestamp() + $2::float8 * interval '1 millisecond', last_error = $3
+  where kind = 'revoke' and subject = $1 and done_at is null`;
+
+const WITHDRAW_SERVED = `
+  with served as (
+    select id from issuance
+    where state = 'issued' and revocation is null and sealed is not null and served_until <= clock_timestamp() and expires_at > clock_timestamp()
+    order by id limit $1
+    for update skip locked
+  ), withdrawn as (
+    update issuance set revocation = 'pending' where id in (select id from served) returning id
+  ), left_to_do as (
+    insert into work (id, kind, subject, due_at)
+    select 'wrk' || replace(gen_random_uuid()::text, '-', ''), 'revoke', id, clock_timestamp() from withdrawn
+    on conflict (kind, subject) do nothing
+  )
+  select id from withdrawn order by id`;
+
+const WIPE_DEAD = `
+  with dead as (
+    select id from issuance
+    where sealed is not null and (expires_at <= clock_timestamp() or revocation = 'revoked')
+    order by id limit $1
+    for update skip locked
+  ), wiped as (
+    update issuance set sealed = null where id in (select id from dead) returning id
+  ), done as (
+    update work set done_at = clock_timestamp() where kind = 'revoke' and subject in (select id from wiped) and done_at is null
+  )
+  select id from wiped`;
+
+/**
+ * The rows of issuances, for whoever takes up what was left: recovery, revocation and the cache of a new process.
+ * What came of an intent or of a revocation is written with its entry alone (EntryLog, effects `outcome` and `revocation`).
+ * All may be called by several replicas at once; what is swept is swept in portions.
+ */
+export class IssuanceRows {
+  constructor(private readonly database: Database) {}
+
+  /** Intents that anyone may close as unknown, the oldest first. */
+  async openPastDeadline(limit: number): Promise<readonly OpenIntent[]> {
+    const rows = await this.database.query(PAST_DEADLINE, [limit]);
+    return rows.map((row) => openRow.parse(row));
+  }
+
+  /** Intents of all instances but this one, whatever their deadline: for a process that knows that the others are dead. */
+  async openOfEarlierInstances(instance: string): Promise<readonly OpenIntent[]> {
+    const rows = await this.database.query(OF_EARLIER_INSTANCES, [instance]);
+    return rows.map((row) => openRow.parse(row));
+  }
+
+  /** Issuances that may be released, of this cache key if one is given, the longest-lived first. It looks through all that live. */
+  async live(limit: number, cacheKey: string | null = null): Promise<readonly LiveIssuance[]> {
+    const rows = await this.database.query(LIVE, [cacheKey, limit]);
+    return rows.map((row) => liveRow.parse(row));
+  }
+
+  /** Takes tokens that are to be revoked; one that is not reported on comes again after `againIn` milliseconds. */
+  async takeDueRevocations(limit: number, againIn: number): Promise<readonly DueRevocation[]> {
+    const rows = await this.database.query(TAKE_DUE, [limit, againIn]);
+    return rows.map((row) => dueRow.parse(row));
+  }
+
+  /** Notes why a revocation did not succeed (never with a secret in it), and when it is due again, in milliseconds from now. */
+  async postponeRevocation(issuance: string, error: string, dueIn: number): Promise<void> {
+    await this.database.query(POSTPONE, [issuance, dueIn, error]);
+  }
+
+  /** Makes tokens that may not be served any longer, and still live, due for revocation. Gives their issuances. */
+  async withdrawServed(limit: number): Promise<readonly string[]> {
+    const rows = await this.database.query(WITHDRAW_SERVED, [limit]);
+    return rows.map((row) => identified.parse(row).id);
+  }
+
+  /** Forgets the texts of tokens that are dead, and what was still to be done about them. Gives how many there were. */
+  async wipeDead(limit: number): Promise<number> {
+    const rows = await this.database.query(WIPE_DEAD, [limit]);
+    return rows.length;
+  }
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { CredentialStore, type Credential } from '../credentials/credential.js';
+import { type CredentialBinding, sealingContext, type CredentialKey, type CredentialVersion, type CredentialVersions } from '../credentials/sealed-credential.js';
+import type { Sealer } from '../credentials/sealer.js';
+import { bytes, credentialKey, time } from './column-types.js';
+import type { Database, Row } from './database.js';
+
+const VERSION = 'id, client, method, issuer, token_endpoint_origin, public_key, keyed_digest, created_at';
+const NEWEST_FIRST = 'order by created_at desc, id desc';
+const BIND = `
+  update credential set token_endpoint_origin = coalesce(token_endpoint_origin, $2::text) where id = $1 returning token_endpoint_origin`;
+
+const versionRow = z
+  .object({
+    id: z.string(),
+    client: z.string(),
+    method: z.enum(['client_secret_basic', 'private_key_jwt']),
+    issuer: z.string(),
+    token_endpoint_origin: z.string().nullable(),
+    public_key: credentialKey.nullable(),
+    keyed_digest: z.string().nullable(),
+    created_at: time,
+  })
+  .transform(({ token_endpoint_origin, public_key, keyed_digest, created_at, ...version }): CredentialVersion => ({
+    ...version,
+    tokenEndpointOrigin: token_endpoint_origin,
+    key: public_key,
+    keyedDigest: keyed_digest,
+    createdAt: created_at,
+  }));
+
+/** Credentials in the database, sealed; only `current` opens one. */
+export class SqlCredentials extends CredentialStore implements CredentialVersions {
+  constructor(
+    private readonly database: Database,
+    private readonly sealer: Sealer,
+  ) {
+    super();
+  }
+
+  async current(client: string): Promise<Credential | null> {
+    const [row] = await this.database.query(
+      `select ${VERSION}, sealed from credential where client = $1 and retired_at is null ${NEWEST_FIRST} limit 1`,
+      [client],
+    );
+    return row === undefined ? null : this.#open(row);
+  }
+
+  async bind(credential: string, tokenEndpointOrigin: string): Promise<string> {
+    const [row] = await this.database.query(BIND, [credential, tokenEndpointOrigin]);
+    return z.object({ token_endpoint_origin: z.string() }).parse(row).token_endpoint_origin;
+  }
+
+  async inUse(): Promise<readonly CredentialVersion[]> {
+    const rows = await this.database.query(`select ${VERSION} from credential where retired_at is null ${NEWEST_FIRST}`);
+    return rows.map((row) => versionRow.parse(row));
+  }
+
+  async formerBindings(): Promise<readonly CredentialBinding[]> {
+    const rows = await this.database.query(`select ${VERSION} from credential where retired_at is not null and keyed_digest is not null`);
+    return rows.map((row) => versionRow.parse(row));
+  }
+
+  async keysOf(client: string): Promise<readonly CredentialKey[]> {
+    const rows = await this.database.query(
+      `select public_key from credential where client = $1 and retired_at is null and public_key is not null ${NEWEST_FIRST}`,
+      [client],
+    );
+    return rows.map((row) => credentialKey.parse(row.public_key));
+  }
+
+  #open(row: Row): Credential {
+    const { sealed } = z.object({ sealed: bytes }).parse(row);
+    const { key: half, method, id, client, createdAt, issuer, tokenEndpointOrigin } = versionRow.parse(row);
+    const opened = this.sealer.open(sealingContext(id), sealed);
+    const version = { id, client, createdAt, issuer, tokenEndpointOrigin };
+    if (method === 'client_secret_basic') return { ...version, method, secret: opened };
+    if (half === null) throw new TypeError(`the credential ${id} has no public key`);
+    return { ...version, method, ...half, privateKey: opened };
+  }
+}

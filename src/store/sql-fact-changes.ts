@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import type { Entry } from '../attribution/entry-log.js';
+import type { Epoch } from '../attribution/epoch.js';
+import {
+  epochAfter,
+  FactChanges,
+  FactsLocked,
+  type CredentialChange,
+  type FactChange,
+  type FactChanged,
+} from '../issuance/fact-changes.js';
+import { timestamp } from '../oauth/clock.js';
+import type { Database } from './database.js';
+import { credentialKey, texts, time } from './column-types.js';
+import { entryRows } from './entry-rows.js';
+import { repeatOnce } from './repeat-once.js';
+
+const CHANGE = 'call change_facts($1::jsonb, $2::text, $3::bigint, $4::jsonb, null, null, null)';
+
+const verdictRow = z.discriminatedUnion('verdict', [
+  z.object({ verdict: z.literal('applied'), at: time, withdrawn: texts }),
+  z.object({ verdict: z.literal('stale') }),
+  z.object({ verdict: z.literal('locked') }),
+]);
+
+/** Facts are changed by one procedure, under the lock that append shares. */
+export class SqlFactChanges extends FactChanges {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  async apply(change: FactChange, expected: Epoch, entries: readonly Entry[]): Promise<FactChanged> {
+    const parameters = [JSON.stringify(changeRow(change)), expected.incarnation, expected.number, entryRows(entries)];
+    const [row] = await repeatOnce(() => this.database.query(CHANGE, parameters));
+    const answer = verdictRow.parse(row);
+    if (answer.verdict === 'locked') throw new FactsLocked();
+    return answer.verdict === 'stale' ? answer : { ...answer, epoch: epochAfter(expected) };
+  }
+}
+
+/** The change as enact_change reads it. */
+function changeRow(change: FactChange): unknown {
+  const { kind } = change;
+  switch (kind) {
+    case 'suspension.raised': {
+      const { id, kind: suspends, target, reason, raisedBy: raised_by, expiresAt } = change.suspension;
+      return { kind, id, suspends, target, reason, raised_by, expires_at: expiresAt === null ? null : timestamp(expiresAt) };
+    }
+    case 'suspension.lifted':
+      return { kind, id: change.suspension, lifted_by: change.liftedBy };
+    case 'catalogue.changed': {
+      const { id, sha256, catalogue, source, appliedBy: applied_by } = change.revision;
+      return { kind, id, sha256, catalogue, source, applied_by, credentials: credentialRows(change.credentials) };
+    }
+    case 'credential.changed':
+      return { kind, credentials: credentialRows(change.credentials) };
+    case 'policy.activated':
+      return { kind, digest: change.digest, source: change.source, activated_by: change.activatedBy };
+    case 'key.created':
+      return { kind, ...change.key };
+    case 'key.revoked':
+      return { kind, id: change.key };
+  }
+}
+
+function credentialRows({ created, retired }: CredentialChange): unknown {
+  return {
+    retired,
+    created: created.map(({ id, client, method, issuer, key, sealed, keyedDigest }) => ({
+      id,
+      client,
+      method,
+      issuer,
+      public_key: key === null ? null : credentialKey.parse(key),
+      sealed: Buffer.from(sealed).toString('base64'),
+      keyed_digest: keyedDigest,
+    })),
+  };
+}

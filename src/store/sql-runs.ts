@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import type { Entry } from '../attribution/entry-log.js';
+import type { Epoch } from '../attribution/epoch.js';
+import type { Run } from '../runs/run.js';
+import { RunStore, type EndedRun, type NewRun, type Person, type StartedRun } from '../runs/run-store.js';
+import { bytes, publicJwk, texts, time } from './column-types.js';
+import type { Database } from './database.js';
+import { entryRows } from './entry-rows.js';
+import { repeatOnce } from './repeat-once.js';
+
+const START = 'call start_run($1::jsonb, $2::text, $3::bigint, $4::jsonb, null, null, null, null)';
+const END = 'call end_run($1::text, $2::jsonb, null, null, null)';
+const FIND = `
+  select r.id, r.runtime, r.workflow, r.purpose, r.operator, p.name, r.agent, r.lineage, r.credential, r.started_at, r.expires_at, r.ended_at
+  from run r left join person p on p.commitment = r.operator where r.id = $1`;
+// the update that changes nothing makes the row that is there come back, whoever was first
+const PERSON = `
+  insert into person (name, commitment, salt) values ($1, $2, $3)
+  on conflict (name) do update set name = excluded.name returning name, commitment, salt`;
+
+const startedRow = z.union([
+  z
+    .object({ verdict: z.enum(['started', 'repeated']), run_id: z.string(), started: time, expires: time })
+    .transform(({ verdict, run_id, started, expires }) => ({ verdict, run: run_id, startedAt: started, expiresAt: expires })),
+  z.object({ verdict: z.enum(['conflict', 'over', 'parent_over', 'stale']) }),
+]);
+
+const endedRow = z.union([
+  z
+    .object({ verdict: z.literal('ended'), ended: time, withdrawn: texts })
+    .transform(({ verdict, ended, withdrawn }) => ({ verdict, endedAt: ended, withdrawn })),
+  z.object({ verdict: z.literal('already'), ended: time }).transform(({ verdict, ended }) => ({ verdict, endedAt: ended })),
+  z.object({ verdict: z.literal('unknown') }),
+]);
+
+/** Parsed on the way in as well: what is not public of a key is never kept. */
+const runCredential = z.discriminatedUnion('method', [
+  z.object({ id: z.string(), method: z.literal('client_secret'), secretSha256: z.string() }),
+  z.object({ id: z.string(), method: z.literal('private_key_jwt'), publicKey: publicJwk }),
+]);
+
+const runRow = z
+  .object({
+    id: z.string(),
+    runtime: z.string(),
+    workflow: z.string(),
+    purpose: z.string(),
+    operator: z.string().nullable(),
+    name: z.string().nullable(),
+    agent: z.object({ name: z.string(), version: z.string(), model: z.string() }),
+    lineage: texts,
+    credential: runCredential,
+    started_at: time,
+    expires_at: time,
+    ended_at: time.nullable(),
+  })
+  .transform(({ operator, name, lineage, started_at, expires_at, ended_at, ...run }): Run => ({
+    ...run,
+    operator: operator === null ? null : { commitment: operator, name: name ?? '' },
+    ancestors: lineage.slice(1),
+    startedAt: started_at,
+    expiresAt: expires_at,
+    endedAt: ended_at,
+  }));
+
+const personRow = z.object({ name: z.string(), commitment: z.string(), salt: bytes });
+
+/** Runs in the database; beginning and ending are one procedure each. */
+export class SqlRuns extends RunStore {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  async start(run: NewRun, epoch: Epoch, entry: Entry): Promise<StartedRun> {
+    const given = JSON.stringify({
+      id: run.id,
+      runtime: run.runtime,
+      workflow: run.workflow,
+      purpose: run.purpose,
+      operator: run.operator,
+      agent: run.agent,
+      ancestors: run.ancestors,
+      credential: runCredential.parse(run.credential),
+      credential_id: run.credential.id,
+      ttl: run.ttl,
+      idempotency_key: run.idempotency?.key ?? null,
+      idempotency_body: run.idempotency?.body ?? null,
+    });
+    const parameters = [given, epoch.incarnation, epoch.number, entryRows([entry])];
+    const [row] = await repeatOnce(() => this.database.query(START, parameters));
+    return startedRow.parse(row);
+  }
+
+  async end(run: string, entry: Entry): Promise<EndedRun> {
+    const [row] = await repeatOnce(() => this.database.query(END, [run, entryRows([entry])]));
+    return endedRow.parse(row);
+  }
+
+  async find(id: string): Promise<Run | null> {
+    const [row] = await this.database.query(FIND, [id]);
+    return row === undefined ? null : runRow.parse(row);
+  }
+
+  async isActive(id: string): Promise<boolean> {
+    const [row] = await this.database.query('select coalesce(run_is_active($1), false) as active', [id]);
+    return z.object({ active: z.boolean() }).parse(row).active;
+  }
+
+  async personOf(candidate: Person): Promise<Person> {
+    const [row] = await this.database.query(PERSON, [candidate.name, candidate.commitment, candidate.salt]);
+    return personRow.parse(row);
+  }
+}

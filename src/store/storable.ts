@@ -1,0 +1,35 @@
+import { isUtf8 } from 'node:buffer';
+import { maxEntryLength } from '../attribution/entry.js';
+import type { Append, Outcome } from '../attribution/entry-log.js';
+
+const IDENTIFIER = /^[0-9A-Za-z]{1,64}$/;
+/** What PostgreSQL cannot store as text, and U+001F, which parts texts on their way to it. */
+const UNSTORABLE = /[\0\x1f\p{Cs}]/u; // eslint-disable-line no-control-regex
+
+/** Whether an append can be written down at all. What only the database can tell, such as a key that is taken, it tells later. */
+export function isStorable({ entry, epoch, run, effect }: Append): boolean {
+  return (
+    IDENTIFIER.test(entry.id) &&
+    isCanonicalText(entry.bytes) &&
+    Object.values(entry.columns).every((column) => column === undefined || !UNSTORABLE.test(String(column))) &&
+    (epoch === null || isName(epoch.incarnation)) &&
+    // an empty text would stand for "nothing to compare"
+    (run === null || (isName(run.id) && isName(run.credential))) &&
+    (effect === null || isName(effect.issuance)) &&
+    (effect?.kind !== 'outcome' || isWhole(effect))
+  );
+}
+
+/** Canonical JSON (RFC 8785) is UTF-8 and holds no control character: they are escaped. */
+function isCanonicalText(bytes: Uint8Array): boolean {
+  return bytes.length > 0 && bytes.length <= maxEntryLength && isUtf8(bytes) && !bytes.includes(0) && !bytes.includes(0x1f);
+}
+
+function isName(text: string): boolean {
+  return text !== '' && !UNSTORABLE.test(text);
+}
+
+function isWhole({ state, token }: Outcome): boolean {
+  if (token === null) return state !== 'issued';
+  return [token.issuedAt, token.expiresAt, token.servedUntil].every(Number.isFinite) && token.sha256 !== '';
+}

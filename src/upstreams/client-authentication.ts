@@ -1,0 +1,64 @@
+import type { AuthorizationServer, Client } from '../catalogue/catalogue.js';
+import type { Credential } from '../credentials/credential.js';
+import { Secret } from '../oauth/secret.js';
+import { clientAssertion, type Signing } from './client-assertion.js';
+import { formEncode, type Parameter } from './form-encoding.js';
+import { originOf, type ServerMetadata } from './metadata.js';
+import { UpstreamFailed } from './upstream-failed.js';
+
+/** Who authenticates, where, and with what. */
+export interface Party {
+  readonly server: AuthorizationServer;
+  readonly client: Client;
+  readonly credential: Credential;
+}
+
+/** How a request shows who sends it: a header, or parameters of its body, never both (RFC 6749 §2.3). */
+export interface ClientAuthentication {
+  readonly authorization: Secret | null;
+  readonly parameters: readonly Parameter[];
+  /** New in each attempt; null for a secret. */
+  readonly assertionJti: string | null;
+}
+
+const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+/**
+ * Authenticates a client by the method that the catalogue names, and no other: trying a second one would send the secret twice
+ * (CONFORMANCE A13, Q3). A credential goes only where it is bound: to its issuer and the origin of that issuer's token endpoint (A16).
+ * @throws UpstreamFailed
+ */
+export async function authenticateClient(
+  party: Party,
+  metadata: ServerMetadata,
+  algorithms: readonly string[] | null,
+  signing: Signing,
+): Promise<ClientAuthentication> {
+  const { server, client, credential } = party;
+  if (credential.method !== client.method || credential.client !== client.id) throw new UpstreamFailed('credential_unavailable');
+  requireBinding(server, credential, metadata);
+  if (credential.method === 'client_secret_basic') return basic(server, client.clientId, credential.secret);
+  const { assertion, jti } = await clientAssertion({ server, client, credential }, metadata, algorithms, signing);
+  return {
+    authorization: null,
+    parameters: [
+      ...(server.profile.clientIdWithAssertion ? [['client_id', client.clientId] as const] : []),
+      ['client_assertion_type', JWT_BEARER],
+      ['client_assertion', assertion.reveal()],
+    ],
+    assertionJti: jti,
+  };
+}
+
+function requireBinding(server: AuthorizationServer, credential: Credential, metadata: ServerMetadata): void {
+  if (credential.tokenEndpointOrigin === null) throw new Error('a credential must be bound to an origin before it is used');
+  const bound = credential.issuer === server.issuer && server.issuer === metadata.issuer;
+  if (!bound || credential.tokenEndpointOrigin !== originOf(metadata.tokenEndpoint)) throw new UpstreamFailed('credential_bound_elsewhere');
+}
+
+/** RFC 6749 §2.3.1: id and secret are form-encoded each, before they are joined; some servers want them as they are. */
+function basic(server: AuthorizationServer, clientId: string, secret: Secret): ClientAuthentication {
+  const encode = server.profile.basicEncoding === 'form' ? formEncode : (text: string) => text;
+  const credentials = Buffer.from(`${encode(clientId)}:${encode(secret.reveal())}`, 'utf8').toString('base64');
+  return { authorization: new Secret(`Basic ${credentials}`), parameters: [], assertionJti: null };
+}

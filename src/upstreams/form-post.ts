@@ -1,0 +1,38 @@
+import type { Secret } from '../oauth/secret.js';
+import { UpstreamExchangeFailed, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
+
+/** A request to an endpoint of an authorization server, ready to be sent once. */
+export interface FormPost {
+  readonly endpoint: string;
+  readonly allowHosts: readonly string[];
+  readonly authorization: Secret | null;
+  readonly body: Secret;
+}
+
+/** What came back: a response, or how the exchange ended without one. */
+export type UpstreamAnswer = UpstreamResponse | UpstreamExchangeFailed;
+
+/** Bytes. Tokens of 16 KB exist, and stand in the body of a revocation too (CONFORMANCE Q40). */
+const MAX_ANSWER = 262_144;
+
+/** Sends a form by POST (RFC 6749 §3.2), once. `deadline` in milliseconds, for the whole exchange. */
+export async function postForm(post: FormPost, http: UpstreamHttp, deadline: number): Promise<UpstreamAnswer> {
+  try {
+    return await http.exchange({
+      method: 'POST',
+      url: post.endpoint,
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        accept: 'application/json',
+        ...(post.authorization === null ? {} : { authorization: post.authorization.reveal() }),
+      },
+      body: post.body.reveal(),
+      deadline,
+      maxBody: MAX_ANSWER,
+      allowHosts: post.allowHosts,
+    });
+  } catch (error) {
+    if (error instanceof UpstreamExchangeFailed) return error;
+    throw error;
+  }
+}

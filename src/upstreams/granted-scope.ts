@@ -1,0 +1,51 @@
+import { Scope } from '../oauth/scope.js';
+import { stringsOf, type Claims } from './access-token-claims.js';
+import type { TokenWish } from './token.js';
+
+/** What is kept of scopes that are refused, so that any answer can be recorded. */
+const KEPT = 32;
+const RECORDABLE_LENGTH = 128;
+
+export interface GrantedScope {
+  readonly granted: Scope;
+  readonly fault: 'scope_broader' | 'scope_unusable' | null;
+}
+
+/**
+ * What the server granted, by its response (RFC 6749 §5.1: absent means as requested) and by the claims of the token, `scope`
+ * (RFC 9068 §2.2.3) or `scp`: what all of them name. More than was asked for in any of them is refused (CONFORMANCE A56), and so
+ * is nothing of it, or a statement that cannot be understood.
+ */
+export function grantedScope({ scope: requested, server }: TokenWish, member: unknown, claims: Claims | null): GrantedScope {
+  let granted = requested;
+  let narrowed = false;
+  for (const stated of [scopeOfMember(member), scopeOfClaim(claims?.get('scope')), scopeOfClaim(claims?.get('scp'))]) {
+    if (stated === null) continue;
+    if (stated === 'unclear') return { granted: Scope.none, fault: 'scope_unusable' };
+    const excess = stated.without(requested).filter((token) => !server.profile.toleratedExtraScopes.includes(token));
+    if (excess.length > 0) return { granted: recordable(stated), fault: 'scope_broader' };
+    granted = narrowed ? granted.intersect(stated) : stated;
+    narrowed = true;
+  }
+  return { granted, fault: granted.intersect(requested).isEmpty ? 'scope_unusable' : null };
+}
+
+/** One string, by the standard; an array or null are not, but null is only another way to leave it out (CONFORMANCE Q24, Q36). */
+function scopeOfMember(member: unknown): Scope | null | 'unclear' {
+  if (member === undefined || member === null) return null;
+  return typeof member === 'string' ? scopeOf([member]) : 'unclear';
+}
+
+function scopeOfClaim(claim: unknown): Scope | null | 'unclear' {
+  const values = stringsOf(claim);
+  return values === null || values === 'unclear' ? values : scopeOf(values);
+}
+
+function scopeOf(texts: readonly string[]): Scope | 'unclear' {
+  const tokens = texts.flatMap((text) => text.split(' ')).filter((token) => token !== '');
+  return tokens.every((token) => Scope.isToken(token)) ? Scope.of(tokens) : 'unclear';
+}
+
+function recordable(scope: Scope): Scope {
+  return Scope.of(scope.tokens.filter((token) => token.length <= RECORDABLE_LENGTH).slice(0, KEPT));
+}

@@ -1,0 +1,41 @@
+import { errorCodeOf, readMembers } from './answer-body.js';
+import { retryAfter } from './retry-after.js';
+import type { UpstreamFault, UpstreamOutcome } from './token.js';
+import type { UpstreamResponse } from './upstream-http.js';
+
+/** What error codes mean, the registered ones and those that servers made up (RFC 6749 §5.2, RFC 8707 §2, CONFORMANCE Q37). */
+const faultOfCode: ReadonlyMap<string, UpstreamFault> = new Map([
+  ['invalid_client', 'client_refused'],
+  ['unauthorized_client', 'client_refused'],
+  ['incorrect_client_credentials', 'client_refused'],
+  ['bad_client_secret', 'client_refused'],
+  ['invalid_scope', 'scope_rejected'],
+  ['invalid_target', 'target_rejected'],
+  ['slow_down', 'throttled'],
+  ['too_many_requests', 'throttled'],
+  ['temporarily_unavailable', 'server_unavailable'],
+  ['server_error', 'server_unavailable'],
+]);
+
+/**
+ * Understands a response without a token, of whatever status: the server's refusal, or no answer that tells whether a token was
+ * issued (CONFORMANCE A61). Its descriptions are not read (A62). `now` in milliseconds.
+ */
+export function readRefusal(response: UpstreamResponse, now: number): Extract<UpstreamOutcome, { kind: 'failed' | 'unknown' }> {
+  const fault = faultOf(response);
+  if (fault === null) return { kind: 'unknown', fault: response.status >= 500 ? 'server_unavailable' : 'response_unreadable' };
+  return { kind: 'failed', fault, retryAfter: retryAfter(response.headers['retry-after'], now) };
+}
+
+function faultOf({ status, body }: UpstreamResponse): UpstreamFault | null {
+  if (status >= 300 && status < 400) return 'redirect';
+  if (status === 429) return 'throttled';
+  if (status === 503) return 'server_unavailable';
+  const members = readMembers(body);
+  const code = errorCodeOf(members);
+  const known = code === null ? undefined : faultOfCode.get(code);
+  if (known !== undefined) return known;
+  if (status === 401 || status === 403) return 'client_refused';
+  if (code === null && members?.get('ok') !== false) return null;
+  return status >= 500 ? 'server_unavailable' : 'request_rejected';
+}

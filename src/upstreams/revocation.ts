@@ -1,0 +1,62 @@
+import { Secret } from '../oauth/secret.js';
+import { errorCodeOf, readMembers } from './answer-body.js';
+import type { Signing } from './client-assertion.js';
+import { authenticateClient, type Party } from './client-authentication.js';
+import { formBody } from './form-encoding.js';
+import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
+import type { ServerMetadata } from './metadata.js';
+import { readRefusal } from './refusal.js';
+import { retryAfter } from './retry-after.js';
+import type { UpstreamFault } from './token.js';
+import { UpstreamExchangeFailed, type UpstreamHttp } from './upstream-http.js';
+
+export type PreparedRevocation = FormPost;
+
+/**
+ * What became of a revocation. pending: the token is to be taken for alive, and it is worth trying again, `retryAfter` in seconds
+ * when the server said so. unsupported: this server cannot revoke it, it ends by itself. failed: the server refused, and will again.
+ */
+export type RevocationOutcome =
+  | { readonly kind: 'revoked' }
+  | { readonly kind: 'unsupported' }
+  | { readonly kind: 'pending'; readonly fault: UpstreamFault; readonly retryAfter: number | null }
+  | { readonly kind: 'failed'; readonly fault: UpstreamFault };
+
+/**
+ * Builds the revocation of an access token (RFC 7009 §2.1), authenticated like any request of this client, with an assertion of its own
+ * (CONFORMANCE A89); `unsupported` where the server has no endpoint for it (A91).
+ * @throws UpstreamFailed when the credential cannot be used here
+ */
+export async function prepareRevocation(
+  party: Party,
+  token: Secret,
+  metadata: ServerMetadata,
+  signing: Signing,
+): Promise<PreparedRevocation | 'unsupported'> {
+  if (metadata.revocationEndpoint === null) return 'unsupported';
+  const algorithms = metadata.revocationEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms;
+  const authentication = await authenticateClient(party, metadata, algorithms, signing);
+  const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
+  return {
+    endpoint: metadata.revocationEndpoint,
+    allowHosts: party.server.allowHosts,
+    authorization: authentication.authorization,
+    body: new Secret(formBody(parameters)),
+  };
+}
+
+export function sendRevocation(prepared: PreparedRevocation, http: UpstreamHttp, deadline: number): Promise<UpstreamAnswer> {
+  return postForm(prepared, http, deadline);
+}
+
+/** Reads the answer to a revocation (RFC 7009 §2.2); 200 counts for an unknown token too. `now` in milliseconds. */
+export function readRevocationResponse(answer: UpstreamAnswer, now: number): RevocationOutcome {
+  if (answer instanceof UpstreamExchangeFailed) return { kind: 'pending', fault: answer.fault, retryAfter: null };
+  const code = errorCodeOf(readMembers(answer.body));
+  if (code === 'unsupported_token_type') return { kind: 'unsupported' };
+  if (answer.status === 200 && code === null) return { kind: 'revoked' };
+  const { fault } = readRefusal(answer, now);
+  const mayChange = answer.status >= 500 || fault === 'throttled' || fault === 'server_unavailable';
+  if (!mayChange) return { kind: 'failed', fault };
+  return { kind: 'pending', fault, retryAfter: retryAfter(answer.headers['retry-after'], now) };
+}

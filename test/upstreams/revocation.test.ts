@@ -1,0 +1,89 @@
+import { decodeJwt } from 'jose';
+import { Secret } from '../../src/oauth/secret.js';
+import { prepareRevocation, readRevocationResponse, type PreparedRevocation } from '../../src/upstreams/revocation.js';
+import { prepareTokenRequest } from '../../src/upstreams/token-request.js';
+import { UpstreamExchangeFailed } from '../../src/upstreams/upstream-http.js';
+import { response } from './answers.js';
+import { ISSUER, metadata, NOW, signing, wish, wishByKey } from './wish.js';
+
+const token = new Secret('opaque-token');
+
+function prepared(revocation: PreparedRevocation | 'unsupported'): PreparedRevocation {
+  if (revocation === 'unsupported') throw new Error('unsupported');
+  return revocation;
+}
+
+describe('a revocation', () => {
+  it('names the token and its kind, authenticated by the header for a secret (A88)', async () => {
+    const { endpoint, authorization, body } = prepared(await prepareRevocation(wish(), token, metadata(), signing()));
+    expect(endpoint).toBe(`${ISSUER}/revoke`);
+    expect(body.reveal()).toBe('token=opaque-token&token_type_hint=access_token');
+    expect(authorization?.reveal()).toMatch(/^Basic /);
+  });
+
+  it('has an assertion of its own, which is for the issuer as ever (A24, A89)', async () => {
+    const [one, means] = [await wishByKey(), signing()];
+    const request = await prepareTokenRequest(one, metadata(), means);
+    const revocation = prepared(await prepareRevocation(one, token, metadata(), means));
+    const claims = [request, revocation].map(({ body }) => decodeJwt(new URLSearchParams(body.reveal()).get('client_assertion') ?? ''));
+    expect(claims.map(({ aud }) => aud)).toEqual([ISSUER, ISSUER]);
+    expect(claims[0]?.jti).not.toBe(claims[1]?.jti);
+    expect(revocation.authorization).toBeNull();
+  });
+
+  it('heeds the algorithms of its own endpoint, else those of the token endpoint (A89)', async () => {
+    const one = await wishByKey();
+    const own = metadata({ tokenEndpointAlgorithms: ['ES256'], revocationEndpointAlgorithms: ['RS256'] });
+    await expect(prepareRevocation(one, token, own, signing())).rejects.toMatchObject({ fault: 'algorithm_unsupported' });
+    const inherited = metadata({ tokenEndpointAlgorithms: ['RS256'] });
+    await expect(prepareRevocation(one, token, inherited, signing())).rejects.toMatchObject({ fault: 'algorithm_unsupported' });
+  });
+
+  it('sends no credential that is bound elsewhere (A16)', async () => {
+    const moved = metadata({ tokenEndpoint: 'https://other.example/token', revocationEndpoint: 'https://other.example/revoke' });
+    await expect(prepareRevocation(wish(), token, moved, signing())).rejects.toMatchObject({ fault: 'credential_bound_elsewhere' });
+  });
+
+  it('is unsupported where the server has no endpoint for it (A91)', async () => {
+    expect(await prepareRevocation(wish(), token, metadata({ revocationEndpoint: null }), signing())).toBe('unsupported');
+  });
+});
+
+describe('the answer to a revocation', () => {
+  it.each(['', '{}', 'revoked', '{"error":null}'])('is done with status 200 and the body %j (A88)', (body) => {
+    expect(readRevocationResponse(response(200, body), NOW)).toEqual({ kind: 'revoked' });
+  });
+
+  it.each([400, 200, 503])('with status %i that the type is unsupported is final (A91)', (status) => {
+    expect(readRevocationResponse(response(status, '{"error":"unsupported_token_type"}'), NOW)).toEqual({ kind: 'unsupported' });
+  });
+
+  it.each([
+    [503, '', { 'retry-after': '120' }, 'server_unavailable', 120],
+    [503, '', {}, 'server_unavailable', null],
+    [429, '', { 'retry-after': '5' }, 'throttled', 5],
+    [500, '<html>', {}, 'server_unavailable', null],
+    [502, '', {}, 'server_unavailable', null],
+    [400, '{"error":"temporarily_unavailable"}', {}, 'server_unavailable', null],
+  ])('with status %i and the body %j leaves the token alive for now (A90)', (status, body, headers, fault, retryAfter) => {
+    expect(readRevocationResponse(response(status, body, headers), NOW)).toEqual({ kind: 'pending', fault, retryAfter });
+  });
+
+  it.each([
+    ['timeout', true],
+    ['unreachable', false],
+  ] as const)('that did not come (%s) leaves it alive for now', (fault, sent) => {
+    expect(readRevocationResponse(new UpstreamExchangeFailed(fault, sent), NOW)).toEqual({ kind: 'pending', fault, retryAfter: null });
+  });
+
+  it.each([
+    [401, '{"error":"invalid_client"}', 'client_refused'],
+    [400, '{"error":"invalid_request"}', 'request_rejected'],
+    [200, '{"error":"invalid_client"}', 'client_refused'],
+    [302, '', 'redirect'],
+    [404, '<html>', 'response_unreadable'],
+    [204, '', 'response_unreadable'],
+  ])('with status %i and the body %j has failed', (status, body, fault) => {
+    expect(readRevocationResponse(response(status, body), NOW)).toEqual({ kind: 'failed', fault });
+  });
+});

@@ -1,0 +1,262 @@
+import fc from 'fast-check';
+import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
+import { generateKeyPairSync } from 'node:crypto';
+import { inspect } from 'node:util';
+import { Scope } from '../../src/oauth/scope.js';
+import { Secret } from '../../src/oauth/secret.js';
+import { prepareTokenRequest, type PreparedTokenRequest } from '../../src/upstreams/token-request.js';
+import type { TokenWish } from '../../src/upstreams/token.js';
+import { UpstreamFailed } from '../../src/upstreams/upstream-failed.js';
+import {
+  client,
+  keyCredential,
+  metadata,
+  NOW,
+  profile,
+  resource,
+  secretCredential,
+  server,
+  signing,
+  wish,
+  wishByKey,
+  ISSUER,
+} from './wish.js';
+
+async function prepare(one: TokenWish, about = metadata()): Promise<PreparedTokenRequest> {
+  return prepareTokenRequest(one, about, signing());
+}
+
+function parametersOf(prepared: PreparedTokenRequest): [string, string][] {
+  return [...new URLSearchParams(prepared.body.reveal())];
+}
+
+function assertionOf(prepared: PreparedTokenRequest): string {
+  return new URLSearchParams(prepared.body.reveal()).get('client_assertion') ?? '';
+}
+
+function basicOf(prepared: PreparedTokenRequest): string {
+  const [scheme, credentials = ''] = prepared.authorization?.reveal().split(' ') ?? [];
+  expect(scheme).toBe('Basic');
+  return Buffer.from(credentials, 'base64').toString('utf8');
+}
+
+async function faultOf(preparing: Promise<unknown>): Promise<string> {
+  const error: unknown = await preparing.catch((caught: unknown) => caught);
+  if (!(error instanceof UpstreamFailed)) throw error;
+  return error.fault;
+}
+
+describe('what is asked for', () => {
+  it('is a client credentials grant with the scope and the resource, each once and none empty (A1, A3, A4)', async () => {
+    const prepared = await prepare(wish({ scope: Scope.of(['crm:write', 'crm:read']) }));
+    expect(prepared.endpoint).toBe(`${ISSUER}/token`);
+    expect(parametersOf(prepared)).toEqual([
+      ['grant_type', 'client_credentials'],
+      ['scope', 'crm:read crm:write'],
+      ['resource', 'https://crm.example/api'],
+    ]);
+  });
+
+  it('is byte for byte the scope and the resource that were declared (A1, A42)', async () => {
+    const prepared = await prepare(wish({ scope: Scope.of(['a+b&c=%41']), resource: resource({ uri: 'https://X.example' }) }));
+    expect(prepared.body.reveal()).toBe('grant_type=client_credentials&scope=a%2Bb%26c%3D%2541&resource=https%3A%2F%2FX.example');
+  });
+
+  it('always names its scopes (A39)', async () => {
+    await expect(prepare(wish({ scope: Scope.none }))).rejects.toThrow('needs a scope');
+  });
+
+  it('names the resource as the server knows it, or not at all where it takes none (A41)', async () => {
+    const audience = await prepare(wish({ server: server({ profile: profile({ resourceParameter: 'audience' }) }) }));
+    expect(parametersOf(audience)).toContainEqual(['audience', 'https://crm.example/api']);
+    const none = await prepare(wish({ server: server({ profile: profile({ resourceParameter: null }) }) }));
+    expect(parametersOf(none).map(([name]) => name)).toEqual(['grant_type', 'scope']);
+  });
+
+  it('goes to the endpoint with its query (A2)', async () => {
+    expect((await prepare(wish(), metadata({ tokenEndpoint: `${ISSUER}/token?tenant=1` }))).endpoint).toBe(`${ISSUER}/token?tenant=1`);
+  });
+});
+
+describe('authentication by secret', () => {
+  it('form-encodes id and secret each, and sends them in the header alone (A11, A12)', async () => {
+    const prepared = await prepare(wish({ client: client({ clientId: 'a:b c' }), credential: secretCredential(' %&+£€') }));
+    expect(basicOf(prepared)).toBe('a%3Ab+c:+%25%26%2B%C2%A3%E2%82%AC');
+    expect(parametersOf(prepared).map(([name]) => name)).toEqual(['grant_type', 'scope', 'resource']);
+    expect(prepared.assertionJti).toBeNull();
+  });
+
+  it('can be undone by the server, whatever id and secret are (A12)', async () => {
+    const unicode = fc.string({ unit: 'grapheme', minLength: 1 });
+    await fc.assert(
+      fc.asyncProperty(unicode, unicode, async (id, secret) => {
+        const parts = basicOf(await prepare(wish({ client: client({ clientId: id }), credential: secretCredential(secret) }))).split(':');
+        expect(parts.map((part) => decodeURIComponent(part.replaceAll('+', ' ')))).toEqual([id, secret]);
+      }),
+    );
+  });
+
+  it('is raw only where the profile says so (A13, Q1)', async () => {
+    const raw = server({ profile: profile({ basicEncoding: 'raw' }) });
+    expect(basicOf(await prepare(wish({ server: raw, credential: secretCredential('a b+/%') })))).toBe('corridor-indexer:a b+/%');
+  });
+});
+
+describe('authentication by key', () => {
+  it('sends one assertion of the registered type, and nothing else that authenticates (A11, A18, A19)', async () => {
+    const prepared = await prepare(await wishByKey());
+    expect(prepared.authorization).toBeNull();
+    expect(parametersOf(prepared)).toEqual([
+      ['grant_type', 'client_credentials'],
+      ['scope', 'crm:read'],
+      ['resource', 'https://crm.example/api'],
+      ['client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'],
+      ['client_assertion', expect.any(String)],
+    ]);
+  });
+
+  it.each(['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519'])(
+    'signs with %s what the public key verifies, and names the key (A22, A25, A26)',
+    async (algorithm) => {
+      const credential = await keyCredential(algorithm);
+      if (credential.method !== 'private_key_jwt') throw new Error('not a key');
+      const assertion = assertionOf(await prepare(await wishByKey({ credential })));
+      expect(decodeProtectedHeader(assertion)).toEqual({ alg: algorithm, kid: credential.kid, typ: 'client-authentication+jwt' });
+      await jwtVerify(assertion, await importJWK(credential.publicKey, algorithm), { currentDate: new Date(NOW) });
+    },
+  );
+
+  it('says in it who, for whom and for how long: one audience, the issuer; dated back; 60 seconds (A19, A20, A23)', async () => {
+    const prepared = await prepare(await wishByKey());
+    const seconds = NOW / 1000;
+    expect(decodeJwt(assertionOf(prepared))).toEqual({
+      iss: 'corridor-indexer',
+      sub: 'corridor-indexer',
+      aud: ISSUER,
+      iat: seconds - 5,
+      nbf: seconds - 5,
+      exp: seconds + 55,
+      jti: prepared.assertionJti,
+    });
+  });
+
+  it.each(['https://as.example', 'https://as.example/', 'https://as.example/T1/'])(
+    'has the issuer %s as its audience byte for byte (A20)',
+    async (issuer) => {
+      const credential = await keyCredential('ES256', { issuer });
+      const prepared = await prepare(await wishByKey({ server: server({ issuer }), credential }), metadata({ issuer }));
+      expect(decodeJwt(assertionOf(prepared)).aud).toBe(issuer);
+    },
+  );
+
+  it('never lives longer than 300 seconds, whatever the profile says (A23)', async () => {
+    const prepared = await prepare(await wishByKey({ server: server({ profile: profile({ assertionLife: 3600 }) }) }));
+    const { iat = 0, exp = 0 } = decodeJwt(assertionOf(prepared));
+    expect(exp - iat).toBe(300);
+  });
+
+  it('has an identifier of 160 bits, new in each attempt (A24)', async () => {
+    const [one, means] = [await wishByKey(), signing()];
+    const attempts = [await prepareTokenRequest(one, metadata(), means), await prepareTokenRequest(one, metadata(), means)];
+    const identifiers = attempts.map(({ assertionJti }) => assertionJti ?? '');
+    expect(new Set(identifiers).size).toBe(2);
+    expect(identifiers.map((jti) => Buffer.from(jti, 'base64url').length)).toEqual([20, 20]);
+    expect(attempts.map((attempt) => decodeJwt(assertionOf(attempt)).jti)).toEqual(identifiers);
+  });
+
+  it.each([
+    ['JWT', { alg: 'ES256', typ: 'JWT' }],
+    [null, { alg: 'ES256' }],
+  ] as const)('has the type %s where the profile says so (A22)', async (assertionType, header) => {
+    const prepared = await prepare(await wishByKey({ server: server({ profile: profile({ assertionType }) }) }));
+    const { kid, ...rest } = decodeProtectedHeader(assertionOf(prepared));
+    expect(rest).toEqual(header);
+    expect(kid).toMatch(/./);
+  });
+
+  it('sends client_id beside it where the profile says so, and then the same (A19, Q16)', async () => {
+    const prepared = await prepare(await wishByKey({ server: server({ profile: profile({ clientIdWithAssertion: true }) }) }));
+    expect(parametersOf(prepared).filter(([name]) => name === 'client_id')).toEqual([['client_id', 'corridor-indexer']]);
+  });
+
+  it('is for the token endpoint only where the catalogue itself names it (A21)', async () => {
+    const old = profile({ assertionAudience: 'token_endpoint' });
+    const tokenEndpoint = `${ISSUER}/token`;
+    const pinned = await prepare(await wishByKey({ server: server({ profile: old, tokenEndpoint }) }));
+    expect(decodeJwt(assertionOf(pinned)).aud).toBe(tokenEndpoint);
+    expect(await faultOf(prepare(await wishByKey({ server: server({ profile: old }) })))).toBe('metadata_invalid');
+  });
+
+  it('is refused when the server lists algorithms without ours (A26)', async () => {
+    const one = await wishByKey();
+    expect(await faultOf(prepare(one, metadata({ tokenEndpointAlgorithms: ['HS256', 'none'] })))).toBe('algorithm_unsupported');
+    expect((await prepare(one, metadata({ tokenEndpointAlgorithms: ['RS256', 'ES256'] }))).assertionJti).not.toBeNull();
+  });
+
+  it.each(['none', 'HS256', 'RS512'])(
+    'is refused for a credential that claims the algorithm %s, also where the server lists it (A26)',
+    async (algorithm) => {
+      const credential = { ...(await keyCredential()), algorithm };
+      expect(await faultOf(prepare(await wishByKey({ credential }), metadata({ tokenEndpointAlgorithms: [algorithm] })))).toBe(
+        'algorithm_unsupported',
+      );
+    },
+  );
+
+  it.each([
+    ['no JSON', 'canary'],
+    ['no private key', '{"kty":"EC","crv":"P-256","x":"canary","y":"canary"}'],
+    ['a symmetric key', '{"kty":"oct","k":"Y2FuYXJ5","d":"canary"}'],
+  ])('fails without quoting what was there when the credential is %s (A60)', async (_, text) => {
+    const credential = { ...(await keyCredential()), privateKey: new Secret(text) };
+    const error: unknown = await prepare(await wishByKey({ credential })).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ fault: 'credential_unavailable' });
+    expect(inspect(error)).not.toMatch(/canary|Y2FuYXJ5/);
+  });
+});
+
+describe('a key', () => {
+  it('of RSA with less than 2048 bits is refused (A27)', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const weak = { ...(await keyCredential('RS256')), privateKey: new Secret(JSON.stringify(privateKey.export({ format: 'jwk' }))) };
+    expect(await faultOf(prepare(await wishByKey({ credential: weak })))).toBe('credential_unavailable');
+  });
+
+  it('signs with its own algorithm alone (A27)', async () => {
+    const other = { ...(await keyCredential('ES256')), algorithm: 'RS256' };
+    expect(await faultOf(prepare(await wishByKey({ credential: other })))).toBe('credential_unavailable');
+  });
+});
+
+describe('a credential', () => {
+  it('goes to no other issuer (A16)', async () => {
+    const credential = secretCredential('s', { issuer: 'https://other.example' });
+    expect(await faultOf(prepare(wish({ credential })))).toBe('credential_bound_elsewhere');
+  });
+
+  it('goes to no other origin of a token endpoint than that which it is bound to (A16)', async () => {
+    const moved = metadata({ tokenEndpoint: 'https://as.example:8443/token' });
+    expect(await faultOf(prepare(wish(), moved))).toBe('credential_bound_elsewhere');
+    expect(await faultOf(prepare(await wishByKey(), moved))).toBe('credential_bound_elsewhere');
+  });
+
+  it('goes nowhere with the metadata of another issuer (A16)', async () => {
+    expect(await faultOf(prepare(wish(), metadata({ issuer: 'https://other.example' })))).toBe('credential_bound_elsewhere');
+  });
+
+  it('is not used before it is bound', async () => {
+    await expect(prepare(wish({ credential: secretCredential('s', { tokenEndpointOrigin: null }) }))).rejects.toThrow('must be bound');
+  });
+
+  it('is used by its own client and by the declared method alone (A13)', async () => {
+    expect(await faultOf(prepare(wish({ client: client({ method: 'private_key_jwt' }) })))).toBe('credential_unavailable');
+    expect(await faultOf(prepare(wish({ client: client({ id: 'other' }) })))).toBe('credential_unavailable');
+  });
+
+  it('does not show in a prepared request that is printed (A60)', async () => {
+    const prepared = [await prepare(wish()), await prepare(await wishByKey())];
+    const printed = inspect(prepared, { depth: null }) + JSON.stringify(prepared);
+    expect(printed).toContain('[redacted]');
+    expect(printed).not.toMatch(/canary|eyJ|Basic/);
+  });
+});
