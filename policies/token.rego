@@ -17,8 +17,6 @@ decision := {
 } else := {"allow": false, "reasons": sort(reasons)}
 
 granted if {
-	count(grants.for_resource) > 0
-	count(grants.for_purpose) > 0
 	scopes_asked
 	every scope in input.request.scopes {
 		scope in grants.scopes
@@ -33,7 +31,7 @@ scopes_asked if {
 	count(input.request.scopes) > 0
 }
 
-# One reason for each condition: each is `not` its condition, so that it is given when the condition cannot be told.
+# Why not. Each reason is `not` its condition, so that it is given when the condition cannot be told.
 
 reasons contains {"code": "no_grant"} if not count(grants.for_resource) > 0
 

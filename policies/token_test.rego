@@ -71,6 +71,10 @@ test_denies_each_scope_that_is_not_granted if {
 
 test_denies_no_scope if denied({"request": {"scopes": []}}, [{"code": "no_scope_asked"}])
 
+test_denies_no_scope_where_there_is_no_grant if {
+	denied({"request": {"scopes": []}, "workflow": {"id": "inbox-triage"}}, [{"code": "no_grant"}, {"code": "no_scope_asked"}])
+}
+
 test_denies_scopes_that_are_no_list if denied({"request": {"scopes": "crm:read"}}, [{"code": "no_scope_asked"}])
 
 test_denies_outside_hours if {
@@ -79,6 +83,10 @@ test_denies_outside_hours if {
 
 test_denies_above_the_ceiling if {
 	denied({"workflow": {"labels": {"ceiling": "none"}}}, [{"code": "scope_above_ceiling", "scope": "crm:read"}])
+}
+
+test_speaks_of_the_ceiling_only_where_a_grant_goes_above_it if {
+	denied({"workflow": {"labels": {"ceiling": "none"}}, "request": {"scopes": ["crm:write"]}}, [{"code": "scope_not_granted", "scope": "crm:write"}])
 }
 
 test_gives_every_reason if {

@@ -64,9 +64,9 @@ const (
 )
 
 // newCompiler is strict, types input by its schema, and refuses rules where the data has a value.
-func (r *Request) newCompiler(for_ use) (*ast.Compiler, error) {
+func (r *Request) newCompiler(purpose use) (*ast.Compiler, error) {
 	known := capabilities()
-	if for_ == forInterpreter {
+	if purpose == forInterpreter {
 		known = interpreterCapabilities()
 	}
 	schemas, err := r.schemaSet()
@@ -82,19 +82,19 @@ func (r *Request) newCompiler(for_ use) (*ast.Compiler, error) {
 		WithStrict(true).
 		WithDefaultRegoVersion(ast.RegoV1).
 		WithUseTypeCheckAnnotations(true).
-		WithEnablePrintStatements(for_ == forInterpreter).
+		WithEnablePrintStatements(purpose == forInterpreter).
 		WithSchemas(schemas).
 		WithPathConflictsCheck(conflicts).
 		SetErrorLimit(mostErrors), nil
 }
 
 // compiled is the checked policy.
-func (r *Request) compiled(for_ use) (*ast.Compiler, error) {
+func (r *Request) compiled(purpose use) (*ast.Compiler, error) {
 	modules, err := r.parse()
 	if err != nil {
 		return nil, err
 	}
-	compiler, err := r.newCompiler(for_)
+	compiler, err := r.newCompiler(purpose)
 	if err != nil {
 		return nil, err
 	}

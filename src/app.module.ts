@@ -45,6 +45,7 @@ import { FailedAttempts } from './runs/failed-attempts.js';
 import { RunDirectory } from './runs/run-directory.js';
 import { SecurityLog } from './access/security-log.js';
 import { StartRun } from './runs/start-run.js';
+import { IssuanceRows } from './store/issuance-rows.js';
 import { SqlCounters } from './store/sql-counters.js';
 import { SqlCredentials } from './store/sql-credentials.js';
 import { SqlEntries } from './store/sql-entries.js';
@@ -52,7 +53,7 @@ import { SqlEntryLog } from './store/sql-entry-log.js';
 import { SqlExposure } from './store/sql-exposure.js';
 import { SqlFactChanges } from './store/sql-fact-changes.js';
 import { SqlFacts } from './store/sql-facts.js';
-import { SqlIssuances } from './store/sql-issuances.js';
+
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
 import { SqlRuns } from './store/sql-runs.js';
@@ -76,7 +77,7 @@ export function compose(platform: Platform, settings: Settings) {
   const runs = new RunDirectory(runStore);
   const versions = new SqlCredentials(database, sealer);
   const credentials = new CurrentCredentials(versions, facts);
-  const issuances = new SqlIssuances(database);
+  const issuances = new IssuanceRows(database);
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
 
   const signing = { clock, randomness, keys: new SigningKeys() };
@@ -109,6 +110,7 @@ export function compose(platform: Platform, settings: Settings) {
     replayGuard,
     runs,
     versions,
+    instance,
     faultLog: platform.faultLog,
     securityLog: platform.securityLog,
     search: new SqlEntries(database),

@@ -1,6 +1,6 @@
 import { readSettings, SettingsInvalid } from './config/settings.js';
 import { Journal } from './platform/journal.js';
-import { PlatformUnusable } from './platform/open-platform.js';
+import { PlatformUnusable } from './platform/platform-unusable.js';
 import { startCorridor, StartRefused } from './start.js';
 
 /** Serves until it is told to stop. What must not go on is one message, and the exit code 1. */

@@ -126,7 +126,7 @@ async function ensureAdminKey(platform: Platform, settings: Settings, corridor: 
 }
 
 async function closeOpenIntents(corridor: Corridor, journal: Journal): Promise<void> {
-  const closed = await corridor.closeIntents.closeAll();
+  const closed = await corridor.closeIntents.closeEarlier(corridor.instance);
   if (closed > 0) journal.note('warning', 'intents_closed_as_unknown', { count: closed, see: 'corridor entries --type token.unknown' });
 }
 

@@ -20,22 +20,20 @@ export class CloseIntents {
 
   /** Closes those past their deadline. Gives whether there may be more. */
   async closeOverdue(): Promise<boolean> {
-    return this.#close(await this.issuances.overdueIntents(AT_ONCE));
+    const intents = await this.issuances.openPastDeadline(AT_ONCE);
+    await this.#close(intents);
+    return intents.length === AT_ONCE;
   }
 
-  /** Closes every open one: only for a process that is alone with its database, before it begins. Gives how many. */
-  async closeAll(): Promise<number> {
-    let closed = 0;
-    for (;;) {
-      const intents = await this.issuances.openIntents(AT_ONCE);
-      if (intents.length === 0) return closed;
-      await this.#close(intents);
-      closed += intents.length;
-    }
+  /** Closes those of every other instance: only for a process that is alone with its database. Gives how many. */
+  async closeEarlier(instance: string): Promise<number> {
+    const intents = await this.issuances.openOfEarlierInstances(instance);
+    for (let from = 0; from < intents.length; from += AT_ONCE) await this.#close(intents.slice(from, from + AT_ONCE));
+    return intents.length;
   }
 
-  async #close(intents: readonly OpenIntent[]): Promise<boolean> {
-    if (intents.length === 0) return false;
+  async #close(intents: readonly OpenIntent[]): Promise<void> {
+    if (intents.length === 0) return;
     const { epoch } = await this.facts.current();
     const appends = intents.map((intent): Append => {
       const members = {
@@ -60,6 +58,5 @@ export class CloseIntents {
       };
     });
     await this.log.append(appends);
-    return intents.length === AT_ONCE;
   }
 }

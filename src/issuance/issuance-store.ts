@@ -1,43 +1,66 @@
-/** An attempt whose outcome nobody has reported. Times in milliseconds since 1970. */
-export interface OpenIntent {
+/** For whom and with what an attempt was made. */
+export interface Attempt {
   readonly issuance: string;
   readonly run: string;
   readonly workflow: string;
   readonly client: string;
+  readonly authorizationServer: string;
   readonly resource: string;
+  /** The credential's id. */
+  readonly credential: string;
+}
+
+/** An intent without an outcome. Times in milliseconds since 1970. */
+export interface OpenIntent extends Attempt {
+  readonly scope: readonly string[];
   readonly assertionJti: string | null;
+  readonly instance: string;
   readonly openedAt: number;
+  readonly deadline: number;
+  /** Until when a token of it may live. */
   readonly exposedUntil: number;
 }
 
-/** A token that is to be revoked, with its sealed text. `attempts` counts those that failed. */
-export interface DueRevocation {
-  readonly issuance: string;
-  readonly run: string;
-  readonly workflow: string;
-  readonly client: string;
-  readonly resource: string;
-  readonly authorizationServer: string;
-  readonly tokenSha256: string;
+/** An issuance that may be released, as it was recorded. Times in milliseconds since 1970. */
+export interface LiveIssuance extends Attempt {
+  readonly cacheKey: string;
+  readonly isolation: 'run' | 'workflow';
   readonly sealed: Uint8Array;
+  readonly tokenSha256: string;
+  readonly tokenJti: string | null;
+  readonly issuedAt: number;
   readonly expiresAt: number;
+  readonly servedUntil: number;
+  readonly granted: readonly string[];
+  readonly audience: readonly string[] | 'unverified';
+}
+
+/** A token that is to be revoked. Times in milliseconds since 1970. */
+export interface DueRevocation extends Attempt {
+  readonly sealed: Uint8Array;
+  readonly tokenSha256: string;
+  readonly tokenJti: string | null;
+  readonly expiresAt: number;
+  /** How often it was tried, this time included. */
   readonly attempts: number;
 }
 
 /**
- * Issuances beside the log: what is open, due or live.
+ * The issuances beside the log, for whoever takes up what was left. What came of an intent or of a revocation is written with its
+ * entry alone (EntryLog, effects `outcome` and `revocation`). All may be called by several replicas at once.
  *
- * overdueIntents lists open ones past their deadline by the database's clock, openIntents every open one; the oldest first.
- * withdrawServed marks issued tokens that may be served no more but still live, each with work to revoke it.
- * dueRevocations lists work that is due, of tokens that still live; retryRevocation puts it off by seconds and notes why.
- * forgetDead erases the sealed text of tokens that are dead, and ends their work.
- * All are bounded by `limit`.
+ * openPastDeadline lists intents that anyone may close as unknown, openOfEarlierInstances those of all instances but this one;
+ * the oldest first. live lists issuances that may be released.
+ * takeDueRevocations gives each row to one caller; one that is not reported on comes again after `againIn` milliseconds.
+ * postponeRevocation notes why one did not succeed, never with a secret, and when it is due again.
+ * withdrawServed makes tokens that may be served no longer, and still live, due for revocation. wipeDead forgets the texts of dead ones.
  */
 export abstract class IssuanceStore {
-  abstract overdueIntents(limit: number): Promise<readonly OpenIntent[]>;
-  abstract openIntents(limit: number): Promise<readonly OpenIntent[]>;
-  abstract withdrawServed(limit: number): Promise<number>;
-  abstract dueRevocations(limit: number): Promise<readonly DueRevocation[]>;
-  abstract retryRevocation(issuance: string, pause: number, fault: string): Promise<void>;
-  abstract forgetDead(limit: number): Promise<number>;
+  abstract openPastDeadline(limit: number): Promise<readonly OpenIntent[]>;
+  abstract openOfEarlierInstances(instance: string): Promise<readonly OpenIntent[]>;
+  abstract live(limit: number, cacheKey?: string | null): Promise<readonly LiveIssuance[]>;
+  abstract takeDueRevocations(limit: number, againIn: number): Promise<readonly DueRevocation[]>;
+  abstract postponeRevocation(issuance: string, error: string, dueIn: number): Promise<void>;
+  abstract withdrawServed(limit: number): Promise<readonly string[]>;
+  abstract wipeDead(limit: number): Promise<number>;
 }

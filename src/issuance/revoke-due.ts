@@ -12,8 +12,10 @@ import type { DueRevocation, IssuanceStore } from './issuance-store.js';
 import type { RevokeToken } from './revoke-token.js';
 
 const AT_ONCE = 20;
-/** Seconds between attempts: twice as long each time, at most so long. */
-const LONGEST_PAUSE = 300;
+/** Milliseconds between attempts: twice as long each time, at most so long. */
+const LONGEST_PAUSE = 300_000;
+/** Milliseconds after which a revocation that nobody reported on is taken up again. */
+const LEASE = 30_000;
 
 /**
  * Revokes at their servers the tokens that may be released no more. Each is not live in our record already, so that this may
@@ -34,18 +36,18 @@ export class RevokeDue {
   /** Gives whether there may be more to do at once. */
   async turn(): Promise<boolean> {
     await this.issuances.withdrawServed(AT_ONCE);
-    const due = await this.issuances.dueRevocations(AT_ONCE);
+    const due = await this.issuances.takeDueRevocations(AT_ONCE, LEASE);
     const facts = await this.facts.current();
     await Promise.all(due.map((one) => this.#revoke(one, facts)));
-    await this.issuances.forgetDead(AT_ONCE);
+    await this.issuances.wipeDead(AT_ONCE);
     return due.length === AT_ONCE;
   }
 
   async #revoke(due: DueRevocation, facts: Facts): Promise<void> {
     const outcome = await this.#attempt(due, facts);
     if (outcome.kind === 'pending') {
-      const pause = Math.min(2 ** Math.min(due.attempts, 10), LONGEST_PAUSE);
-      return this.issuances.retryRevocation(due.issuance, Math.max(pause, outcome.retryAfter ?? 0), outcome.fault);
+      const pause = Math.min(1000 * 2 ** Math.min(due.attempts, 10), LONGEST_PAUSE);
+      return this.issuances.postponeRevocation(due.issuance, outcome.fault, Math.max(pause, (outcome.retryAfter ?? 0) * 1000));
     }
     const revoked = outcome.kind === 'revoked';
     const members = {

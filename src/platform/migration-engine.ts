@@ -18,8 +18,7 @@ async function load(): Promise<void> {
   const imports = { './schema_engine_bg.js': engineModule as unknown as WebAssembly.ModuleImports };
   const { instance } = await WebAssembly.instantiate(wasm, imports);
   engineModule.__wbg_set_wasm(instance.exports);
-  const start = instance.exports.__wbindgen_start;
-  if (typeof start === 'function') start();
+  (instance.exports.__wbindgen_start as () => void)(); // an export that the engine's loader calls too
 }
 
 /** Prisma's schema engine over one database. To be freed. */

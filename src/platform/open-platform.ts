@@ -3,7 +3,7 @@ import type { Settings } from '../config/settings.js';
 import { AesSealer } from '../credentials/aes-sealer.js';
 import type { Database } from '../store/database.js';
 import { DatabaseClock } from './database-clock.js';
-import { mkdir } from 'node:fs/promises';
+import { openDataDirectory, type DataDirectory } from './embedded/data-directory.js';
 import { openEmbedded } from './embedded/open-embedded.js';
 import { ModuleDirectory } from './evaluation/module-cache.js';
 import { WorkerPool } from './evaluation/worker-pool.js';
@@ -13,16 +13,10 @@ import { LocalSecretReferences } from './keys/secret-references.js';
 import type { Platform } from './platform.js';
 import { policyCompilerFolder, readManifest } from './policy-compiler/artefact.js';
 import { NodePolicyCompiler } from './policy-compiler/node-policy-compiler.js';
+import { PlatformUnusable } from './platform-unusable.js';
+import { openPostgres } from './postgres/open-postgres.js';
 import { SystemRandomness } from './system-randomness.js';
 import { UndiciUpstreamHttp } from './upstream-http.js';
-
-/** What Corridor stands on cannot be used: what is wrong and what to do. */
-export class PlatformUnusable extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'PlatformUnusable';
-  }
-}
 
 /** Opens the embedded platform, or the one on PostgreSQL where CORRIDOR_DATABASE_URL is set. @throws PlatformUnusable */
 export async function openPlatform(
@@ -38,8 +32,8 @@ export async function openPlatform(
     for (const part of opened.splice(0).reverse()) await part.close();
   };
   try {
-    const directory = { path: settings.dataDirectory };
-    await mkdir(settings.dataDirectory, { recursive: true, mode: 0o700 });
+    const directory = await openDataDirectory(settings.dataDirectory, { exclusive: embedded });
+    opened.push(directory);
     const keys = await openLocalKeyFile(path.join(directory.path, 'keys', 'seal.key'), randomness);
     const database = await openDatabase(settings, directory);
     opened.push(database);
@@ -73,6 +67,7 @@ export async function openPlatform(
   }
 }
 
-export async function openDatabase(settings: Settings, directory: { path: string }): Promise<Database> {
-  return (await openEmbedded({ directory: path.join(directory.path, 'db') })).database;
+/** The database, migrated and ready. */
+export async function openDatabase(settings: Settings, directory: DataDirectory): Promise<Database> {
+  return settings.databaseUrl === null ? openEmbedded(path.join(directory.path, 'db')) : openPostgres(settings.databaseUrl);
 }

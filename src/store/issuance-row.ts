@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Attempt, DueRevocation, LiveIssuance, OpenIntent } from '../issuance/issuance-store.js';
 import { bytes, texts, time } from './column-types.js';
 
 const forWhom = {
@@ -11,32 +12,9 @@ const forWhom = {
   credential: z.string(),
 };
 
-/** For whom and with what an attempt was made. */
-export interface Attempt {
-  readonly issuance: string;
-  readonly run: string;
-  readonly workflow: string;
-  readonly client: string;
-  readonly authorizationServer: string;
-  readonly resource: string;
-  /** The credential's id. */
-  readonly credential: string;
-}
-
 function attemptOf(row: z.infer<z.ZodObject<typeof forWhom>>): Attempt {
   const { id, run, workflow, client, authorization_server, resource, credential } = row;
   return { issuance: id, run, workflow, client, authorizationServer: authorization_server, resource, credential };
-}
-
-/** An intent without an outcome. Times in milliseconds since 1970. */
-export interface OpenIntent extends Attempt {
-  readonly scope: readonly string[];
-  readonly assertionJti: string | null;
-  readonly instance: string;
-  readonly openedAt: number;
-  readonly deadline: number;
-  /** Until when a token of it may live. */
-  readonly exposedUntil: number;
 }
 
 export const openRow = z
@@ -58,20 +36,6 @@ export const openRow = z
     deadline: row.deadline,
     exposedUntil: row.exposed_until,
   }));
-
-/** An issuance that may be released, as it was recorded. Times in milliseconds since 1970. */
-export interface LiveIssuance extends Attempt {
-  readonly cacheKey: string;
-  readonly isolation: 'run' | 'workflow';
-  readonly sealed: Uint8Array;
-  readonly tokenSha256: string;
-  readonly tokenJti: string | null;
-  readonly issuedAt: number;
-  readonly expiresAt: number;
-  readonly servedUntil: number;
-  readonly granted: readonly string[];
-  readonly audience: readonly string[] | 'unverified';
-}
 
 export const liveRow = z
   .object({
@@ -100,16 +64,6 @@ export const liveRow = z
     granted: row.granted,
     audience: row.audience ?? 'unverified',
   }));
-
-/** A token that is to be revoked. Times in milliseconds since 1970. */
-export interface DueRevocation extends Attempt {
-  readonly sealed: Uint8Array;
-  readonly tokenSha256: string;
-  readonly tokenJti: string | null;
-  readonly expiresAt: number;
-  /** How often it was tried, this time included. */
-  readonly attempts: number;
-}
 
 export const dueRow = z
   .object({ ...forWhom, sealed: bytes, token_sha256: z.string(), token_jti: z.string().nullable(), expires_at: time, attempts: z.number() })

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { dueRow, liveRow, openRow, type DueRevocation, type LiveIssuance, type OpenIntent } from './issuance-row.js';
+import { IssuanceStore, type DueRevocation, type LiveIssuance, type OpenIntent } from '../issuance/issuance-store.js';
 import type { Database } from './database.js';
+import { dueRow, liveRow, openRow } from './issuance-row.js';
 
 const FOR_WHOM = `i.id, i.run, i.workflow, i.client, i.authorization_server, i.resource, i.credential`;
 
@@ -65,13 +66,11 @@ const WIPE_DEAD = `
   )
   select id from wiped`;
 
-/**
- * The rows of issuances, for whoever takes up what was left: recovery, revocation and the cache of a new process.
- * What came of an intent or of a revocation is written with its entry alone (EntryLog, effects `outcome` and `revocation`).
- * All may be called by several replicas at once; what is swept is swept in portions.
- */
-export class IssuanceRows {
-  constructor(private readonly database: Database) {}
+/** Issuances in SQL; what is swept is swept in portions. */
+export class IssuanceRows extends IssuanceStore {
+  constructor(private readonly database: Database) {
+    super();
+  }
 
   /** Intents that anyone may close as unknown, the oldest first. */
   async openPastDeadline(limit: number): Promise<readonly OpenIntent[]> {

@@ -82,6 +82,7 @@ export class SqlEntryLog extends EntryLog {
   }
 
   async #appendOnce(items: readonly Append[], until: number): Promise<readonly Appended[]> {
+    if (new Set(items.map(({ entry }) => entry.id)).size < items.length) return this.#settleApart(items, until);
     try {
       return parseAppended(await this.#ask(APPEND, appendParameters(items)), items.length);
     } catch (error) {
@@ -91,7 +92,7 @@ export class SqlEntryLog extends EntryLog {
     }
   }
 
-  /** Something among these cannot be stored, so nothing was: they are halved until what cannot be stored is alone. */
+  /** These cannot be stored together, and nothing of them was: they are halved until what cannot be stored is alone. */
   async #settleApart(items: readonly Append[], until: number): Promise<readonly Appended[]> {
     const middle = items.length >> 1;
     if (middle > 0) return [...(await this.#settle(items.slice(0, middle), until)), ...(await this.#settle(items.slice(middle), until))];

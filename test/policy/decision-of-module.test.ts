@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { WorkerPool } from '../../src/platform/evaluation/worker-pool.js';
 import { Decide } from '../../src/policy/decide.js';
 import type { Decision } from '../../src/policy/decision.js';
 import { compiledPolicy } from './compiled-policy.js';
 import { inputWith } from './example-input.js';
+
+jest.setTimeout(60_000); // the compiler starts slowly on a busy machine
 
 // The agent's name says what goes wrong; anything else is JSON that the policy answers with.
 const rules = `

@@ -42,7 +42,7 @@ describe('a policy that takes too long', () => {
 
 describe('a policy that takes too much', () => {
   it('of memory ends the process, and the next job has a new one', async () => {
-    const compiler = withLimits({ memoryMiB: 96, testMilliseconds: 60_000, jobMilliseconds: 30_000 });
+    const compiler = withLimits({ memoryMiB: 64, testMilliseconds: 60_000, jobMilliseconds: 30_000 });
     const hungry = compiler.evaluate(oneFile(pairs), { entrypoint: 'p/q', input: {} });
     await expect(hungry).rejects.toEqual(failure('crash'));
     await expect(hungry).rejects.toThrow('out of memory');

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { ModuleDirectory } from '../../src/platform/evaluation/module-cache.js';
 import { WorkerPool } from '../../src/platform/evaluation/worker-pool.js';
 import { NodePolicyCompiler } from '../../src/platform/policy-compiler/node-policy-compiler.js';
@@ -10,6 +10,8 @@ import { tokenEntrypoint } from '../../src/policy/decide.js';
 import type { PolicySource } from '../../src/policy/policy-compiler.js';
 import { PreparePolicy } from '../../src/policy/prepare-policy.js';
 import { revisionOf } from '../../src/policy/revision.js';
+
+jest.setTimeout(60_000); // the compiler starts slowly on a busy machine
 
 const allows = 'package corridor.token\n\ndecision := {"allow": true}\n';
 const passes = 'package corridor.token_test\n\nimport data.corridor.token\n\ntest_allows if token.decision.allow\n';

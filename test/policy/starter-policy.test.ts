@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { WorkerPool } from '../../src/platform/evaluation/worker-pool.js';
 import { NodePolicyCompiler } from '../../src/platform/policy-compiler/node-policy-compiler.js';
 import { type PolicyTestRun, runPolicyTests } from '../../src/platform/policy-compiler/run-tests.js';
@@ -10,6 +10,8 @@ import type { Decision } from '../../src/policy/decision.js';
 import type { PolicyInput } from '../../src/policy/input.js';
 import { revisionOf } from '../../src/policy/revision.js';
 import { exampleInput, inputWith } from './example-input.js';
+
+jest.setTimeout(60_000); // the compiler starts slowly on a busy machine
 
 const directory = join(import.meta.dirname, '../../policies');
 

@@ -1,8 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { WorkerPool } from '../../src/platform/evaluation/worker-pool.js';
 import { tokenEntrypoint } from '../../src/policy/decide.js';
 import { type CompiledPolicy, PolicyUnusable } from '../../src/policy/evaluator.js';
 import { compiledPolicy } from './compiled-policy.js';
+
+jest.setTimeout(60_000); // the compiler starts slowly on a busy machine
 
 // Answers what it is asked for; `loop` keeps it busy for minutes and needs no memory, `abort` makes two rules disagree, `fill` eats memory.
 const rules = `
@@ -230,5 +238,28 @@ describe('the revisions of a pool', () => {
     expect(await Promise.all(pending)).toEqual(Array(3).fill({ kind: 'not_loaded' }));
     expect(await pool.evaluate('r1', tokenEntrypoint, echo(1))).toEqual({ kind: 'not_loaded' });
     await expect(pool.load('r1', policy)).rejects.toThrow(PolicyUnusable);
+  });
+});
+
+describe('a process with a pool', () => {
+  it('lives until its evaluations are answered, and ends though nobody closed the pool', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'corridor-pool-'));
+    try {
+      await writeFile(join(directory, 'policy.wasm'), policy.module);
+      const built = pathToFileURL(join(import.meta.dirname, '../../dist/platform/evaluation/worker-pool.js')).href;
+      const program = `
+        import { readFileSync } from 'node:fs';
+        import { WorkerPool } from ${JSON.stringify(built)};
+        const pool = new WorkerPool({ deadline: 300 });
+        await pool.load('r1', { module: readFileSync('policy.wasm'), data: {}, readsCounters: { '${tokenEntrypoint}': false } });
+        const results = ['{"loop":true}', '{"echo":1}'].map((input) => pool.evaluate('r1', '${tokenEntrypoint}', input));
+        console.log(JSON.stringify(await Promise.all(results)));
+      `;
+      await writeFile(join(directory, 'program.mjs'), program);
+      const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], { cwd: directory, timeout: 30_000 });
+      expect(JSON.parse(stdout)).toEqual([{ kind: 'timeout' }, { kind: 'value', value: { echo: 1 } }]);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 });

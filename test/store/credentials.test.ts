@@ -5,7 +5,7 @@ import { Sealer } from '../../src/credentials/sealer.js';
 import { Secret } from '../../src/oauth/secret.js';
 import type { Database } from '../../src/store/database.js';
 import { SqlCredentials } from '../../src/store/sql-credentials.js';
-import { databases } from './store-rig.js';
+import { databases } from './both-databases.js';
 import { identifier, World } from './world.js';
 
 /** AES-256-GCM under a key that lives as long as the test. */

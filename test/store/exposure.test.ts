@@ -2,7 +2,7 @@ import type { FactChange } from '../../src/issuance/fact-changes.js';
 import type { Database } from '../../src/store/database.js';
 import { SqlExposure } from '../../src/store/sql-exposure.js';
 import type { SuspensionKind } from '../../src/suspensions/suspension.js';
-import { databases } from './store-rig.js';
+import { databases } from './both-databases.js';
 import { identifier, World } from './world.js';
 
 describe.each(databases)('exposure on %s', (_name, open) => {
@@ -78,9 +78,17 @@ describe.each(databases)('exposure on %s', (_name, open) => {
     await world.issuance({ run, expiresIn: -1 });
     await world.issuance({ run, revocation: 'revoked' });
     await world.issuance({ run, revocation: 'unsupported' });
-    for (const state of ['open', 'failed', 'unknown', 'refused']) await world.issuance({ run, state });
+    for (const state of ['failed', 'unknown', 'refused']) await world.issuance({ run, state });
     expect(await suspend('everything', null)).toEqual([]);
     expect(await world.work()).toEqual([]);
+  });
+
+  it('withdraws an attempt under way, so that its token is revoked when it comes', async () => {
+    const run = await world.running();
+    const opened = await world.issuance({ run, state: 'open' });
+    expect(await suspend('run', run)).toEqual([opened]);
+    expect(await world.revocationOf(opened)).toBe('pending');
+    expect(await world.work()).toEqual([opened]);
   });
 
   it('lists what may still work: withdrawn tokens, refused ones, attempts under way and unknown outcomes', async () => {
@@ -99,7 +107,7 @@ describe.each(databases)('exposure on %s', (_name, open) => {
       { issuance: issued, state: 'issued', revocation: 'pending' },
       { issuance: unsupported, state: 'issued', revocation: 'unsupported' },
       { issuance: refused, state: 'refused', revocation: 'pending' },
-      { issuance: opened, state: 'open', revocation: null },
+      { issuance: opened, state: 'open', revocation: 'pending' },
       { issuance: unknown, state: 'unknown', revocation: null },
     ].map((item) => ({ ...item, run, resource: 'crm', expiresAt: expect.any(Number) as unknown }));
     for (const [kind, target] of [['run', run], ['workflow', 'nightly-index'], ['client', 'indexer'], ['resource', 'crm'], ['everything', null]] as const) {

@@ -4,7 +4,7 @@ import { standardProfile } from '../../src/catalogue/profile.js';
 import { epochAfter, type FactChange } from '../../src/issuance/fact-changes.js';
 import { StatementRefused, type Database } from '../../src/store/database.js';
 import { SqlFacts } from '../../src/store/sql-facts.js';
-import { databases } from './store-rig.js';
+import { databases } from './both-databases.js';
 import { entryOf, identifier, sha256, World } from './world.js';
 
 const catalogue: Catalogue = {

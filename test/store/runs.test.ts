@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Database, DatabaseUnavailable } from '../../src/store/database.js';
 import { SqlReplayGuard } from '../../src/store/sql-replay-guard.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
-import { databases } from './store-rig.js';
+import { databases } from './both-databases.js';
 import { entryOf, identifier, newRun, sha256, World } from './world.js';
 
 describe.each(databases)('runs on %s', (_name, open) => {
@@ -190,16 +190,17 @@ describe.each(databases)('runs on %s', (_name, open) => {
       const child = await world.running({ ancestors: [run] });
       const other = await world.running();
       const [own, ofChild, ofOther] = [await world.issuance({ run }), await world.issuance({ run: child }), await world.issuance({ run: other })];
+      const underWay = await world.issuance({ run, state: 'open' });
       await world.issuance({ run, expiresIn: -1 });
       await world.issuance({ run, revocation: 'unsupported' });
       await world.issuance({ run, state: 'failed' });
-      expect(await world.end(run)).toMatchObject({ withdrawn: [own, ofChild].sort() });
+      expect(await world.end(run)).toMatchObject({ withdrawn: [own, ofChild, underWay].sort() });
       expect([await world.revocationOf(own), await world.revocationOf(ofChild), await world.revocationOf(ofOther)]).toEqual([
         'pending',
         'pending',
         null,
       ]);
-      expect(await world.work()).toEqual([own, ofChild].sort());
+      expect(await world.work()).toEqual([own, ofChild, underWay].sort());
     });
 
     it('withdraws a shared token with its last holder only', async () => {

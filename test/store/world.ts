@@ -103,7 +103,7 @@ export class World {
         row.resource ?? 'crm',
         row.isolation ?? 'run',
         row.exposedFor ?? 3600,
-        row.tokenSha256 ?? sha256(id),
+        row.state === 'open' || row.state === 'unknown' || row.state === 'failed' ? null : (row.tokenSha256 ?? sha256(id)),
         row.tokenJti ?? null,
         row.expiresIn ?? 600,
         row.revocation ?? null,

@@ -6,6 +6,7 @@ import { prepareTokenRequest, sendTokenRequest } from '../../src/upstreams/token
 import { readTokenResponse } from '../../src/upstreams/token-response.js';
 import type { TokenWish, UpstreamOutcome } from '../../src/upstreams/token.js';
 import {
+  delayed,
   endless,
   gzipBomb,
   hang,
@@ -131,6 +132,16 @@ describe('a hostile authorization server', () => {
     expect(performance.now() - begun).toBeLessThan(DEADLINE + 1_000);
     expect(inspect(outcome, { depth: null }) + JSON.stringify(outcome)).not.toContain('canary');
     expect(hostile.requestsAt('/token')).toHaveLength(1);
+  });
+
+  it('that takes its time gives a token that is as much shorter (A53)', async () => {
+    hostile.at('/token', delayed(150, json(issued)));
+    const begun = Date.now();
+    const outcome = await attempt();
+    if (outcome.kind !== 'token') throw new Error(inShort(outcome));
+    expect(outcome.token.issuedAt).toBeGreaterThanOrEqual(begun);
+    expect(outcome.token.issuedAt).toBeLessThanOrEqual(Date.now() - 145);
+    expect(outcome.token.expiresAt).toBe(outcome.token.issuedAt + 300_000);
   });
 
   it.each([301, 302, 303, 307, 308])('that redirects with %i gets nothing sent on (A7, Q31)', async (status) => {

@@ -336,17 +336,4 @@ describe('the transport (A6)', () => {
     expect(await failure(http.exchange(post(server.tokenEndpoint, { allowHosts })))).toEqual({ fault: 'tls_failed', sent: false });
     expect(server.requests).toEqual([]);
   });
-
-  it('checks certificates also where the process was told not to', async () => {
-    const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
-    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
-    try {
-      const server = await hostile({ tls: selfSigned('as.test'), host: 'as.test' });
-      const http = client({ resolve });
-      expect(await failure(http.exchange(post(server.tokenEndpoint, { allowHosts })))).toEqual({ fault: 'tls_failed', sent: false });
-    } finally {
-      if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
-      else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
-    }
-  });
 });

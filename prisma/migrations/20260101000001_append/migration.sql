@@ -91,12 +91,12 @@ end $$;
 -- An outcome closes its intent. One that comes after another is late; if it brought a token, that is kept to be revoked.
 create function append_outcome(effect jsonb, clock timestamptz) returns text language plpgsql as $$
 declare
-  subject constant text := effect ->> 'issuance';
+  closed constant text := effect ->> 'issuance';
   brought constant boolean := effect ->> 'token_sha256' is not null;
   before text;
   reserved text[];
 begin
-  select state, counters into before, reserved from issuance where id = subject;
+  select state, counters into before, reserved from issuance where id = closed;
   if not found then
     return 'bad';
   end if;
@@ -109,15 +109,15 @@ begin
         served_until = to_timestamp(outcome.served_until / 1000)
       from jsonb_to_record(effect) as outcome (state text, token_sha256 text, token_jti text, sealed text, granted text[],
         audience text[], issued_at float8, expires_at float8, served_until float8)
-      where issuance.id = subject and issuance.token_sha256 is null;
+      where issuance.id = closed and issuance.token_sha256 is null;
   end if;
   if before = 'open' and effect ->> 'state' = 'failed' then
     update counter set tokens = tokens - 1, version = version + 1 where key = any (reserved);
   end if;
   if brought and (before <> 'open' or effect ->> 'state' <> 'issued') then
-    update issuance set revocation = 'pending' where id = subject and revocation is null;
+    update issuance set revocation = 'pending' where id = closed and revocation is null;
     if found then
-      insert into work (id, kind, subject, due_at) values ('wrk' || replace(gen_random_uuid()::text, '-', ''), 'revoke', subject, clock)
+      insert into work (id, kind, subject, due_at) values ('wrk' || replace(gen_random_uuid()::text, '-', ''), 'revoke', closed, clock)
         on conflict (kind, subject) do nothing;
     end if;
   end if;

@@ -88,11 +88,12 @@ begin
       end;
 end $$;
 
--- Withdraws those of the given issuances that may still be released, and leaves the work of revoking them. The caller has locked them.
+-- Withdraws those of the given issuances that may be released, now or when their token comes, and leaves the work of revoking them.
+-- The caller has locked them.
 create function withdraw_issuances(ids text[], at timestamptz) returns text[] language sql volatile as $$
   with withdrawn as (
     update issuance set revocation = 'pending'
-    where id = any (ids) and state = 'issued' and revocation is null and expires_at > at
+    where id = any (ids) and revocation is null and (state = 'open' or state = 'issued' and expires_at > at)
     returning id
   ), left_to_do as (
     insert into work (id, kind, subject, due_at)
@@ -129,7 +130,7 @@ begin
       insert into suspension (id, kind, target, reason, raised_by, raised_at, expires_at)
         values (change ->> 'id', change ->> 'suspends', change ->> 'target', change ->> 'reason', change ->> 'raised_by', at,
                 (change ->> 'expires_at')::timestamptz);
-      covered := array(select c.id from issuances_covered(change ->> 'suspends', change ->> 'target') c where c.state = 'issued');
+      covered := array(select c.id from issuances_covered(change ->> 'suspends', change ->> 'target') c);
       perform from issuance where id = any (covered) order by id for update;
       return withdraw_issuances(covered, at);
     when 'suspension.lifted' then

@@ -1,15 +1,17 @@
-import type { ClientBase, ClientConfig } from 'pg';
+import type { ClientBase, PoolConfig } from 'pg';
 import { DatabaseUnavailable } from '../../store/database.js';
 import { PlatformUnusable } from '../platform-unusable.js';
 
 const OLDEST = 15;
 const CONNECT_WITHIN_MS = 5_000;
 
+type Settings = Readonly<Record<string, string>>;
+
 /**
  * What every connection is set to, whatever the role's or the database's defaults are. The limits keep a frozen or lost client from
  * holding up others: a fact changes only after every running append has ended (DESIGN §7).
  */
-const settings: Readonly<Record<string, string>> = {
+export const serving: Settings = {
   statement_timeout: '10s',
   lock_timeout: '5s',
   idle_in_transaction_session_timeout: '5s',
@@ -20,13 +22,17 @@ const settings: Readonly<Record<string, string>> = {
   bytea_output: 'hex',
 };
 
-/** TLS, user, host and database are what the URL says. */
-export function connectionTo(url: string): ClientConfig {
+/** For the connection that migrates: its statements take what they take, and their locks do not make others wait for long. */
+export const migrating: Settings = { ...serving, statement_timeout: '0', idle_in_transaction_session_timeout: '60s' };
+
+/** Connections that are fit to use: TLS, user, host and database are what the URL says. */
+export function connectionTo(url: string, settings: Settings): PoolConfig {
   return {
     connectionString: url,
     application_name: 'corridor',
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
     keepAlive: true,
+    verify: (client, done) => void checkConnection(client, settings).then(() => done(), done),
   };
 }
 
@@ -43,10 +49,10 @@ interface Check {
 }
 
 /**
- * Makes a new connection fit to use. Each one is asked, since each may have reached another server after a failover.
+ * Makes a new connection fit to use. Every one is asked, since each may have reached another server after a failover.
  * @throws PlatformUnusable for a server that cannot keep what it acknowledges, DatabaseUnavailable for one that is a standby now
  */
-export async function checkConnection(client: ClientBase): Promise<void> {
+async function checkConnection(client: ClientBase, settings: Settings): Promise<void> {
   const { rows } = await client.query<Check>(check);
   const [server] = rows;
   if (!server) throw new DatabaseUnavailable('PostgreSQL did not say what it is.');
@@ -56,11 +62,18 @@ export async function checkConnection(client: ClientBase): Promise<void> {
   if (!server.fsync) throw notDurable('fsync');
   if (!server.synchronous_commit) throw notDurable('synchronous_commit');
   if (server.standby) throw new DatabaseUnavailable('The server of CORRIDOR_DATABASE_URL is a standby, which takes no writes.');
-  await client.query(`select ${Object.keys(settings).map((name, i) => `set_config('${name}', $${i + 1}, false)`).join(', ')}`, Object.values(settings));
+  const set = Object.keys(settings).map((name, i) => `set_config('${name}', $${i + 1}, false)`);
+  await client.query(`select ${set.join(', ')}`, Object.values(settings));
 }
 
 function notDurable(setting: string): PlatformUnusable {
   return new PlatformUnusable(
     `PostgreSQL runs with ${setting} = off, so it would forget entries that it acknowledged: turn it on for the database of CORRIDOR_DATABASE_URL.`,
   );
+}
+
+/** Node names the address that it could not reach in the message, or, when it tried several, only a code. */
+export function connectionFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : error.name);
 }

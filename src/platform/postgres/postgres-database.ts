@@ -1,10 +1,10 @@
 import pg from 'pg';
 import type { Row } from '../../store/database.js';
-import { Database, DatabaseUnavailable } from '../../store/database.js';
+import { Database, DatabaseUnavailable, StatementRefused } from '../../store/database.js';
 import { columnParser } from '../column-value.js';
 import { parameterValue } from '../parameter-value.js';
 import { statementFailure } from '../statement-failure.js';
-import { checkConnection, connectionTo } from './checked-connection.js';
+import { connectionFailure, connectionTo, serving } from './checked-connection.js';
 
 /** How long the server may be silent; its own limits (statement_timeout) come first unless the network is gone. */
 const ANSWER_WITHIN_MS = 15_000;
@@ -22,30 +22,37 @@ export class PostgresDatabase extends Database {
     readonly migrated: readonly string[],
   ) {
     super();
-    this.#pool = new pg.Pool({ ...connectionTo(url), max: CONNECTIONS, query_timeout: ANSWER_WITHIN_MS, onConnect: checkConnection });
-    this.#pool.on('error', () => undefined); // an idle connection was lost: the next statement gets a new one
+    this.#pool = new pg.Pool({ ...connectionTo(url, serving), max: CONNECTIONS, query_timeout: ANSWER_WITHIN_MS });
+    // whoever waits for a connection that is lost learns of it from the statement; an idle one is replaced
+    this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   async query(sql: string, parameters: readonly unknown[] = []): Promise<readonly Row[]> {
-    const values = parameters.map(parameterValue);
+    const statement = { text: sql, values: parameters.map(parameterValue), queryMode: 'extended', types };
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw unavailable(error);
     });
-    let usable = false;
     try {
-      const { rows } = await client.query<Row>({ text: sql, values, queryMode: 'extended', types: { getTypeParser } });
-      usable = isIdle(client);
+      const { rows } = await client.query<Row>(statement);
+      if (client.getTransactionStatus() !== 'I') throw new StatementRefused('25001', 'A statement commits by itself: a transaction cannot stay open.');
       return rows;
     } catch (error) {
-      if (!(error instanceof pg.DatabaseError)) throw unavailable(error);
-      usable = isIdle(client);
-      throw statementFailure(error);
+      if (error instanceof pg.DatabaseError) throw statementFailure(error);
+      throw error instanceof StatementRefused ? error : unavailable(error);
     } finally {
-      client.release(!usable);
+      client.release(client.getTransactionStatus() !== 'I'); // whatever is still in flight or open goes with its connection
     }
   }
 
   async close(): Promise<void> {
     await this.#pool.end();
   }
+}
+
+const types = { getTypeParser: (type: number) => columnParser(type) };
+
+function unavailable(error: unknown): DatabaseUnavailable {
+  if (error instanceof DatabaseUnavailable) return error;
+  return new DatabaseUnavailable(`PostgreSQL cannot be reached: ${connectionFailure(error)}`, { cause: error });
 }
