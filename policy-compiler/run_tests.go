@@ -10,7 +10,6 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
-	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/tester"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
@@ -62,7 +61,7 @@ func (r *Request) test() Response {
 
 func (r *Request) run(compiler *ast.Compiler, modules map[string]*ast.Module, coverage *cover.Cover) ([]*tester.Result, error) {
 	ctx, store := context.Background(), r.store()
-	txn, err := store.NewTransaction(ctx, storage.WriteParams)
+	txn, err := store.NewTransaction(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,11 +5,12 @@ import { startCorridor, StartRefused } from './start.js';
 
 /** Serves until it is told to stop. What must not go on is one message, and the exit code 1. */
 export async function serve(environment: Readonly<Record<string, string | undefined>>, directory: string): Promise<number> {
+  const told = stopSignal();
   try {
     const settings = readSettings(environment, directory);
     const corridor = await startCorridor(settings, environment, new Journal((line) => process.stderr.write(line)));
     process.stdout.write(`Corridor is listening at ${corridor.url}\n`);
-    await stopSignal();
+    await told;
     await corridor.stop();
     return 0;
   } catch (error) {

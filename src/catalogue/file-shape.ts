@@ -125,16 +125,6 @@ export const runtimeShape = z.strictObject({
   workflows: references('list the workflows that it may start').describe('The workflows that it may start'),
 });
 
-/** The sections of the file, each a map from identifiers to entries. */
-export const sectionShapes = {
-  authorization_servers: authorizationServerShape,
-  resources: resourceShape,
-  purposes: purposeShape,
-  workflows: workflowShape,
-  clients: clientShape,
-  runtimes: runtimeShape,
-};
-
 const frame = {
   version: z
     .literal(1, { error: ({ input }) => (input === undefined ? 'is missing: write version: 1' : 'must be 1, without quotes') })

@@ -5,8 +5,8 @@ import type { Secret } from '../oauth/secret.js';
 import { generateKeyPair } from './key-pair.js';
 import { keyedDigest } from './keyed-digest.js';
 import { KeyUnusable, readReferencedKey } from './referenced-key.js';
-import type { CredentialVersion, SealedCredential } from './sealed-credential.js';
-import { endpointMoved, mayGoTo, type SecretBinding } from './secret-binding.js';
+import type { CredentialBinding, CredentialVersion, SealedCredential } from './sealed-credential.js';
+import { endpointMoved, mayGoTo } from './secret-binding.js';
 import { SecretUnreadable, type SecretReferences } from './secret-references.js';
 
 /** Why a version is made: it is a client's first, or what differs from the one that it replaces. */
@@ -39,7 +39,7 @@ export interface CredentialPlanning {
   readonly catalogue: Catalogue;
   readonly inUse: readonly CredentialVersion[];
   /** Where secrets of versions that were retired had been bound to. */
-  readonly formerBindings: readonly SecretBinding[];
+  readonly formerBindings: readonly CredentialBinding[];
   readonly references: SecretReferences;
   readonly digestKey: Uint8Array;
   readonly randomness: Randomness;
@@ -55,7 +55,7 @@ export async function planCredentials(planning: CredentialPlanning): Promise<Cre
   const create: NewCredential[] = [];
   const retire: string[] = [];
   const problems: CredentialProblem[] = [];
-  const bindings: SecretBinding[] = [...planning.inUse, ...planning.formerBindings];
+  const bindings: CredentialBinding[] = [...planning.inUse, ...planning.formerBindings];
   for (const client of Object.values(planning.catalogue.clients)) {
     const [current, ...superseded] = versionsOf(client, planning.inUse);
     retire.push(...superseded.map(({ id }) => id));
@@ -83,7 +83,7 @@ async function nextVersion(
   planning: CredentialPlanning,
   client: Client,
   current: CredentialVersion | null,
-  bindings: readonly SecretBinding[],
+  bindings: readonly CredentialBinding[],
 ): Promise<NewCredential | CredentialProblem | null> {
   const server = declared(planning.catalogue.authorizationServers, client.authorizationServer);
   if (server === null) throw new TypeError('a client of a catalogue names no authorization server of it');

@@ -14,7 +14,7 @@ export function httpAdapter(): FastifyAdapter {
     bodyLimit: MAX_JSON,
     requestTimeout: REQUEST_DEADLINE,
     connectionTimeout: REQUEST_DEADLINE,
-    maxParamLength: 300,
+    routerOptions: { maxParamLength: 300 },
     return503OnClosing: true,
     forceCloseConnections: 'idle',
   });

@@ -61,7 +61,8 @@ export function epochAfter(epoch: Epoch): Epoch {
  * that when it has resolved nothing can be recorded that rests on older facts, on any replica; that wait is bounded: FactsLocked.
  * It MUST NOT resolve before the change survives a crash, MUST NOT run inside anyone's transaction, and MUST NOT change twice
  * when it is called again with the same entries after an answer was lost.
- * Raising a suspension withdraws in the same step every live issuance that it covers, shared ones included.
+ * Raising a suspension withdraws every live issuance and every attempt under way that it covers, shared ones included: the first
+ * 10,000 in the same step, any others before apply resolves; the suspension itself keeps them from being released.
  */
 export abstract class FactChanges {
   abstract apply(change: FactChange, expected: Epoch, entries: readonly Entry[]): Promise<FactChanged>;

@@ -14,11 +14,19 @@ let loaded: Promise<void> | undefined;
 async function load(): Promise<void> {
   const module = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
   const wasm = readFileSync(path.join(path.dirname(module), 'schema_engine_bg.wasm'));
-  // the namespace of a module is an object of functions, as an import object must be; TypeScript does not see it
-  const imports = { './schema_engine_bg.js': engineModule as unknown as WebAssembly.ModuleImports };
-  const { instance } = await WebAssembly.instantiate(wasm, imports);
+  const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.js': imports() });
   engineModule.__wbg_set_wasm(instance.exports);
   (instance.exports.__wbindgen_start as () => void)(); // an export that the engine's loader calls too
+}
+
+/** What the engine calls of JavaScript. It never clears the timer of its lock, which would keep the process alive for ten seconds. */
+function imports(): WebAssembly.ModuleImports {
+  const timer = (callback: () => void, milliseconds: number): NodeJS.Timeout => setTimeout(callback, milliseconds).unref();
+  const functions = Object.entries<unknown>({ ...engineModule }).map(([name, value]) => [
+    name,
+    name.startsWith('__wbg_setTimeout_') ? timer : value,
+  ]);
+  return Object.fromEntries(functions) as WebAssembly.ModuleImports; // the module is made of functions
 }
 
 /** Prisma's schema engine over one database. To be freed. */

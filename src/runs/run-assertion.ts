@@ -1,6 +1,6 @@
 import { compactVerify, importJWK, type JWK } from 'jose';
 import { z } from 'zod';
-import { parseStrictJson } from '../upstreams/strict-json.js';
+import { parseStrictJson } from '../oauth/strict-json.js';
 import { algorithmsOf } from './public-key.js';
 
 /** Why an assertion was refused: for the security log, never for the answer. */

@@ -82,6 +82,7 @@ export class SqlEntryLog extends EntryLog {
   }
 
   async #appendOnce(items: readonly Append[], until: number): Promise<readonly Appended[]> {
+    if (this.monotonic() > until) throw new LogUnavailable('there was no time left to record');
     if (new Set(items.map(({ entry }) => entry.id)).size < items.length) return this.#settleApart(items, until);
     try {
       return parseAppended(await this.#ask(APPEND, appendParameters(items)), items.length);

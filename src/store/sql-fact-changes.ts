@@ -10,12 +10,17 @@ import {
   type FactChanged,
 } from '../issuance/fact-changes.js';
 import { timestamp } from '../oauth/clock.js';
-import type { Database } from './database.js';
+import type { Suspension } from '../suspensions/suspension.js';
+import { DatabaseUnavailable, StatementRefused, type Database } from './database.js';
 import { credentialKey, texts, time } from './column-types.js';
 import { entryRows } from './entry-rows.js';
 import { repeatOnce } from './repeat-once.js';
 
 const CHANGE = 'call change_facts($1::jsonb, $2::text, $3::bigint, $4::jsonb, null, null, null)';
+
+const WITHDRAW_MORE = 'select withdraw_covered($1, $2, clock_now()) as withdrawn';
+/** What withdraw_covered withdraws at most. */
+const PORTION = 10_000;
 
 const verdictRow = z.discriminatedUnion('verdict', [
   z.object({ verdict: z.literal('applied'), at: time, withdrawn: texts }),
@@ -34,7 +39,25 @@ export class SqlFactChanges extends FactChanges {
     const [row] = await repeatOnce(() => this.database.query(CHANGE, parameters));
     const answer = verdictRow.parse(row);
     if (answer.verdict === 'locked') throw new FactsLocked();
-    return answer.verdict === 'stale' ? answer : { ...answer, epoch: epochAfter(expected) };
+    if (answer.verdict === 'stale') return answer;
+    const rest = change.kind === 'suspension.raised' ? await this.#withdrawRest(change.suspension, answer.withdrawn.length) : [];
+    return { ...answer, epoch: epochAfter(expected), withdrawn: [...answer.withdrawn, ...rest] };
+  }
+
+  /** The stop holds already, so a failure here does not undo it: what is left is withdrawn when it may be served no longer. */
+  async #withdrawRest({ kind, target }: Pick<Suspension, 'kind' | 'target'>, first: number): Promise<readonly string[]> {
+    const rest: string[] = [];
+    try {
+      for (let last = first; last >= PORTION; ) {
+        const [row] = await this.database.query(WITHDRAW_MORE, [kind, target]);
+        const { withdrawn } = z.object({ withdrawn: texts }).parse(row);
+        rest.push(...withdrawn);
+        last = withdrawn.length;
+      }
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable || error instanceof StatementRefused)) throw error;
+    }
+    return rest;
   }
 }
 

@@ -1,4 +1,4 @@
-import { membersOf, parseStrictJson, UnreadableJson } from './strict-json.js';
+import { membersOf, parseStrictJson, UnreadableJson } from '../oauth/strict-json.js';
 
 /** The claims of an access token that is a JWT, by name. They are read, never trusted for more than a refusal. */
 export type Claims = ReadonlyMap<string, unknown>;

@@ -1,4 +1,4 @@
-import { membersOf, parseStrictJson, UnreadableJson } from './strict-json.js';
+import { membersOf, parseStrictJson, UnreadableJson } from '../oauth/strict-json.js';
 import type { UpstreamResponse } from './upstream-http.js';
 
 /** RFC 6749 §5.2, and short: what is longer is no error code. */

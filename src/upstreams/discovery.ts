@@ -1,7 +1,7 @@
 import type { AuthorizationServer } from '../catalogue/catalogue.js';
 import type { Clock } from '../oauth/clock.js';
 import { metadataOfCatalogue, metadataOfDocument, type ServerMetadata } from './metadata.js';
-import { membersOf, parseStrictJson, UnreadableJson } from './strict-json.js';
+import { membersOf, parseStrictJson, UnreadableJson } from '../oauth/strict-json.js';
 import { UpstreamFailed } from './upstream-failed.js';
 import { UpstreamExchangeFailed, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
 

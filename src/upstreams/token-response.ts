@@ -5,7 +5,7 @@ import { isJson, readMembers } from './answer-body.js';
 import type { UpstreamAnswer } from './form-post.js';
 import { grantedScope } from './granted-scope.js';
 import { readRefusal } from './refusal.js';
-import { membersOf } from './strict-json.js';
+import { membersOf } from '../oauth/strict-json.js';
 import { learnAudience } from './token-audience.js';
 import { tokenLifetime } from './token-lifetime.js';
 import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from './token.js';

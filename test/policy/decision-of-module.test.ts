@@ -41,8 +41,8 @@ decision := json.unmarshal(name)
 `;
 
 const revision = 'sha256:real';
-const pool = new WorkerPool({ deadline: 2000 });
-const hasty = new WorkerPool();
+const pool = new WorkerPool({ deadline: 5000, patience: 30_000 });
+const hasty = new WorkerPool({ patience: 30_000 });
 const randomness = { bytes: (length: number) => randomBytes(length) };
 
 beforeAll(async () => {

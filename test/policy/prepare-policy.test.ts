@@ -23,7 +23,7 @@ function source(files: Record<string, string>, more: Partial<PolicySource> = {})
 describe('a policy on its way to being used', () => {
   let directory: string;
   let prepare: PreparePolicy;
-  const pool = new WorkerPool({ deadline: 2000 });
+  const pool = new WorkerPool({ deadline: 5000, patience: 30_000 });
   const compiler = new NodePolicyCompiler();
 
   beforeAll(async () => {
@@ -55,7 +55,7 @@ describe('a policy on its way to being used', () => {
     await prepare.prepare(policy);
     const closed = new NodePolicyCompiler();
     await closed.close();
-    const fresh = new WorkerPool({ deadline: 2000 });
+    const fresh = new WorkerPool({ deadline: 5000, patience: 30_000 });
     try {
       expect(await preparation('c1', fresh, closed).prepare(policy)).toEqual({ ok: true, revision: revisionOf(policy), tests: null });
       expect(await fresh.evaluate(revisionOf(policy), tokenEntrypoint, '{}')).toMatchObject({ kind: 'value' });

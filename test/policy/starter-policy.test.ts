@@ -17,7 +17,7 @@ const directory = join(import.meta.dirname, '../../policies');
 
 describe('the starter policy', () => {
   const compiler = new NodePolicyCompiler();
-  const pool = new WorkerPool({ deadline: 2000 });
+  const pool = new WorkerPool({ deadline: 5000, patience: 30_000 });
   const decide = new Decide(pool, { now: () => 0 }, { bytes: (length) => randomBytes(length) });
   let revision: string;
   let tests: PolicyTestRun;

@@ -57,7 +57,7 @@ afterAll(async () => {
 });
 
 async function poolWith(limits: ConstructorParameters<typeof WorkerPool>[0] = {}): Promise<WorkerPool> {
-  const pool = new WorkerPool(limits);
+  const pool = new WorkerPool({ patience: 30_000, ...limits });
   pools.push(pool);
   await pool.load('r1', policy);
   return pool;
@@ -128,7 +128,7 @@ describe('the deadline of an evaluation', () => {
     expect(await pool.evaluate('r1', tokenEntrypoint, loop)).toEqual({ kind: 'timeout' });
     const took = performance.now() - start;
     expect(took).toBeGreaterThanOrEqual(50);
-    expect(took).toBeLessThan(1000);
+    expect(took).toBeLessThan(2000);
   });
 
   it('does not hold up what waits behind one that takes too long', async () => {
@@ -184,11 +184,11 @@ describe('the queue of evaluations', () => {
   });
 
   it('does not let anything wait for longer than its patience', async () => {
-    const pool = await poolWith({ threads: 1, deadline: 400, patience: 100 });
+    const pool = await poolWith({ threads: 1, deadline: 1500, patience: 100 });
     const looping = pool.evaluate('r1', tokenEntrypoint, loop);
     const start = performance.now();
     expect(await pool.evaluate('r1', tokenEntrypoint, echo(1))).toEqual({ kind: 'overloaded' });
-    expect(performance.now() - start).toBeLessThan(350);
+    expect(performance.now() - start).toBeLessThan(1200);
     expect(await looping).toEqual({ kind: 'timeout' });
   });
 });

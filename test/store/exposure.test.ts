@@ -91,6 +91,20 @@ describe.each(databases)('exposure on %s', (_name, open) => {
     expect(await world.work()).toEqual([opened]);
   });
 
+  it('withdraws everything, however much it is', async () => {
+    const run = await world.running();
+    const one = await world.issuance({ run });
+    await world.rows(
+      `insert into issuance select 'iss' || n, state, run, workflow, client, authorization_server, resource, scope, credential, cache_key, isolation,
+         assertion_jti, counters, instance, opened_at, deadline, exposed_until, closed_at, null, null, null, issued_at, expires_at, served_until
+       from issuance, generate_series(1, 10100) n where id = $1`,
+      one,
+    );
+    expect(new Set(await suspend('everything', null)).size).toBe(10_101);
+    expect(await world.rows('select count(*)::int as left from issuance where revocation is null')).toEqual([{ left: 0 }]);
+    expect((await exposure.of('everything', null)).length).toBe(10_101);
+  });
+
   it('lists what may still work: withdrawn tokens, refused ones, attempts under way and unknown outcomes', async () => {
     const run = await world.running();
     const issued = await world.issuance({ run, expiresIn: 600 });

@@ -1,7 +1,4 @@
-import { UndiciUpstreamHttp } from '../../src/platform/upstream-http.js';
 import type { Resolve } from '../../src/platform/checked-connections.js';
-import { UpstreamExchangeFailed, type UpstreamRequest } from '../../src/upstreams/upstream-http.js';
-import { createAuthority, selfSigned } from '../rig/certificates.js';
 import {
   endless,
   gzipBomb,
@@ -14,58 +11,9 @@ import {
   reset,
   trickle,
 } from '../rig/hostile-authorization-server.js';
+import { client, closeOpened, failure, hostile, post } from './exchanges.js';
 
-const opened: { stop?: () => Promise<void>; close?: () => Promise<void> }[] = [];
-afterEach(async () => {
-  for (const { stop, close } of opened.splice(0)) await (stop ?? close)?.();
-});
-
-async function hostile(...options: Parameters<typeof HostileAuthorizationServer.start>): Promise<HostileAuthorizationServer> {
-  const server = await HostileAuthorizationServer.start(...options);
-  opened.push({ stop: () => server.stop() });
-  return server;
-}
-
-function client(...options: ConstructorParameters<typeof UndiciUpstreamHttp>): UndiciUpstreamHttp {
-  const http = new UndiciUpstreamHttp(...options);
-  opened.push({ close: () => http.close() });
-  return http;
-}
-
-/** A resolver that knows one answer after the other and keeps the last, and how often it was asked. */
-function dns(...answers: readonly (readonly string[])[]): { resolve: Resolve; asked: () => number } {
-  let asked = 0;
-  return {
-    resolve: async () => {
-      const answer = answers[Math.min(asked++, answers.length - 1)] ?? [];
-      return answer.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
-    },
-    asked: () => asked,
-  };
-}
-
-function post(url: string, more: Partial<UpstreamRequest> = {}): UpstreamRequest {
-  return {
-    method: 'POST',
-    url,
-    headers: {},
-    body: 'client_secret=canary',
-    deadline: 2_000,
-    maxBody: 10_000,
-    allowHosts: ['127.0.0.1'],
-    ...more,
-  };
-}
-
-async function failure(exchange: Promise<unknown>): Promise<{ fault: string; sent: boolean }> {
-  try {
-    await exchange;
-  } catch (error) {
-    if (!(error instanceof UpstreamExchangeFailed)) throw error;
-    return { fault: error.fault, sent: error.sent };
-  }
-  throw new Error('the exchange ended with a response');
-}
+afterEach(closeOpened);
 
 describe('an exchange', () => {
   it('sends method, target, headers and body as given and gives the answer as it came', async () => {
@@ -176,8 +124,8 @@ describe('the limits of an exchange (A10)', () => {
 
 describe('a broken exchange', () => {
   it('was not sent when nobody listens', async () => {
-    const server = await hostile();
-    await opened.pop()?.stop?.();
+    const server = await HostileAuthorizationServer.start();
+    await server.stop();
     expect(await failure(client().exchange(post(server.tokenEndpoint)))).toEqual({ fault: 'unreachable', sent: false });
   });
 
@@ -221,119 +169,5 @@ describe('a broken exchange', () => {
     while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await http.close();
     expect(await exchange).toEqual({ fault: 'unreachable', sent: true });
-  });
-});
-
-describe('the address of a connection (A8)', () => {
-  it.each([
-    '127.0.0.1',
-    '169.254.169.254',
-    '[::ffff:10.0.0.1]',
-    '[::1]',
-    '10.1.2.3',
-    '2130706433',
-    '0x7f.1',
-    '[fd00::1]',
-    '0.0.0.0',
-    '168.63.129.16',
-  ])('is refused when the URL names %s', async (host) => {
-    const server = await hostile();
-    const { port } = new URL(server.issuer);
-    const request = post(`https://${host}:${port}/token`, { allowHosts: [] });
-    expect(await failure(client().exchange(request))).toEqual({ fault: 'address_refused', sent: false });
-    expect(server.connections).toBe(0);
-  });
-
-  it.each([['127.0.0.1'], ['169.254.169.254'], ['::ffff:10.0.0.1'], ['64:ff9b::a00:1'], ['192.168.0.1', '10.0.0.1']])(
-    'is refused when the name resolves to %s',
-    async (...addresses) => {
-      const server = await hostile();
-      const { port } = new URL(server.issuer);
-      const request = post(`https://as.example:${port}/token`, { allowHosts: [] });
-      expect(await failure(client(dns(addresses)).exchange(request))).toEqual({ fault: 'address_refused', sent: false });
-      expect(server.connections).toBe(0);
-    },
-  );
-
-  it('is looked up once, so that a second answer of the DNS changes nothing (rebinding)', async () => {
-    const server = await hostile();
-    const { port } = new URL(server.issuer);
-    // 2000::/16 was given to nobody: public by number, and unreachable
-    const names = dns(['2000::1'], ['127.0.0.1']);
-    const http = client({ resolve: names.resolve, connectTimeout: 300 });
-    const request = post(`https://as.example:${port}/token`, { allowHosts: [], deadline: 1_000 });
-    expect((await failure(http.exchange(request))).fault).toMatch(/^(unreachable|timeout)$/);
-    expect(names.asked()).toBe(1);
-    expect(await failure(http.exchange(request))).toEqual({ fault: 'address_refused', sent: false });
-    expect(names.asked()).toBe(2);
-    expect(server.connections).toBe(0);
-  });
-
-  it('is the one that was looked up, for each new connection anew', async () => {
-    const server = await hostile();
-    server.at('/token', json({}, 200, { connection: 'close' }));
-    const { port } = new URL(server.issuer);
-    const names = dns(['127.0.0.1']);
-    const http = client(names);
-    const request = post(`http://as.test:${port}/token`, { allowHosts: ['as.test'] });
-    await http.exchange(request);
-    await http.exchange(request);
-    expect(names.asked()).toBe(2);
-    expect(server.requests.map(({ headers }) => headers.host)).toEqual([`as.test:${port}`, `as.test:${port}`]);
-  });
-
-  it('is not taken from the connections of a host that another server allows', async () => {
-    const server = await hostile();
-    server.at('/token', json({}));
-    const http = client();
-    await http.exchange(post(server.tokenEndpoint));
-    const elsewhere = post(server.tokenEndpoint.replace('http:', 'https:'), { allowHosts: ['localhost'] });
-    expect(await failure(http.exchange(elsewhere))).toEqual({ fault: 'address_refused', sent: false });
-    expect(server.connections).toBe(1);
-  });
-
-  it('goes to the public addresses alone when a name has others too', async () => {
-    const server = await hostile();
-    const { port } = new URL(server.issuer);
-    const http = client({ resolve: dns(['127.0.0.1', '2000::1']).resolve, connectTimeout: 300 });
-    const request = post(`https://as.example:${port}/token`, { allowHosts: [], deadline: 1_000 });
-    expect(await failure(http.exchange(request))).toMatchObject({ sent: false });
-    expect(server.connections).toBe(0);
-  });
-});
-
-describe('the transport (A6)', () => {
-  const authority = createAuthority('Corridor test authority');
-  const allowHosts = ['as.test'];
-  const { resolve } = dns(['127.0.0.1']);
-
-  it('speaks plain http only to hosts that the catalogue names', async () => {
-    const server = await hostile();
-    const request = post(server.tokenEndpoint, { allowHosts: ['localhost'] });
-    expect(await failure(client().exchange(request))).toEqual({ fault: 'address_refused', sent: false });
-    expect(server.connections).toBe(0);
-  });
-
-  it.each(['ftp://127.0.0.1/token', 'file:///etc/passwd', 'not a URL'])('does not speak %s', async (url) => {
-    expect(await failure(client().exchange(post(url)))).toEqual({ fault: 'address_refused', sent: false });
-  });
-
-  it('speaks TLS to a server whose certificate is right', async () => {
-    const server = await hostile({ tls: authority.certify('as.test'), host: 'as.test' });
-    server.at('/token', json({ ok: 1 }));
-    expect((await client({ resolve, authorities: authority.cert }).exchange(post(server.tokenEndpoint, { allowHosts }))).status).toBe(200);
-  });
-
-  it.each([
-    ['of another name', authority.certify('other.test')],
-    ['that has expired', authority.certify('as.test', new Date(Date.now() - 3_600_000))],
-    ['of an unknown authority', createAuthority('somebody else').certify('as.test')],
-    ['that only it vouches for', selfSigned('as.test')],
-  ])('sends nothing to a server with a certificate %s', async (_, tls) => {
-    const server = await hostile({ tls, host: 'as.test' });
-    server.at('/token', json({}));
-    const http = client({ resolve, authorities: authority.cert });
-    expect(await failure(http.exchange(post(server.tokenEndpoint, { allowHosts })))).toEqual({ fault: 'tls_failed', sent: false });
-    expect(server.requests).toEqual([]);
   });
 });

@@ -103,6 +103,18 @@ create function withdraw_issuances(ids text[], at timestamptz) returns text[] la
   select coalesce(array_agg(id order by id), '{}') from withdrawn
 $$;
 
+-- Withdraws what a suspension covers, 10,000 at most, so that a stop never takes too long to be made: the caller goes on until there
+-- are fewer. Meanwhile the suspension itself keeps the rest from being released.
+create function withdraw_covered(kind text, target text, at timestamptz) returns text[] language plpgsql volatile as $$
+declare
+  covered text[];
+begin
+  covered := array(select c.id from issuances_covered(kind, target) c
+    where c.state in ('open', 'issued') and c.revocation is null order by c.id limit 10000);
+  perform from issuance where id = any (covered) order by id for update;
+  return withdraw_issuances(covered, at);
+end $$;
+
 -- Versions of credentials that come into use and go out of it: {created: [...], retired: [id, ...]}.
 create function change_credentials(change jsonb, at timestamptz) returns void language plpgsql volatile as $$
 declare
@@ -122,17 +134,13 @@ end $$;
 
 -- The change itself. Returns the issuances that it withdrew.
 create function enact_change(change jsonb, at timestamptz) returns text[] language plpgsql volatile as $$
-declare
-  covered text[];
 begin
   case change ->> 'kind'
     when 'suspension.raised' then
       insert into suspension (id, kind, target, reason, raised_by, raised_at, expires_at)
         values (change ->> 'id', change ->> 'suspends', change ->> 'target', change ->> 'reason', change ->> 'raised_by', at,
                 (change ->> 'expires_at')::timestamptz);
-      covered := array(select c.id from issuances_covered(change ->> 'suspends', change ->> 'target') c);
-      perform from issuance where id = any (covered) order by id for update;
-      return withdraw_issuances(covered, at);
+      return withdraw_covered(change ->> 'suspends', change ->> 'target', at);
     when 'suspension.lifted' then
       update suspension set lifted_at = at, lifted_by = change ->> 'lifted_by' where id = change ->> 'id' and lifted_at is null;
       if not found then raise exception 'there is no such suspension in force'; end if;

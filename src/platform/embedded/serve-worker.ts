@@ -29,7 +29,7 @@ let last: Promise<void> = Promise.resolve();
 port.on('message', (order: Order) => {
   last = last.then(() => (order.kind === 'query' ? run(order) : close()));
 });
-const keeping = setInterval(() => {
+setInterval(() => {
   last = last.then(() => housekeeping.step());
 }, 1_000);
 answer({ kind: 'ready', migrated });
@@ -46,9 +46,8 @@ async function run({ id, sql, parameters }: Extract<Order, { kind: 'query' }>): 
 }
 
 async function close(): Promise<void> {
-  clearInterval(keeping);
   await session.close();
-  port?.close();
+  process.exit(0);
 }
 
 function messageOf(error: unknown): string {

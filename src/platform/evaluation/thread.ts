@@ -23,19 +23,17 @@ export class Thread {
       env: {},
       argv: [],
       execArgv: [],
-      stdout: true, // nothing that it prints reaches anybody
+      stdout: true, // what it prints reaches nobody; reading it would hold the process
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: 64, stackSizeMb: 4 },
     });
-    this.#worker.unref();
-    this.#worker.stdout.resume();
-    this.#worker.stderr.resume();
     this.#worker.on('message', (answer: FromThread) => this.#waiting.shift()?.(answer));
     this.#worker.on('error', () => undefined); // 'exit' follows
     this.#worker.on('exit', () => {
       this.#end();
       onEnd(this);
     });
+    this.#worker.unref(); // last: a listener for messages would hold the process again
   }
 
   get ended(): boolean {

@@ -180,8 +180,8 @@ export class WorkerPool extends PolicyEvaluator {
         if ((thread.runningFor ?? 0) > this.#limits.deadline) this.#giveUp(thread, job, 'timeout');
         else if (!thread.hasBegun && this.#isOutOfPatience(job)) this.#giveUp(thread, job, 'overloaded');
       }
-      while (this.#queue[0] !== undefined && this.#isOutOfPatience(this.#queue[0])) this.#queue.shift()?.settle({ kind: 'overloaded' });
       this.#dispatch();
+      while (this.#queue[0] !== undefined && this.#isOutOfPatience(this.#queue[0])) this.#queue.shift()?.settle({ kind: 'overloaded' });
       if (this.#running.size + this.#queue.length > 0) this.#keepWatch();
     }, WATCH);
   }

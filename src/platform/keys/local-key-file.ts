@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { KeyEncryptionKey } from '../../credentials/key-encryption-key.js';
 import type { Randomness } from '../../oauth/identifier.js';
 import { LocalKeyEncryptionKey } from './local-key-encryption-key.js';
+import { systemErrorCode } from './system-error.js';
 
 /** The key file cannot be used, and nothing can be sealed or opened: the message says why and what to do. */
 export class KeyFileUnusable extends Error {
@@ -47,10 +48,13 @@ function derive(key: Buffer, use: string): Uint8Array {
 async function readKeyFile(file: string): Promise<string | null> {
   // a link, or a pipe that would block, is not followed
   const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw new KeyFileUnusable(`${file} cannot be opened (${codeOf(error)}): make it a regular file that only Corridor's user can read.`, {
-      cause: error,
-    });
+    if (systemErrorCode(error) === 'ENOENT') return null;
+    throw new KeyFileUnusable(
+      `${file} cannot be opened (${systemErrorCode(error)}): make it a regular file that only Corridor's user can read.`,
+      {
+        cause: error,
+      },
+    );
   });
   if (handle === null) return null;
   try {
@@ -85,11 +89,14 @@ async function makeKeyFile(file: string, randomness: Randomness): Promise<string
     return text;
   } catch (error) {
     await unlink(draft).catch(() => undefined);
-    const made = codeOf(error) === 'EEXIST' ? await readKeyFile(file) : null;
+    const made = systemErrorCode(error) === 'EEXIST' ? await readKeyFile(file) : null;
     if (made !== null) return made;
-    throw new KeyFileUnusable(`${file} cannot be made (${codeOf(error)}): make its directory one that Corridor's user can write to.`, {
-      cause: error,
-    });
+    throw new KeyFileUnusable(
+      `${file} cannot be made (${systemErrorCode(error)}): make its directory one that Corridor's user can write to.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -110,8 +117,4 @@ async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { clientVariablePattern } from '../../catalogue/credential-source.js';
 import { SecretReferences, SecretUnreadable, type SecretSource } from '../../credentials/secret-references.js';
 import { Secret } from '../../oauth/secret.js';
+import { systemErrorCode } from './system-error.js';
 
 const MAX_SIZE = 65_536;
 
@@ -76,8 +77,7 @@ function decode(bytes: Uint8Array, reference: string): string {
 }
 
 function cannotRead(reference: string, error: unknown): SecretUnreadable {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
   return new SecretUnreadable(
-    `file:${reference} cannot be read (${code}): make sure that it is there and that Corridor's user may read it`,
+    `file:${reference} cannot be read (${systemErrorCode(error)}): make sure that it is there and that Corridor's user may read it`,
   );
 }

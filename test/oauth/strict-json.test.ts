@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { membersOf, parseStrictJson, UnreadableJson } from '../../src/upstreams/strict-json.js';
+import { membersOf, parseStrictJson, UnreadableJson } from '../../src/oauth/strict-json.js';
 
 function parse(text: string): unknown {
   return parseStrictJson(Buffer.from(text, 'utf8'));

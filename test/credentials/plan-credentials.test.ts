@@ -1,0 +1,249 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { catalogueOf, example } from '../catalogue/example.js';
+import type { Catalogue } from '../../src/catalogue/catalogue.js';
+import { AesSealer } from '../../src/credentials/aes-sealer.js';
+import { keyedDigest } from '../../src/credentials/keyed-digest.js';
+import { planCredentials, type CredentialPlan, type NewCredential } from '../../src/credentials/plan-credentials.js';
+import { sealCredential } from '../../src/credentials/seal-credential.js';
+import { sealingContext, type CredentialBinding, type CredentialVersion } from '../../src/credentials/sealed-credential.js';
+import { Secret } from '../../src/oauth/secret.js';
+import { LocalKeyEncryptionKey } from '../../src/platform/keys/local-key-encryption-key.js';
+import { LocalSecretReferences } from '../../src/platform/keys/secret-references.js';
+
+const randomness = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+const digestKey = randomBytes(32);
+const now = Date.UTC(2026, 2, 3);
+
+interface State {
+  readonly inUse?: readonly CredentialVersion[];
+  readonly former?: readonly CredentialBinding[];
+  readonly environment?: Record<string, string>;
+}
+
+function plan(catalogue: Catalogue, { inUse = [], former = [], environment = {} }: State = {}): Promise<CredentialPlan> {
+  return planCredentials({
+    catalogue,
+    inUse,
+    formerBindings: former,
+    references: new LocalSecretReferences(environment, null),
+    digestKey,
+    randomness,
+    now,
+  });
+}
+
+/** A version as it is listed after it was kept, and perhaps used. */
+function kept(
+  { id, client, method, issuer, key, keyedDigest }: NewCredential,
+  tokenEndpointOrigin: string | null = null,
+): CredentialVersion {
+  return { id, client, method, issuer, key, keyedDigest, tokenEndpointOrigin, createdAt: now };
+}
+
+async function firstOf(
+  catalogue: Catalogue,
+  environment: Record<string, string> = {},
+  origin: string | null = null,
+): Promise<CredentialVersion> {
+  const { create } = await plan(catalogue, { environment });
+  return kept(create[0]!, origin);
+}
+
+function edited(...replacements: [string, string][]): Catalogue {
+  return catalogueOf(replacements.reduce((text, [from, to]) => text.replace(from, to), example));
+}
+
+const issuer: [string, string] = ['"http://127.0.0.1:9400"', '"https://idp.example"'];
+const otherIssuer: [string, string] = ['"http://127.0.0.1:9400"', '"https://evil.example"'];
+const secret: [string, string] = [
+  'private_key_jwt\n    credential: generate',
+  'client_secret_basic\n    credential: env:CORRIDOR_CLIENT_A',
+];
+const referencedKey: [string, string] = ['credential: generate', 'credential: env:CORRIDOR_CLIENT_A'];
+const pinned = (url: string): [string, string] => ['profile: standard', `profile: standard, token_endpoint: "${url}"`];
+
+describe('the credential of a client', () => {
+  it('is made when there is none: a key pair', async () => {
+    const { create, retire, problems } = await plan(edited());
+    expect({ retire, problems }).toEqual({ retire: [], problems: [] });
+    expect(create).toHaveLength(1);
+    expect(create[0]).toMatchObject({
+      client: 'indexer',
+      method: 'private_key_jwt',
+      issuer: 'http://127.0.0.1:9400',
+      keyedDigest: null,
+      cause: 'first',
+      replaces: null,
+    });
+    expect(create[0]?.id).toMatch(/^cre[0-9a-z]{26}$/);
+    expect(create[0]?.key).toMatchObject({ algorithm: 'ES256' });
+    expect(JSON.parse(create[0]!.secret.reveal())).toHaveProperty('d');
+  });
+
+  it('is made when there is none: a secret that a reference gives', async () => {
+    const { create } = await plan(edited(secret), { environment: { CORRIDOR_CLIENT_A: 's3cret' } });
+    expect(create).toHaveLength(1);
+    expect(create[0]).toMatchObject({
+      method: 'client_secret_basic',
+      key: null,
+      keyedDigest: keyedDigest(new Secret('s3cret'), digestKey),
+    });
+    expect(create[0]?.secret.reveal()).toBe('s3cret');
+    expect(JSON.stringify(create)).not.toContain('s3cret');
+  });
+
+  it('is made when there is none: a key that a reference gives', async () => {
+    const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const { create } = await plan(edited(referencedKey), { environment: { CORRIDOR_CLIENT_A: pem } });
+    expect(create[0]).toMatchObject({
+      method: 'private_key_jwt',
+      key: { algorithm: 'EdDSA' },
+      keyedDigest: keyedDigest(new Secret(pem), digestKey),
+    });
+  });
+
+  it('stays while nothing has changed', async () => {
+    const generated = await firstOf(edited());
+    expect(await plan(edited(), { inUse: [generated] })).toEqual({ create: [], retire: [], problems: [] });
+    const environment = { CORRIDOR_CLIENT_A: 's3cret' };
+    const given = await firstOf(edited(secret), environment);
+    expect(await plan(edited(secret, ['crm:write', 'crm:admin']), { inUse: [given], environment })).toEqual({
+      create: [],
+      retire: [],
+      problems: [],
+    });
+  });
+
+  it('is new when the secret behind its reference is, and the old one is retired', async () => {
+    const old = await firstOf(edited(secret), { CORRIDOR_CLIENT_A: 's3cret' });
+    const { create, retire } = await plan(edited(secret), { inUse: [old], environment: { CORRIDOR_CLIENT_A: 'changed' } });
+    expect(create).toMatchObject([{ cause: 'secret_changed', replaces: old.id }]);
+    expect(create[0]?.secret.reveal()).toBe('changed');
+    expect(create[0]?.id).not.toBe(old.id);
+    expect(retire).toEqual([old.id]);
+  });
+
+  it.each([
+    ['another algorithm', [['credential: generate', 'credential: generate\n    algorithm: PS256']], 'algorithm_changed'],
+    ['another issuer', [issuer], 'issuer_changed'],
+    ['another source', [referencedKey], 'source_changed'],
+    ['another method', [secret], 'method_changed'],
+  ] as [string, [string, string][], string][])('is new for %s', async (_, edits, cause) => {
+    const old = await firstOf(edited());
+    const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const { create, retire, problems } = await plan(edited(...edits), { inUse: [old], environment: { CORRIDOR_CLIENT_A: key } });
+    expect(problems).toEqual([]);
+    expect(create).toMatchObject([{ cause, replaces: old.id }]);
+    expect(create[0]?.key?.kid).not.toBe(old.key?.kid);
+    expect(retire).toEqual([old.id]);
+  });
+
+  it('is a new key pair when the token endpoint is pinned to another origin than it was used at (A16)', async () => {
+    const old = await firstOf(edited(issuer), {}, 'https://idp.example');
+    expect((await plan(edited(issuer, pinned('https://idp.example/oauth/token')), { inUse: [old] })).create).toEqual([]);
+    expect((await plan(edited(issuer, pinned('https://tokens.example/token')), { inUse: [old] })).create).toMatchObject([
+      { cause: 'endpoint_moved' },
+    ]);
+  });
+
+  it('is retired with its client, and when a newer one is in use', async () => {
+    const old = await firstOf(edited());
+    const newer = { ...(await firstOf(edited())), createdAt: now + 1 };
+    const orphan = { ...(await firstOf(edited())), client: 'constructor' };
+    expect((await plan(edited(), { inUse: [old, newer, orphan] })).retire).toEqual([old.id, orphan.id]);
+  });
+
+  it('is sealed for its own row', async () => {
+    const { create } = await plan(edited(secret), { environment: { CORRIDOR_CLIENT_A: 's3cret' } });
+    const sealer = new AesSealer(new LocalKeyEncryptionKey(randomBytes(32)), randomness);
+    const sealed = sealCredential(create[0]!, sealer);
+    expect(Object.keys(sealed).sort()).toEqual(['client', 'id', 'issuer', 'key', 'keyedDigest', 'method', 'sealed']);
+    expect(sealer.open(sealingContext(sealed.id), sealed.sealed).reveal()).toBe('s3cret');
+  });
+});
+
+describe('a secret that was given for one place', () => {
+  const environment = { CORRIDOR_CLIENT_A: 's3cret', CORRIDOR_CLIENT_B: 's3cret' };
+  const elsewhere = {
+    create: [],
+    retire: [],
+    problems: [
+      {
+        client: 'indexer',
+        code: 'secret_bound_elsewhere',
+        message: expect.stringContaining('have the server issue a new secret') as string,
+      },
+    ],
+  };
+
+  it('is not sent to another issuer (A16)', async () => {
+    const old = await firstOf(edited(issuer, secret), environment);
+    expect(await plan(edited(otherIssuer, secret), { inUse: [old], environment })).toEqual(elsewhere);
+  });
+
+  it('is not sent to another issuer by another reference either', async () => {
+    const old = await firstOf(edited(issuer, secret), environment);
+    const other = edited(otherIssuer, secret, ['CORRIDOR_CLIENT_A', 'CORRIDOR_CLIENT_B']);
+    expect(await plan(other, { inUse: [old], environment })).toEqual(elsewhere);
+  });
+
+  it('is not sent to another issuer after its client was taken away', async () => {
+    const old = await firstOf(edited(issuer, secret), environment);
+    expect(await plan(edited(otherIssuer, secret), { former: [old], environment })).toEqual(elsewhere);
+  });
+
+  it('is not sent to a token endpoint at another origin (A16)', async () => {
+    const old = await firstOf(edited(issuer, secret), environment, 'https://idp.example');
+    expect(await plan(edited(issuer, secret, pinned('https://evil.example/token')), { inUse: [old], environment })).toEqual(elsewhere);
+    expect((await plan(edited(issuer, secret, pinned('https://idp.example/token')), { inUse: [old], environment })).problems).toEqual([]);
+  });
+
+  it('is not sent to two issuers by two clients that are declared together', async () => {
+    const evil = `  evil: { issuer: "https://evil.example" }\n  demo: {`;
+    const thief = `  thief: { client_id: corridor-indexer, authorization_server: evil, owner: me, workflows: [nightly-index], resources: [bait], method: client_secret_basic, credential: env:CORRIDOR_CLIENT_A, rotate_every: 90d, max_token_life: 1h }\nruntimes:`;
+    const bait = `  bait: { uri: "https://bait.example", authorization_server: evil, scopes: [a], max_token_ttl: 1h }\npurposes:`;
+    const { create, problems } = await plan(edited(secret, ['  demo: {', evil], ['runtimes:', thief], ['purposes:\n', `${bait}\n`]), {
+      environment,
+    });
+    expect(create.map(({ client }) => client)).toEqual(['indexer']);
+    expect(problems).toMatchObject([{ client: 'thief', code: 'secret_bound_elsewhere' }]);
+  });
+
+  it('may go elsewhere once it was given anew', async () => {
+    const old = await firstOf(edited(issuer, secret), environment);
+    const { create, problems } = await plan(edited(otherIssuer, secret), { inUse: [old], environment: { CORRIDOR_CLIENT_A: 'another' } });
+    expect(problems).toEqual([]);
+    expect(create).toMatchObject([{ cause: 'issuer_changed', issuer: 'https://evil.example' }]);
+  });
+});
+
+describe('a reference that cannot be used', () => {
+  it('is told by client, and what is in use stays', async () => {
+    const old = await firstOf(edited(secret), { CORRIDOR_CLIENT_A: 's3cret' });
+    expect(await plan(edited(secret), { inUse: [old] })).toEqual({
+      create: [],
+      retire: [],
+      problems: [
+        {
+          client: 'indexer',
+          code: 'secret_unreadable',
+          message: 'the variable CORRIDOR_CLIENT_A is not set: set it where Corridor is started',
+        },
+      ],
+    });
+  });
+
+  it('is told without what it holds when it is no key', async () => {
+    const { problems } = await plan(edited(referencedKey), { environment: { CORRIDOR_CLIENT_A: 'c4n4ry' } });
+    expect(problems).toMatchObject([{ client: 'indexer', code: 'key_unusable' }]);
+    expect(JSON.stringify(problems)).not.toContain('c4n4ry');
+  });
+});
+
+it('a keyed digest tells a change of secret, and nothing without its key', () => {
+  const digest = keyedDigest(new Secret('s3cret'), digestKey);
+  expect(digest).toMatch(/^[0-9a-f]{64}$/);
+  expect(keyedDigest(new Secret('s3cret'), digestKey)).toBe(digest);
+  expect(keyedDigest(new Secret('s3cre'), digestKey)).not.toBe(digest);
+  expect(keyedDigest(new Secret('s3cret'), randomBytes(32))).not.toBe(digest);
+});
