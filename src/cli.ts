@@ -3,8 +3,6 @@ import { CommanderError } from 'commander';
 import { CommandFailed } from './cli/corridor-api.js';
 import type { Surroundings } from './cli/command.js';
 import { buildProgram } from './cli/program.js';
-import { migrateDatabase } from './migrate.js';
-import { serve } from './serve.js';
 
 const surroundings: Surroundings = {
   environment: process.env,
@@ -20,12 +18,21 @@ const surroundings: Surroundings = {
 };
 
 const program = buildProgram(surroundings);
-program.command('serve').description('run Corridor').action(async () => {
-  process.exitCode = await serve(process.env, process.cwd());
-});
-program.command('migrate').description('bring the database up to this version, and end').action(async () => {
-  surroundings.out(await migrateDatabase(process.env, process.cwd()));
-});
+// the server is many modules, and other commands do without them
+program
+  .command('serve')
+  .description('run Corridor')
+  .action(async () => {
+    const { serve } = await import('./serve.js');
+    process.exitCode = await serve(process.env, process.cwd());
+  });
+program
+  .command('migrate')
+  .description('bring the database up to this version, and end')
+  .action(async () => {
+    const { migrateDatabase } = await import('./migrate.js');
+    surroundings.out(await migrateDatabase(process.env, process.cwd()));
+  });
 
 try {
   await program.parseAsync();

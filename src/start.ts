@@ -56,14 +56,21 @@ export async function startCorridor(
   }
 }
 
-async function startUpon(platform: Platform, settings: Settings, source: string | null, journal: Journal): Promise<RunningCorridor> {
+/** The same upon a platform that is open already; `source` is what the configuration file says, or null when there is none. */
+export async function startUpon(
+  platform: Platform,
+  settings: Settings,
+  source: string | null,
+  journal: Journal,
+): Promise<RunningCorridor> {
   const corridor = compose(platform, settings);
   await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
   await ensureAdminKey(platform, settings, corridor, journal);
   if (platform.embedded) await closeOpenIntents(corridor, journal);
   await offerCatalogue(corridor, settings, source, journal);
   await reportCredentials(corridor, journal);
-  const watch = new PolicyWatch(settings.policyDirectory, () => activatePolicyDirectory(corridor, settings, journal));
+  const failed = (error: unknown): void => corridor.faultLog.write(error);
+  const watch = new PolicyWatch(settings.policyDirectory, () => activatePolicyDirectory(corridor, settings, journal), failed);
   await activatePolicyDirectory(corridor, settings, journal);
 
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor), httpAdapter(), {
@@ -98,7 +105,9 @@ async function readCatalogueFile(settings: Settings): Promise<string | null> {
   }
   const parsed = parseCatalogueFile(source, settings.configFile);
   if (parsed.ok) return source;
-  throw new StartRefused(`${settings.configFile} is not applied, and nothing was changed:\n${parsed.problems.map(printProblem).join('\n')}`);
+  throw new StartRefused(
+    `${settings.configFile} is not applied, and nothing was changed:\n${parsed.problems.map(printProblem).join('\n')}`,
+  );
 }
 
 async function requireFreePort({ host, port }: Settings): Promise<void> {
@@ -134,7 +143,8 @@ async function offerCatalogue(corridor: Corridor, settings: Settings, source: st
   const { catalogue } = await corridor.facts.latest();
   const isEmpty = catalogueDigest(catalogue) === catalogueDigest(emptyCatalogue);
   if (source === null) {
-    if (isEmpty) journal.note('warning', 'catalogue_empty', { do: 'write one with "corridor init", then "corridor apply -f corridor.yaml"' });
+    if (isEmpty)
+      journal.note('warning', 'catalogue_empty', { do: 'write one with "corridor init", then "corridor apply -f corridor.yaml"' });
     return;
   }
   if (isEmpty) {
@@ -143,7 +153,11 @@ async function offerCatalogue(corridor: Corridor, settings: Settings, source: st
   }
   const { changes } = await corridor.applyCatalogue.plan(source, settings.configFile);
   if (changes.length > 0) {
-    journal.note('warning', 'catalogue_differs', { file: settings.configFile, changes: changes.length, do: `corridor apply -f ${settings.configFile} --dry-run` });
+    journal.note('warning', 'catalogue_differs', {
+      file: settings.configFile,
+      changes: changes.length,
+      do: `corridor apply -f ${settings.configFile} --dry-run`,
+    });
   }
 }
 
@@ -171,7 +185,10 @@ async function activatePolicyDirectory(corridor: Corridor, settings: Settings, j
     if (!(error instanceof PolicyDirectoryInvalid)) corridor.faultLog.write(error);
   }
   if ((await corridor.activatePolicy.loadActive()) === null) {
-    journal.note('error', 'no_policy', { effect: 'every request is denied', do: `put a policy that passes "corridor policy test" into ${settings.policyDirectory}` });
+    journal.note('error', 'no_policy', {
+      effect: 'every request is denied',
+      do: `put a policy that passes "corridor policy test" into ${settings.policyDirectory}`,
+    });
   }
 }
 

@@ -29,7 +29,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   cli: [...domain, ...stories, 'platform', 'config'],
 };
 /** Beyond the process, or somebody's framework: nothing for a room of the domain. */
-const outside = /^(@nestjs\/|@prisma\/|prisma|pg|@electric-sql\/|bullmq|ioredis|undici|fastify|node:(fs|net|http|https|child_process|worker_threads|process|os|dns|tls))/;
+const outside =
+  /^(@nestjs\/|@prisma\/|prisma|pg|@electric-sql\/|bullmq|ioredis|undici|fastify|node:(fs|net|http|https|child_process|worker_threads|process|os|dns|tls))/;
 
 interface Import {
   readonly from: string;
@@ -57,13 +58,17 @@ describe('the house', () => {
   });
 
   it('keeps frameworks, drivers and the operating system out of the domain', () => {
-    const wrong = imports.filter(({ from, to, typeOnly }) => [...domain, ...stories].includes(roomOf(from)) && !typeOnly && outside.test(to));
+    const wrong = imports.filter(
+      ({ from, to, typeOnly }) => [...domain, ...stories].includes(roomOf(from)) && !typeOnly && outside.test(to),
+    );
     expect(wrong.map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
   });
 
   it('reads no clock, no randomness and no environment in the domain', () => {
     const ambient = /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\brandomUUID\(|\bprocess\.env\b/;
-    const wrong = files.filter((file) => [...domain, ...stories].includes(roomOf(file)) && ambient.test(readFileSync(path.join(source, file), 'utf8')));
+    const wrong = files.filter(
+      (file) => [...domain, ...stories].includes(roomOf(file)) && ambient.test(readFileSync(path.join(source, file), 'utf8')),
+    );
     expect(wrong).toEqual([]);
   });
 
@@ -97,7 +102,9 @@ function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
   if (clause === undefined) return false;
   if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
   const named = clause.namedBindings;
-  return clause.name === undefined && named !== undefined && ts.isNamedImports(named) && named.elements.every(({ isTypeOnly: only }) => only);
+  return (
+    clause.name === undefined && named !== undefined && ts.isNamedImports(named) && named.elements.every(({ isTypeOnly: only }) => only)
+  );
 }
 
 /** The files of a circle of imports that are there when the program runs, or none. */

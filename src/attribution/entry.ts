@@ -30,7 +30,16 @@ export class EntryMaker {
     const now = this.clock.now();
     const id = newIdentifier('ent', now, this.randomness);
     const nonce = Buffer.from(this.randomness.bytes(16)).toString('base64url');
-    const text = canonicalize({ version: 1, id, nonce, type, time: timestamp(now), instance: this.instance, epoch: printEpoch(epoch), ...members });
+    const text = canonicalize({
+      version: 1,
+      id,
+      nonce,
+      type,
+      time: timestamp(now),
+      instance: this.instance,
+      epoch: printEpoch(epoch),
+      ...members,
+    });
     if (text === undefined) throw new TypeError('an entry cannot be written as JSON');
     return { id, type, bytes: Buffer.from(text), columns };
   }

@@ -55,6 +55,7 @@ const client = z.strictObject({
   workflows: texts,
   resources: texts,
   method: z.enum(['client_secret_basic', 'private_key_jwt']),
+  algorithm: z.enum(['ES256', 'EdDSA', 'PS256', 'RS256']).optional(),
   credential: credentialSource,
   rotateEvery: z.number(),
   maxTokenLife: z.number(),

@@ -60,7 +60,9 @@ export class CorridorApi {
         signal: AbortSignal.timeout(30_000),
       });
     } catch (cause) {
-      throw new CommandFailed(`Corridor cannot be reached at ${this.url}: start it with "corridor serve", or set CORRIDOR_URL. (${reason(cause)})`);
+      throw new CommandFailed(
+        `Corridor cannot be reached at ${this.url}: start it with "corridor serve", or set CORRIDOR_URL. (${reason(cause)})`,
+      );
     }
   }
 }

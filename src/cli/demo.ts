@@ -12,7 +12,10 @@ export const registerDemo: Register = (program, surroundings) => {
     .option('--once', 'end afterwards, with exit code 0 only when every step went as it must')
     .action(async (options: { once?: boolean }) => {
       const script = path.join(packageRoot(import.meta.url), 'examples', 'demo', 'demo.mjs');
-      const child = spawn(process.execPath, [script, ...(options.once ? ['--once'] : [])], { stdio: 'inherit', cwd: surroundings.directory });
+      const child = spawn(process.execPath, [script, ...(options.once ? ['--once'] : [])], {
+        stdio: 'inherit',
+        cwd: surroundings.directory,
+      });
       // the terminal's own signal reaches the demo too; it ends its children and then itself
       const wait = (): void => undefined;
       process.on('SIGINT', wait);

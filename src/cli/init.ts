@@ -19,7 +19,9 @@ export const registerInit: Register = (program, surroundings) => {
         const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
         throw new CommandFailed(exists ? `${file} is there already; nothing was changed.` : `${file} cannot be written.`);
       }
-      surroundings.out(`${file} written. Describe your authorization servers, clients and workflows in it, then: corridor serve, or corridor apply -f ${name}`);
+      surroundings.out(
+        `${file} written. Describe your authorization servers, clients and workflows in it, then: corridor serve, or corridor apply -f ${name}`,
+      );
     });
 };
 

@@ -31,10 +31,15 @@ export const registerKey: Register = (program, surroundings) => {
     .option('--json', 'for programs')
     .action(async (options: Create) => {
       const chosen = options.role ?? (options.runtime === undefined ? [] : ['runtime']);
-      const body = { roles: chosen, ...(options.runtime === undefined ? {} : { runtime: options.runtime }), name: options.name ?? options.runtime ?? chosen.join('-') };
+      const body = {
+        roles: chosen,
+        ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
+        name: options.name ?? options.runtime ?? chosen.join('-'),
+      };
       const made = await (await corridor(surroundings)).call('POST', '/v1/keys', created, { body });
       show(surroundings, options.json, made, () => `${made.key}\n`.trimEnd());
-      if (!options.json) surroundings.warn(`${made.id} (${made.roles.join(', ')}) for ${made.name}. The key is shown this once: keep it safe.`);
+      if (!options.json)
+        surroundings.warn(`${made.id} (${made.roles.join(', ')}) for ${made.name}. The key is shown this once: keep it safe.`);
     });
 
   key

@@ -36,7 +36,9 @@ export const registerPolicy: Register = (program, surroundings) => {
         show(surroundings, options.json, run, () =>
           [
             ...failed.map(({ file, row, package: name, name: rule, interpreter, module, error, output }) =>
-              [`${path.join(folder, file)}:${row}: ${name}.${rule}: interpreter ${interpreter}, module ${module}`, error, output].filter(Boolean).join('\n  '),
+              [`${path.join(folder, file)}:${row}: ${name}.${rule}: interpreter ${interpreter}, module ${module}`, error, output]
+                .filter(Boolean)
+                .join('\n  '),
             ),
             `${run.tests.length - failed.length} passed, ${failed.length} failed, ${run.coverage.percent} % of the rows covered.`,
           ].join('\n'),
@@ -55,7 +57,12 @@ export const registerPolicy: Register = (program, surroundings) => {
         const changed = Object.entries(formatted.files).filter(([file, text]) => source.files[file] !== text);
         if (!options.check) for (const [file, text] of changed) await writeFile(path.join(folder, file), text);
         const files = changed.map(([file]) => file);
-        show(surroundings, options.json, { changed: files }, () => files.map((file) => path.join(folder, file)).join('\n') || 'Everything is formatted.');
+        show(
+          surroundings,
+          options.json,
+          { changed: files },
+          () => files.map((file) => path.join(folder, file)).join('\n') || 'Everything is formatted.',
+        );
         if (options.check && files.length > 0) throw new CommandFailed('');
       });
     });
@@ -68,14 +75,28 @@ export const registerPolicy: Register = (program, surroundings) => {
         if (!compiled.ok) throw refused(compiled.diagnostics, folder);
         const file = path.resolve(surroundings.directory, options.output);
         await writeFile(file, compiled.module);
-        const made = { revision: revisionOf(source), file, bytes: compiled.module.length, reads_counters: compiled.readsCounters[tokenEntrypoint] };
-        show(surroundings, options.json, made, () => `${made.file}: ${made.bytes} bytes, entrypoint ${tokenEntrypoint}, of ${made.revision}`);
+        const made = {
+          revision: revisionOf(source),
+          file,
+          bytes: compiled.module.length,
+          reads_counters: compiled.readsCounters[tokenEntrypoint],
+        };
+        show(
+          surroundings,
+          options.json,
+          made,
+          () => `${made.file}: ${made.bytes} bytes, entrypoint ${tokenEntrypoint}, of ${made.revision}`,
+        );
       });
     });
 };
 
 function onDirectory(policy: Command, name: string, description: string): Command {
-  return policy.command(name).description(description).argument('[directory]', 'CORRIDOR_POLICIES, or policies').option('--json', 'for programs');
+  return policy
+    .command(name)
+    .description(description)
+    .argument('[directory]', 'CORRIDOR_POLICIES, or policies')
+    .option('--json', 'for programs');
 }
 
 async function withPolicy(

@@ -4,7 +4,13 @@ import { z } from 'zod';
 import { CommandFailed, type CorridorApi } from './corridor-api.js';
 import { corridor, type Register, type Surroundings } from './command.js';
 
-const started = z.looseObject({ id: z.string(), client_id: z.string(), client_secret: z.string(), issuer: z.string(), token_endpoint: z.string() });
+const started = z.looseObject({
+  id: z.string(),
+  client_id: z.string(),
+  client_secret: z.string(),
+  issuer: z.string(),
+  token_endpoint: z.string(),
+});
 
 interface Options {
   workflow: string;
@@ -67,7 +73,11 @@ function runBody(command: readonly string[], options: Options): Record<string, u
 }
 
 /** The command sees its own credentials and not the key that started the run. */
-async function runCommand(command: readonly string[], surroundings: Surroundings, settings: Record<string, string | undefined>): Promise<number> {
+async function runCommand(
+  command: readonly string[],
+  surroundings: Surroundings,
+  settings: Record<string, string | undefined>,
+): Promise<number> {
   const environment: Record<string, string | undefined> = { ...surroundings.environment, ...settings };
   delete environment['CORRIDOR_KEY'];
   const [file = '', ...args] = command;
@@ -88,7 +98,9 @@ async function exitOf(child: ChildProcess, file: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       const missing = error.code === 'ENOENT';
-      reject(new CommandFailed(missing ? `${file}: command not found` : `${file} cannot be started: ${error.message}`, missing ? 127 : 126));
+      reject(
+        new CommandFailed(missing ? `${file}: command not found` : `${file} cannot be started: ${error.message}`, missing ? 127 : 126),
+      );
     });
     // a shell's convention: 128 and the signal's number
     child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
@@ -100,6 +112,8 @@ async function endRun(api: CorridorApi, id: string, surroundings: Surroundings):
   try {
     await api.call('POST', `/v1/runs/${id}/end`, z.unknown());
   } catch (error) {
-    surroundings.warn(`run ${id} could not be ended and lasts until its time is over: ${error instanceof Error ? error.message : 'no answer'}`);
+    surroundings.warn(
+      `run ${id} could not be ended and lasts until its time is over: ${error instanceof Error ? error.message : 'no answer'}`,
+    );
   }
 }

@@ -11,7 +11,13 @@ const exposed = z.object({
   expires_at: z.string(),
   revocation: z.enum(['pending', 'revoked', 'unsupported']),
 });
-const raised = z.looseObject({ id: z.string(), kind: z.string(), target: z.string().optional(), epoch: z.string(), exposure: z.array(exposed) });
+const raised = z.looseObject({
+  id: z.string(),
+  kind: z.string(),
+  target: z.string().optional(),
+  epoch: z.string(),
+  exposure: z.array(exposed),
+});
 const lifted = z.looseObject({ id: z.string(), kind: z.string(), lifted_at: z.string() });
 
 interface Suspend {
@@ -32,12 +38,20 @@ export const registerSuspend: Register = (program, surroundings) => {
     .option('--json', 'for programs')
     .action(async (kind: SuspensionKind, id: string | undefined, options: Suspend) => {
       if ((kind === 'everything') !== (id === undefined)) {
-        throw new CommandFailed(kind === 'everything' ? 'everything takes no id' : `say which ${kind}: corridor suspend ${kind} <id> --reason …`);
+        throw new CommandFailed(
+          kind === 'everything' ? 'everything takes no id' : `say which ${kind}: corridor suspend ${kind} <id> --reason …`,
+        );
       }
       const body = { kind, ...(id === undefined ? {} : { id }), reason: options.reason, expires_at: options.expires ?? null };
       const suspension = await (await corridor(surroundings)).call('POST', '/v1/suspensions', raised, { body });
       show(surroundings, options.json, suspension, () => {
-        const rows = suspension.exposure.map((live) => [live.issuance, live.run, live.resource, `until ${live.expires_at}`, live.revocation]);
+        const rows = suspension.exposure.map((live) => [
+          live.issuance,
+          live.run,
+          live.resource,
+          `until ${live.expires_at}`,
+          live.revocation,
+        ]);
         const live = rows.length === 0 ? 'No token of it is live.' : `Live when it took hold:\n${table(rows)}`;
         return `${suspension.id}: ${kind} ${id ?? ''} stopped at epoch ${suspension.epoch}.\n${live}\nLift it with: corridor resume ${suspension.id}`;
       });

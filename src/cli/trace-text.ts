@@ -42,7 +42,11 @@ export const traceShape = z.looseObject({
     })
     .optional(),
   client: z
-    .looseObject({ client_id: z.string(), method: z.string().optional(), credential: z.looseObject({ kid: z.string().nullish() }).optional() })
+    .looseObject({
+      client_id: z.string(),
+      method: z.string().optional(),
+      credential: z.looseObject({ kid: z.string().nullish() }).optional(),
+    })
     .optional(),
   releases: z.object({ in_this_run: releases, in_other_runs: releases }).optional(),
   issuances: z.array(token),
@@ -59,7 +63,9 @@ export function printTraceText(trace: TraceShape): string {
   if (run) {
     const operator = run.operator && ` for ${run.operator.name ?? `${run.operator.commitment.slice(0, 18)}… (name erased)`}`;
     const ended = run.ended_at === undefined ? '' : `, ended ${clock(run.ended_at)}`;
-    lines.push(`  run      ${run.id}   ${run.agent.name} ${run.agent.version}, started ${clock(run.started_at)} by runtime ${run.runtime}${operator ?? ''}${ended}`);
+    lines.push(
+      `  run      ${run.id}   ${run.agent.name} ${run.agent.version}, started ${clock(run.started_at)} by runtime ${run.runtime}${operator ?? ''}${ended}`,
+    );
     lines.push(`  why      ${run.workflow} · ${run.purpose}${run.owner === undefined ? '' : ` · owner ${run.owner}`}`);
   }
   if (decision) lines.push(`  decided  ${decision.id}   ${printDecision(decision, trace.token)}`);
@@ -87,7 +93,9 @@ function printLife(found: Token): string {
 
 function printDecision(decision: NonNullable<TraceShape['decision']>, found: Token | undefined): string {
   const by = decision.revision === undefined ? decision.by : `${decision.by} ${decision.revision.slice(0, 19)}…`;
-  const terms = [found?.scope.decided.join(' '), decision.obligations.max_ttl && `${decision.obligations.max_ttl} s`].filter(Boolean).join(', ');
+  const terms = [found?.scope.decided.join(' '), decision.obligations.max_ttl && `${decision.obligations.max_ttl} s`]
+    .filter(Boolean)
+    .join(', ');
   return `${decision.reasons.map(({ code }) => code).join(', ')} by ${by}${decision.allow && terms !== '' ? ` (${terms})` : ''}`;
 }
 

@@ -66,7 +66,8 @@ function refuseUnknown(environment: Readonly<Record<string, string | undefined>>
   for (const name of Object.keys(environment)) {
     const known =
       name in variables || !name.startsWith('CORRIDOR_') || name.startsWith('CORRIDOR_CLIENT_') || name.startsWith('CORRIDOR_TEST_');
-    if (!known) throw new SettingsInvalid(`${name} is no variable of Corridor: correct or unset it. It knows ${Object.keys(variables).join(', ')}.`);
+    if (!known)
+      throw new SettingsInvalid(`${name} is no variable of Corridor: correct or unset it. It knows ${Object.keys(variables).join(', ')}.`);
   }
 }
 

@@ -41,7 +41,8 @@ export class EveryErrorFilter implements ExceptionFilter {
       return { status, headers: { ...noStore, ...(status === 405 ? { allow: 'POST' } : {}) }, body };
     }
     this.faultLog.write(error);
-    if (error instanceof LogUnavailable) return oauthAnswer(new TemporarilyUnavailable('the record cannot be written now', { retryAfter: 1 }));
+    if (error instanceof LogUnavailable)
+      return oauthAnswer(new TemporarilyUnavailable('the record cannot be written now', { retryAfter: 1 }));
     return { status: 500, headers: noStore, body: { error: 'server_error', error_description: 'an error of Corridor itself' } };
   }
 
@@ -57,7 +58,11 @@ export class EveryErrorFilter implements ExceptionFilter {
     if (status !== null) return { status, headers: {}, body: { ...problem(status, 'http', frameworkSentence(status)) } };
     this.faultLog.write(error);
     if (error instanceof LogUnavailable) {
-      return { status: 503, headers: { 'retry-after': '1' }, body: { ...problem(503, 'unavailable', 'the database cannot be reached now') } };
+      return {
+        status: 503,
+        headers: { 'retry-after': '1' },
+        body: { ...problem(503, 'unavailable', 'the database cannot be reached now') },
+      };
     }
     return { status: 500, headers: {}, body: { ...problem(500, 'internal', 'an error of Corridor itself; its log says more') } };
   }
@@ -74,7 +79,13 @@ function contentType(url: string): string {
 /** Nest's and Fastify's own errors carry a status below 500. */
 function frameworkStatus(error: unknown): number | null {
   if (error instanceof HttpException) return error.getStatus();
-  if (typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode < 500) {
+  if (
+    typeof error === 'object' &&
+    error !== null &&
+    'statusCode' in error &&
+    typeof error.statusCode === 'number' &&
+    error.statusCode < 500
+  ) {
     return error.statusCode;
   }
   return null;

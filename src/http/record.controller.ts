@@ -61,7 +61,8 @@ export class RecordController {
     const [by, value] = Object.entries(parseInput(traceQuery, query))[0] ?? [];
     const queries: TraceQuery[] = [];
     if (by === 'token_sha256') queries.push({ by: 'tokenSha256', value: hexDigest(value ?? '') });
-    else if (by === 'jti' || by === 'entry' || by === 'run' || by === 'issuance' || by === 'decision') queries.push({ by, value: value ?? '' });
+    else if (by === 'jti' || by === 'entry' || by === 'run' || by === 'issuance' || by === 'decision')
+      queries.push({ by, value: value ?? '' });
     return this.#first(queries);
   }
 
@@ -87,5 +88,7 @@ function hexDigest(text: string): string {
 
 /** `?type=&workflow=` asks for nothing in particular. */
 function withoutEmpty(query: unknown): unknown {
-  return typeof query === 'object' && query !== null ? Object.fromEntries(Object.entries(query).filter(([, value]) => value !== '')) : query;
+  return typeof query === 'object' && query !== null
+    ? Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
+    : query;
 }

@@ -13,12 +13,18 @@ import { AccessGuard, Allow, Caller } from './access.guard.js';
 import { AuthorizationServerMetadata } from './authorization-server-metadata.js';
 import { parseInput } from './problem.js';
 
-const label = z.string().min(1).max(200).refine((text) => !text.includes('\0'), 'must not hold NUL');
+const label = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((text) => !text.includes('\0'), 'must not hold NUL');
 const startBody = z.strictObject({
   workflow: label,
   purpose: label,
   operator: label.nullish(),
-  agent: z.strictObject({ name: label, version: label.default('unknown'), model: label.default('none') }).default({ name: 'unnamed', version: 'unknown', model: 'none' }),
+  agent: z
+    .strictObject({ name: label, version: label.default('unknown'), model: label.default('none') })
+    .default({ name: 'unnamed', version: 'unknown', model: 'none' }),
   ttl: z.int().min(1).max(31_536_000).nullish(),
   parent: label.nullish(),
   public_key: z.record(z.string(), z.unknown()).optional(),
@@ -45,9 +51,11 @@ export class RunsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Record<string, unknown>> {
     if (caller.runtime === null) throw new NotAllowed('no_runtime', 'this key belongs to no runtime: use one made with --runtime');
-    if (repeatKey !== undefined && !idempotencyKey.test(repeatKey)) throw new Invalid('malformed', 'Idempotency-Key must be 1 to 200 visible characters');
+    if (repeatKey !== undefined && !idempotencyKey.test(repeatKey))
+      throw new Invalid('malformed', 'Idempotency-Key must be 1 to 200 visible characters');
     const { public_key: publicKey, ...wish } = parseInput(startBody, body);
-    const repeatOf = repeatKey === undefined ? null : { key: repeatKey, body: createHash('sha256').update(JSON.stringify(body)).digest('hex') };
+    const repeatOf =
+      repeatKey === undefined ? null : { key: repeatKey, body: createHash('sha256').update(JSON.stringify(body)).digest('hex') };
     const started = await this.startRun.start(
       caller.runtime,
       { ...wish, operator: wish.operator ?? null, ttl: wish.ttl ?? null, parent: wish.parent ?? null, publicKey },

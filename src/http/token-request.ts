@@ -28,7 +28,8 @@ export function parseTokenRequest(raw: RawTokenRequest): TokenRequest {
     clientAuthentication,
     scope: scope === null ? null : Scope.parse(scope),
     resources: form.all('resource').map((uri) => ResourceIndicator.parse(uri)),
-    traceparent: raw.traceparent !== undefined && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(raw.traceparent) ? raw.traceparent : null,
+    traceparent:
+      raw.traceparent !== undefined && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(raw.traceparent) ? raw.traceparent : null,
     address: raw.address,
   };
 }

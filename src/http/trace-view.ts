@@ -35,7 +35,13 @@ export function printTrace(trace: Trace): Record<string, unknown> {
       }),
     client:
       client &&
-      present({ id: client.id, client_id: client.clientId, issuer: client.issuer, method: client.method, credential: client.credential && present({ ...client.credential }) }),
+      present({
+        id: client.id,
+        client_id: client.clientId,
+        issuer: client.issuer,
+        method: client.method,
+        credential: client.credential && present({ ...client.credential }),
+      }),
     releases: releases && { in_this_run: printReleases(releases.inThisRun), in_other_runs: printReleases(releases.inOtherRuns) },
     issuances: trace.issuances.map(printToken),
     entries: trace.entries.map(printEntry),

@@ -5,7 +5,8 @@ import type { PolicySources } from '../policy/policy-sources.js';
 import type { ChangeFacts } from './change-facts.js';
 import type { FactsSource } from './facts.js';
 
-export type Activated = { readonly ok: true; readonly revision: string; readonly changed: boolean; readonly tests: number | null } | Refused;
+export type Activated =
+  { readonly ok: true; readonly revision: string; readonly changed: boolean; readonly tests: number | null } | Refused;
 
 /** Takes a policy through its gates and makes it the one that decides: a change of facts, with its entry. */
 export class ActivatePolicy {

@@ -84,5 +84,9 @@ export class ApplyCatalogue {
 function parse(source: string, file: string): Catalogue {
   const parsed = parseCatalogueFile(source, file);
   if (parsed.ok) return parsed.catalogue;
-  throw new Invalid('catalogue_invalid', `${file} is not applied: it has ${parsed.problems.length} problem(s); nothing was changed`, parsed.problems);
+  throw new Invalid(
+    'catalogue_invalid',
+    `${file} is not applied: it has ${parsed.problems.length} problem(s); nothing was changed`,
+    parsed.problems,
+  );
 }

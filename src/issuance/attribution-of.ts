@@ -1,5 +1,6 @@
 import type { EntryMembers, EntryValue } from '../attribution/entry.js';
 import type { EntryColumns } from '../attribution/entry-log.js';
+import { declared } from '../catalogue/look-up.js';
 import { timestamp } from '../oauth/clock.js';
 import type { Reason } from '../oauth/errors.js';
 import type { Scope } from '../oauth/scope.js';
@@ -42,7 +43,8 @@ export function clientMembers(through: Through): EntryMembers {
     token_endpoint: through.tokenEndpoint,
     client_id: through.clientId,
     method: through.method,
-    credential: through.credential.kid === null ? { id: through.credential.id } : { id: through.credential.id, kid: through.credential.kid },
+    credential:
+      through.credential.kid === null ? { id: through.credential.id } : { id: through.credential.id, kid: through.credential.kid },
   };
 }
 
@@ -96,7 +98,7 @@ function reasonMembers(reason: Reason): EntryValue {
 }
 
 function ownerOf(context: Context): string | null {
-  return context.facts.catalogue.workflows[context.run.workflow]?.owner ?? null;
+  return declared(context.facts.catalogue.workflows, context.run.workflow)?.owner ?? null;
 }
 
 function askedResource(context: Context): EntryValue | undefined {

@@ -48,7 +48,13 @@ export class DecideRequest {
     return this.#decided(context, outcome.admitted, decided, counters ?? [], key);
   }
 
-  #decided(context: Context, admitted: Admitted, { decision, freshInput }: PolicyDecided, counters: readonly CounterValue[], key: string): Decided {
+  #decided(
+    context: Context,
+    admitted: Admitted,
+    { decision, freshInput }: PolicyDecided,
+    counters: readonly CounterValue[],
+    key: string,
+  ): Decided {
     const { obligations } = decision;
     const revision = context.facts.policyRevision;
     const sha256 = decision.inputSha256;
@@ -91,7 +97,11 @@ export class DecideRequest {
     const credentialCreatedAt = credential?.createdAt ?? this.clock.now();
     if (counters === null) return { ...party, credentialCreatedAt };
     const tokens = (start: string): { tokens: number } => ({ tokens: counters.find(({ key }) => key.startsWith(start))?.tokens ?? 0 });
-    return { ...party, credentialCreatedAt, counters: { run: tokens(`run:${party.run.id}`), workflow: tokens(`workflow:${party.workflow.id}@`) } };
+    return {
+      ...party,
+      credentialCreatedAt,
+      counters: { run: tokens(`run:${party.run.id}`), workflow: tokens(`workflow:${party.workflow.id}@`) },
+    };
   }
 
   /** A run is counted as a whole, a workflow by the day of the catalogue's time zone. */

@@ -42,7 +42,8 @@ export function errorOfFault(
   attribution: string | null,
 ): OAuthError {
   const detail = { reasons: [{ code: fault }], ...(attribution === null ? {} : { attribution }) };
-  if (kind === 'refused') return new ServerError('the authorization server issued another token than was asked for; it is not handed out', detail);
+  if (kind === 'refused')
+    return new ServerError('the authorization server issued another token than was asked for; it is not handed out', detail);
   if (fault === 'scope_rejected' || fault === 'target_rejected' || fault === 'request_rejected') {
     return new ServerError('the authorization server does not accept the request', detail);
   }

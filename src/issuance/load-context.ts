@@ -1,5 +1,5 @@
 import type { Resource } from '../catalogue/catalogue.js';
-import { clientFor, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
+import { clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
 import { Scope } from '../oauth/scope.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
@@ -73,24 +73,25 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
     if ('refusal' in party) return party;
     parties.push(party.found);
   }
-  const server = facts.catalogue.authorizationServers[resource.authorizationServer];
+  const server = declared(facts.catalogue.authorizationServers, resource.authorizationServer);
   const [first, ...ancestors] = parties;
-  if (server === undefined || first === undefined) return { refusal: invalidTarget('resource_not_available') };
+  if (server === null || first === undefined) return { refusal: invalidTarget('resource_not_available') };
   if (scope.isEmpty) return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_missing' } } };
   const [outside] = scope.without(Scope.of(resource.scopes));
-  if (outside !== undefined) return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_unknown', scope: outside } } };
+  if (outside !== undefined)
+    return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_unknown', scope: outside } } };
   return { found: { resource, server, parties: [first, ...ancestors] } };
 }
 
 function partyOf(facts: Facts, run: Run, resource: Resource): Looked<Party> {
-  const workflow = facts.catalogue.workflows[run.workflow];
-  if (workflow === undefined) return { refusal: unauthorized('workflow_unknown') };
+  const workflow = declared(facts.catalogue.workflows, run.workflow);
+  if (workflow === null) return { refusal: unauthorized('workflow_unknown') };
   if (!hasClients(facts.catalogue, workflow.id)) return { refusal: unauthorized('no_client') };
   const client = clientFor(facts.catalogue, workflow.id, resource.id);
   // the same answer as for an unknown resource: nobody learns what else there is (CONFORMANCE B50)
   if (client === null) return { refusal: invalidTarget('resource_not_available') };
   if (!workflow.purposes.includes(run.purpose)) return { refusal: unauthorized('purpose_not_declared') };
-  if (facts.catalogue.purposes[run.purpose]?.needsUser !== false) return { refusal: unauthorized('purpose_needs_user') };
+  if (declared(facts.catalogue.purposes, run.purpose)?.needsUser !== false) return { refusal: unauthorized('purpose_needs_user') };
   return { found: { run, workflow, client } };
 }
 

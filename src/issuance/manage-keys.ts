@@ -32,7 +32,10 @@ export class ManageKeys {
     const key = { id: newIdentifier('key', this.clock.now(), this.randomness), ...wish, sha256: hashKey(text) };
     await this.changeFacts.change((facts, after) => {
       if (wish.runtime !== null && wish.runtime !== localRuntime && declared(facts.catalogue.runtimes, wish.runtime) === null) {
-        throw new Invalid('runtime_unknown', `runtime ${wish.runtime} is not in the catalogue: declare it under runtimes in corridor.yaml first`);
+        throw new Invalid(
+          'runtime_unknown',
+          `runtime ${wish.runtime} is not in the catalogue: declare it under runtimes in corridor.yaml first`,
+        );
       }
       const members = { ...keyMembers(key), created_by: by };
       return { change: { kind: 'key.created', key }, entries: [this.entries.make('key.created', after, members)] };

@@ -29,7 +29,13 @@ export interface Minting {
 /** live: it is recorded, and `answer` is that of the request which asked first. faulted: why there is none. again: decide again. */
 export type Minted =
   | { readonly kind: 'live'; readonly live: LiveToken; readonly answer: Answer }
-  | { readonly kind: 'faulted'; readonly by: 'refused' | 'failed' | 'unknown'; readonly fault: UpstreamFault; readonly retryAfter: number | null; readonly entry: string | null }
+  | {
+      readonly kind: 'faulted';
+      readonly by: 'refused' | 'failed' | 'unknown';
+      readonly fault: UpstreamFault;
+      readonly retryAfter: number | null;
+      readonly entry: string | null;
+    }
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
 /** Milliseconds: for the exchange with the authorization server, and from when on anyone may close the intent as unknown. */
@@ -93,7 +99,13 @@ export class MintToken {
     });
     const [recorded] = await this.#appendOutcome(minting, token, [append]);
     const entry = isRecorded(recorded?.verdict) ? append.entry.id : null;
-    return { kind: 'faulted', by: outcome.kind, fault: outcome.fault, retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null, entry };
+    return {
+      kind: 'faulted',
+      by: outcome.kind,
+      fault: outcome.fault,
+      retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null,
+      entry,
+    };
   }
 
   /** When the record cannot be written, nobody gets the token and it is revoked at once (CONFORMANCE B45). */
@@ -148,7 +160,13 @@ export class MintToken {
   }
 
   /** What has happened is recorded whatever became of facts and run meanwhile. */
-  #outcome(minting: Minting, issuance: string, state: Outcome['state'], token: UpstreamToken | null, members: ReturnType<typeof scopeMembers>): Append {
+  #outcome(
+    minting: Minting,
+    issuance: string,
+    state: Outcome['state'],
+    token: UpstreamToken | null,
+    members: ReturnType<typeof scopeMembers>,
+  ): Append {
     const { context, allowed, wish } = minting;
     const type = `token.${state}` as const;
     const entry = this.entries.make(
@@ -157,7 +175,10 @@ export class MintToken {
       { ...requestMembers(context, allowed.decision), issuance, ...clientMembers(through(minting)), ...members },
       { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance, ...(token === null ? {} : tokenColumns(token)) },
     );
-    const servedUntil = token === null || state !== 'issued' ? 0 : rowServedUntil(minting, { servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000) });
+    const servedUntil =
+      token === null || state !== 'issued'
+        ? 0
+        : rowServedUntil(minting, { servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000) });
     return {
       entry,
       epoch: null,

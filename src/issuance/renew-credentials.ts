@@ -65,7 +65,14 @@ export class RenewCredentials {
     return this.entries.make(
       cause === 'first' ? 'credential.created' : 'credential.changed',
       after,
-      { client, credential: key === null ? { id } : { id, kid: key.kid }, method, issuer, cause, ...(replaces === null ? {} : { replaces }) },
+      {
+        client,
+        credential: key === null ? { id } : { id, kid: key.kid },
+        method,
+        issuer,
+        cause,
+        ...(replaces === null ? {} : { replaces }),
+      },
       { client },
     );
   }

@@ -37,7 +37,8 @@ export class Suspend {
 
   /** @throws Invalid, NotFound, Unavailable */
   async raise(wish: SuspensionWish, by: string): Promise<Raised> {
-    if (wish.expiresAt !== null && wish.expiresAt <= this.clock.now()) throw new Invalid('expires_in_the_past', 'expires_at must lie ahead');
+    if (wish.expiresAt !== null && wish.expiresAt <= this.clock.now())
+      throw new Invalid('expires_in_the_past', 'expires_at must lie ahead');
     const id = newIdentifier('sus', this.clock.now(), this.randomness);
     const suspension = { id, ...wish, raisedBy: by };
     const applied = await this.changeFacts.change(async (facts, after) => {
@@ -90,6 +91,9 @@ function suspensionMembers(suspension: Omit<Suspension, 'raisedAt' | 'liftedAt'>
   };
 }
 
-function columns({ kind, target }: Pick<Suspension, 'kind' | 'target'>): Partial<Record<'run' | 'workflow' | 'client' | 'resource', string>> {
+function columns({
+  kind,
+  target,
+}: Pick<Suspension, 'kind' | 'target'>): Partial<Record<'run' | 'workflow' | 'client' | 'resource', string>> {
   return kind === 'everything' || target === null ? {} : { [kind]: target };
 }

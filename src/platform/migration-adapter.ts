@@ -2,6 +2,9 @@ import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@p
 import { DriverAdapterError } from '@prisma/driver-adapter-utils';
 import { z } from 'zod';
 
+/** Told of the script that failed first: what the engine does then fails too, and hides it. */
+export type FailureOfScript = (script: string, error: unknown) => void;
+
 /**
  * Prisma's stock adapter for a database, made safe for migrations.
  *
@@ -12,13 +15,21 @@ import { z } from 'zod';
 export function migrationAdapters(
   stock: SqlMigrationAwareDriverAdapterFactory,
   runScript: (script: string) => Promise<unknown>,
+  onFailure: FailureOfScript,
 ): SqlMigrationAwareDriverAdapterFactory {
   return {
     provider: stock.provider,
     adapterName: stock.adapterName,
     connect: async (): Promise<SqlDriverAdapter> => {
       const adapter = await stock.connect();
-      adapter.executeScript = (script) => runScript(script).then(() => undefined, refuse);
+      adapter.executeScript = async (script) => {
+        try {
+          await runScript(script);
+        } catch (error) {
+          onFailure(script, error);
+          throw forEngine(error);
+        }
+      };
       return adapter;
     },
     connectToShadowDb: () => Promise.reject(new Error('There is no shadow database: migrations are applied here, not developed.')),
@@ -27,9 +38,9 @@ export function migrationAdapters(
 
 const ServerError = z.object({ code: z.string(), severity: z.string(), message: z.string() });
 
-/** The engine reports what the server said only in this form. */
-function refuse(error: unknown): never {
+/** What the server said, in the form that the engine takes. */
+function forEngine(error: unknown): unknown {
   const { success, data } = ServerError.safeParse(error);
-  if (!success) throw error;
-  throw new DriverAdapterError({ kind: 'postgres', ...data, detail: undefined, column: undefined, hint: undefined });
+  if (!success) return error;
+  return new DriverAdapterError({ kind: 'postgres', ...data, detail: undefined, column: undefined, hint: undefined });
 }

@@ -50,7 +50,9 @@ export function missingMigrations(migrations: readonly Migration[], applied: rea
     const name = String(row.migration_name);
     const migration = known.get(name);
     if (!migration) {
-      throw new MigrationRefused(`The database has the migration ${name}, which this Corridor does not know: start the newer Corridor that made it.`);
+      throw new MigrationRefused(
+        `The database has the migration ${name}, which this Corridor does not know: start the newer Corridor that made it.`,
+      );
     }
     if (row.finished !== true) {
       throw new MigrationRefused(
@@ -58,7 +60,9 @@ export function missingMigrations(migrations: readonly Migration[], applied: rea
       );
     }
     if (row.checksum !== migration.sha256) {
-      throw new MigrationRefused(`The migration ${name} in this database is not the one of this Corridor: one of the two was edited afterwards.`);
+      throw new MigrationRefused(
+        `The migration ${name} in this database is not the one of this Corridor: one of the two was edited afterwards.`,
+      );
     }
   }
   const present = new Set(applied.map((row) => row.migration_name));

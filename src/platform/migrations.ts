@@ -1,6 +1,7 @@
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import path from 'node:path';
 import type { Row } from '../store/database.js';
+import type { FailureOfScript } from './migration-adapter.js';
 import type { Migration } from './migration-history.js';
 import { history, historyExists, isUpToDate, MigrationRefused, missingMigrations, readMigrations } from './migration-history.js';
 import { packageRoot } from './package-root.js';
@@ -10,7 +11,7 @@ export interface MigrationTarget {
   query(sql: string): Promise<readonly Row[]>;
   /** Returns when no other process migrates this database, for as long as the connection is open. */
   lock(): Promise<void>;
-  readonly adapters: SqlMigrationAwareDriverAdapterFactory;
+  adapters(onFailure: FailureOfScript): SqlMigrationAwareDriverAdapterFactory;
 }
 
 /** The migrations that ship with this Corridor. */
@@ -31,16 +32,25 @@ export async function migrate(target: MigrationTarget, folder: string): Promise<
   return missing.map(({ name }) => name);
 }
 
-async function apply(target: MigrationTarget, folder: string, migrations: readonly Migration[], missing: readonly Migration[]): Promise<void> {
+async function apply(
+  target: MigrationTarget,
+  folder: string,
+  migrations: readonly Migration[],
+  missing: readonly Migration[],
+): Promise<void> {
   const { applyMigrations } = await import('./migration-engine.js');
   // CREATE INDEX CONCURRENTLY is the one statement that we use and that refuses a transaction: such a migration stands alone
   const inTransaction = !missing.some(({ script }) => /\bconcurrently\b/i.test(script));
   if (inTransaction) await target.query('begin');
+  let reason: string | undefined;
+  const onFailure: FailureOfScript = (script, error) => {
+    reason ??= `${missing.find((migration) => migration.script === script)?.name ?? 'one'} failed: ${String(error)}`;
+  };
   try {
-    await applyMigrations(target.adapters, folder, migrations);
+    await applyMigrations(target.adapters(onFailure), folder, migrations);
   } catch (error) {
     if (inTransaction) await target.query('rollback');
-    throw new MigrationRefused(`The migrations could not be applied: ${String(error)}`, { cause: error });
+    throw new MigrationRefused(`The migrations could not be applied: ${reason ?? String(error)}`, { cause: error });
   }
   if (inTransaction) await target.query('commit');
 }

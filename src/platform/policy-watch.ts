@@ -14,10 +14,11 @@ export class PolicyWatch {
   #told: string | null = null;
   #stopped = false;
 
-  /** `changed` must not reject; there is no other look before it has settled. Milliseconds. */
+  /** There is no other look before `changed` has settled; when it rejects, it is told again. `interval` in milliseconds. */
   constructor(
     private readonly directory: string,
     private readonly changed: () => Promise<void>,
+    private readonly failed: (error: unknown) => void = () => undefined,
     private readonly interval = 1000,
   ) {}
 
@@ -41,8 +42,12 @@ export class PolicyWatch {
     const atRest = sees === this.#seen;
     this.#seen = sees;
     if (!atRest || sees === this.#told || this.#stopped) return;
-    this.#told = sees;
-    await this.changed();
+    try {
+      await this.changed();
+      this.#told = sees;
+    } catch (error) {
+      this.failed(error);
+    }
   }
 }
 

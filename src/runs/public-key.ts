@@ -29,7 +29,8 @@ export async function parsePublicKey(value: unknown): Promise<JWK> {
     throw new PublicKeyUnusable('public_key holds private members: give the public half only');
   }
   const key = parsed.data;
-  if (key.kty === 'RSA' && Buffer.from(key.n, 'base64url').length < 256) throw new PublicKeyUnusable('an RSA key must have at least 2048 bits');
+  if (key.kty === 'RSA' && Buffer.from(key.n, 'base64url').length < 256)
+    throw new PublicKeyUnusable('an RSA key must have at least 2048 bits');
   try {
     await importJWK(key, algorithmsOf(key)[0]);
   } catch {

@@ -146,7 +146,10 @@ function entitledWorkflow(catalogue: Catalogue, runtime: string, wish: RunWish):
     throw new NotAllowed('workflow_not_listed', `runtime ${runtime} may not start this workflow: list it under runtimes in corridor.yaml`);
   }
   if (!workflow.purposes.includes(wish.purpose)) {
-    throw new NotAllowed('purpose_not_declared', `workflow ${workflow.id} does not declare this purpose: it has ${workflow.purposes.join(', ')}`);
+    throw new NotAllowed(
+      'purpose_not_declared',
+      `workflow ${workflow.id} does not declare this purpose: it has ${workflow.purposes.join(', ')}`,
+    );
   }
   if (wish.ttl !== null && wish.ttl > workflow.maxRunTtl) {
     throw new Invalid('ttl_too_long', `ttl may be at most ${workflow.maxRunTtl} seconds (max_run_ttl of workflow ${workflow.id})`);

@@ -11,9 +11,11 @@ const decision = z
     reasons: z.array(z.looseObject({ code: z.string() })).default([]),
     obligations: z.record(z.string(), z.unknown()).default({}),
   })
-  .transform(
-    ({ revision, input_sha256, ...said }): TracedDecision => ({ ...said, revision: revision ?? null, inputSha256: input_sha256 ?? null }),
-  );
+  .transform(({ revision, input_sha256, ...said }): TracedDecision => ({
+    ...said,
+    revision: revision ?? null,
+    inputSha256: input_sha256 ?? null,
+  }));
 
 const members = z.object({
   issuer: z.string().optional().catch(undefined),

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { CredentialStore, type Credential } from '../credentials/credential.js';
-import { type CredentialBinding, sealingContext, type CredentialKey, type CredentialVersion, type CredentialVersions } from '../credentials/sealed-credential.js';
+import {
+  type CredentialBinding,
+  sealingContext,
+  type CredentialKey,
+  type CredentialVersion,
+  type CredentialVersions,
+} from '../credentials/sealed-credential.js';
 import type { Sealer } from '../credentials/sealer.js';
 import { bytes, credentialKey, time } from './column-types.js';
 import type { Database, Row } from './database.js';

@@ -48,7 +48,7 @@ export class SqlFactChanges extends FactChanges {
   async #withdrawRest({ kind, target }: Pick<Suspension, 'kind' | 'target'>, first: number): Promise<readonly string[]> {
     const rest: string[] = [];
     try {
-      for (let last = first; last >= PORTION; ) {
+      for (let last = first; last >= PORTION;) {
         const [row] = await this.database.query(WITHDRAW_MORE, [kind, target]);
         const { withdrawn } = z.object({ withdrawn: texts }).parse(row);
         rest.push(...withdrawn);

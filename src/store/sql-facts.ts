@@ -21,7 +21,9 @@ const SNAPSHOT = `
       from api_key k where k.revoked_at is null), '[]') as keys
   from facts f left join catalogue_revision c on c.active`;
 
-const epochRow = z.object({ incarnation: z.string(), number: count }).transform(({ incarnation, number }): Epoch => ({ incarnation, number }));
+const epochRow = z
+  .object({ incarnation: z.string(), number: count })
+  .transform(({ incarnation, number }): Epoch => ({ incarnation, number }));
 
 const suspension = z.object({
   id: z.string(),

@@ -17,7 +17,9 @@ export class SqlReplayGuard extends ReplayGuard {
 
   async consume(issuer: string, client: string, jti: string, expiresAt: number): Promise<boolean> {
     // as JSON, so that no two triples run together into one text
-    const sha256 = createHash('sha256').update(JSON.stringify([issuer, client, jti])).digest('hex');
+    const sha256 = createHash('sha256')
+      .update(JSON.stringify([issuer, client, jti]))
+      .digest('hex');
     const rows = await this.database.query(CONSUME, [sha256, timestamp(expiresAt)]);
     return rows.length === 1;
   }

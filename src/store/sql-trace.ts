@@ -8,18 +8,21 @@ import { entryRow, runRow, TOKEN_COLUMNS, tokenRow, type StoredEntry } from './t
 const RUN = `
   select r.id, r.runtime, r.workflow, r.purpose, r.operator, p.name, r.agent, r.lineage, r.started_at, r.expires_at, r.ended_at
   from run r left join person p on p.commitment = r.operator where r.id = $1`;
+// Entries are read by run or issuance first and then sifted (hence `materialized`): with outdated statistics the planner would
+// take the index by type, and walk through every release there ever was.
 const TOKENS_OF_RUN = `
+  with of_run as materialized (select issuance, type from entry where run = $1)
   select ${TOKEN_COLUMNS} from issuance where id in (
     select id from issuance where run = $1
-    union select issuance from entry where run = $1 and type = 'token.released')
+    union select issuance from of_run where type = 'token.released')
   order by opened_at desc, id desc limit 101`;
-// one token may lie in several issuances, where a server gave the same text twice
+// one text may lie in several issuances, where a server gave it twice
 const RELEASES = `
-  with released as materialized (
-    select e.number, e.id, e.run from issuance i join entry e on e.issuance = i.id
-    where (i.id = $1 or i.token_sha256 = (select token_sha256 from issuance where id = $1)) and e.type = 'token.released')
+  with of_token as materialized (
+    select number, id, run, type from entry where issuance = any (array(
+      select $1 union select id from issuance where token_sha256 = (select token_sha256 from issuance where id = $1))))
   select coalesce(run = $2, false) as here, count(*) as count, (array_agg(id order by number desc))[1:100] as entries, min(number) as first
-  from released group by here`;
+  from of_token where type = 'token.released' group by here`;
 const ENTRIES = `
   select number, id, type, recorded_at, run, owner, issuance, bytes from entry where number in (
     (select number from entry where issuance = $1 and type <> 'token.released' limit 100)
@@ -68,7 +71,9 @@ export class SqlTracing extends Tracing {
     const first = (here ?? releases[0])?.first;
     const wanted = [anchor.entry, first].flatMap((number) => number ?? []);
     const entries = await this.#entries(anchor.issuance, anchor.run, wanted);
-    const story = entries.filter((entry) => entry.number === anchor.entry || (anchor.issuance !== null && entry.issuance === anchor.issuance));
+    const story = entries.filter(
+      (entry) => entry.number === anchor.entry || (anchor.issuance !== null && entry.issuance === anchor.issuance),
+    );
     const best = story.find(({ number }) => number === (anchor.entry ?? first)) ?? story.at(-1) ?? null;
     // what the best entry does not say, another of the same token may
     const told = best === null ? story : [best, ...story.toReversed()];

@@ -71,16 +71,21 @@ describe('the token endpoint', () => {
     expect(inUrl).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
   });
 
-  it.each(['grant_type=client_credentials', 'scope=crm%3Aread', 'client_id=x&client_id=x', 'junk=1&junk=2', 'client_assertion=a&client_assertion=b'])(
-    'refuses the repeat %s (B4)',
-    async (more) => {
-      const { status, body } = await ask(`${good}&${more}`, { authorization: basic() });
-      expect({ status, error: body['error'] }).toEqual({ status: 400, error: 'invalid_request' });
-    },
-  );
+  it.each([
+    'grant_type=client_credentials',
+    'scope=crm%3Aread',
+    'client_id=x&client_id=x',
+    'junk=1&junk=2',
+    'client_assertion=a&client_assertion=b',
+  ])('refuses the repeat %s (B4)', async (more) => {
+    const { status, body } = await ask(`${good}&${more}`, { authorization: basic() });
+    expect({ status, error: body['error'] }).toEqual({ status: 400, error: 'invalid_request' });
+  });
 
   it('takes brackets and dots in names for unknown names (B4, B6)', async () => {
-    const { status, body } = await ask(`${good}&scope[]=crm%3Awrite&scope[a]=admin&client_id.x=1&request=x&audience=y`, { authorization: basic() });
+    const { status, body } = await ask(`${good}&scope[]=crm%3Awrite&scope[a]=admin&client_id.x=1&request=x&audience=y`, {
+      authorization: basic(),
+    });
     expect({ status, scope: body['scope'] }).toEqual({ status: 200, scope: 'crm:read' });
   });
 
@@ -90,9 +95,12 @@ describe('the token endpoint', () => {
   });
 
   it('takes an empty value for an absent parameter (B5)', async () => {
-    const { status, body } = await ask(`grant_type=client_credentials&resource=${encodeURIComponent(crm)}&scope=&client_id=&client_secret=`, {
-      authorization: basic(),
-    });
+    const { status, body } = await ask(
+      `grant_type=client_credentials&resource=${encodeURIComponent(crm)}&scope=&client_id=&client_secret=`,
+      {
+        authorization: basic(),
+      },
+    );
     expect({ status, scope: body['scope'] }).toEqual({ status: 200, scope: 'crm:read' });
   });
 
@@ -113,7 +121,13 @@ describe('the token endpoint', () => {
 
   it('knows one grant (B10)', async () => {
     expect(await ask('', { authorization: basic() })).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
-    for (const grant of ['password', 'authorization_code', 'refresh_token', 'Client_Credentials', 'urn:ietf:params:oauth:grant-type:token-exchange']) {
+    for (const grant of [
+      'password',
+      'authorization_code',
+      'refresh_token',
+      'Client_Credentials',
+      'urn:ietf:params:oauth:grant-type:token-exchange',
+    ]) {
       const { status, body } = await ask(`grant_type=${encodeURIComponent(grant)}`, { authorization: basic() });
       expect({ status, error: body['error'] }).toEqual({ status: 400, error: 'unsupported_grant_type' });
     }
@@ -138,7 +152,10 @@ describe('the token endpoint', () => {
 
   it('refuses a client_id that is another (B15)', async () => {
     const other = await world.startRun();
-    expect(await ask(`${good}&client_id=${other.id}`, { authorization: basic() })).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+    expect(await ask(`${good}&client_id=${other.id}`, { authorization: basic() })).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_request' },
+    });
     expect(await ask(`${good}&client_id=${run.id}`, { authorization: basic() })).toMatchObject({ status: 200 });
   });
 
@@ -146,7 +163,15 @@ describe('the token endpoint', () => {
     const escaped = [...run.id].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join('');
     const encoded = Buffer.from(`${escaped}:${run.secret}`).toString('base64');
     expect(await ask(good, { authorization: `bAsIc ${encoded}` })).toMatchObject({ status: 200 });
-    for (const broken of ['Basic', 'Basic ====', 'Basic !!!!', `Basic ${Buffer.from('nocolon').toString('base64')}`, `Basic ${Buffer.from('%zz:x').toString('base64')}`, 'Bearer x', 'Digest a=b']) {
+    for (const broken of [
+      'Basic',
+      'Basic ====',
+      'Basic !!!!',
+      `Basic ${Buffer.from('nocolon').toString('base64')}`,
+      `Basic ${Buffer.from('%zz:x').toString('base64')}`,
+      'Bearer x',
+      'Digest a=b',
+    ]) {
       const { status, headers, body } = await ask(good, { authorization: broken });
       expect({ broken, status, error: body['error'] }).toEqual({ broken, status: 401, error: 'invalid_client' });
       expect(headers.get('www-authenticate')).toMatch(/^Basic /);
@@ -190,29 +215,48 @@ describe('the token endpoint', () => {
     ['scope=crm%3Aadmin', 'invalid_scope'],
     ['scope=CRM%3Aread', 'invalid_scope'],
   ])('refuses %s (B47, B52)', async (scope, error) => {
-    const { status, body } = await ask(`grant_type=client_credentials&resource=${encodeURIComponent(crm)}&${scope}`, { authorization: basic() });
+    const { status, body } = await ask(`grant_type=client_credentials&resource=${encodeURIComponent(crm)}&${scope}`, {
+      authorization: basic(),
+    });
     expect({ status, error: body['error'] }).toEqual({ status: 400, error });
   });
 
-  it.each(['relative', '/crm', `${crm}#x`, 'https://unknown.example/', `${crm}/`, 'https://CRM.example/api', 'https://crm.example:443/api', 'https://crm%2Eexample/api', 'https://x@crm.example/api'])(
-    'refuses the resource %s, without saying which there are (B50, B53)',
-    async (resource) => {
-      const { status, body } = await ask(`grant_type=client_credentials&resource=${encodeURIComponent(resource)}`, { authorization: basic() });
-      expect({ status, error: body['error'] }).toEqual({ status: 400, error: 'invalid_target' });
-      expect(JSON.stringify(body)).not.toContain('billing');
-    },
-  );
+  it.each([
+    'relative',
+    '/crm',
+    `${crm}#x`,
+    'https://unknown.example/',
+    `${crm}/`,
+    'https://CRM.example/api',
+    'https://crm.example:443/api',
+    'https://crm%2Eexample/api',
+    'https://x@crm.example/api',
+  ])('refuses the resource %s, without saying which there are (B50, B53)', async (resource) => {
+    const { status, body } = await ask(`grant_type=client_credentials&resource=${encodeURIComponent(resource)}`, {
+      authorization: basic(),
+    });
+    expect({ status, error: body['error'] }).toEqual({ status: 400, error: 'invalid_target' });
+    expect(JSON.stringify(body)).not.toContain('billing');
+  });
 
   it('refuses several resources at once, and none where it cannot tell which is meant (B51, B52)', async () => {
     const two = `grant_type=client_credentials&resource=${encodeURIComponent(crm)}&resource=${encodeURIComponent(world.mcp.url)}`;
-    expect(await ask(two, { authorization: basic() })).toMatchObject({ status: 400, body: { error: 'invalid_target', reasons: [{ code: 'several_resources' }] } });
+    expect(await ask(two, { authorization: basic() })).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_target', reasons: [{ code: 'several_resources' }] },
+    });
     const none = await ask('grant_type=client_credentials', { authorization: basic() });
     expect(none).toMatchObject({ status: 400, body: { error: 'invalid_target', reasons: [{ code: 'resource_ambiguous' }] } });
   });
 
   it('keeps its descriptions within the characters of RFC 6749 §5.2, and repeats no input (B63)', async () => {
     const nasty = encodeURIComponent('"\\\n<b>zebra\u{1f600}');
-    for (const body of [`grant_type=client_credentials&client_id=${nasty}&x=${nasty}`, `grant_type=${nasty}`, `grant_type=client_credentials&scope=${nasty}`, `grant_type=client_credentials&resource=${nasty}`]) {
+    for (const body of [
+      `grant_type=client_credentials&client_id=${nasty}&x=${nasty}`,
+      `grant_type=${nasty}`,
+      `grant_type=client_credentials&scope=${nasty}`,
+      `grant_type=client_credentials&resource=${nasty}`,
+    ]) {
       const answer = await ask(body, { authorization: basic() });
       expect(answer.body['error_description']).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/);
       expect(JSON.stringify(answer.body)).not.toContain('zebra');
@@ -221,7 +265,15 @@ describe('the token endpoint', () => {
 
   it('takes its URLs from configuration, whatever Host says (B9, B85–B89)', async () => {
     const url = new URL('/.well-known/oauth-authorization-server/oauth2', world.corridor.url);
-    const spoofed = await sendRaw(url, ['GET /.well-known/oauth-authorization-server/oauth2 HTTP/1.1', 'Host: evil.example', 'X-Forwarded-Host: evil.example', 'X-Forwarded-Proto: https', 'Connection: close', '', '']);
+    const spoofed = await sendRaw(url, [
+      'GET /.well-known/oauth-authorization-server/oauth2 HTTP/1.1',
+      'Host: evil.example',
+      'X-Forwarded-Host: evil.example',
+      'X-Forwarded-Proto: https',
+      'Connection: close',
+      '',
+      '',
+    ]);
     expect(spoofed).toContain('200 OK');
     expect(spoofed).not.toContain('evil.example');
     const metadata = (await (await fetch(url)).json()) as Record<string, unknown>;
@@ -244,7 +296,9 @@ describe('the token endpoint', () => {
   });
 
   it('records each refusal of somebody, and gives its entry (B43)', async () => {
-    const { body } = await ask(`grant_type=client_credentials&resource=${encodeURIComponent(crm)}&scope=crm%3Awrite`, { authorization: basic() });
+    const { body } = await ask(`grant_type=client_credentials&resource=${encodeURIComponent(crm)}&scope=crm%3Awrite`, {
+      authorization: basic(),
+    });
     expect(body).toEqual({
       error: 'access_denied',
       error_description: 'denied by policy',

@@ -16,6 +16,8 @@ export interface CorridorOptions {
   /** The data directory of an earlier one, to start again from; then nothing is removed at the end. */
   readonly dataDir?: string;
   readonly port?: number;
+  /** The script that serves, with its arguments; `dist/main.js` when absent. */
+  readonly script?: readonly [string, ...string[]];
 }
 
 export interface ApiAnswer {
@@ -31,6 +33,8 @@ export interface RunningCorridor {
   readonly issuer: string;
   readonly adminKey: string;
   readonly dataDir: string;
+  /** The `corridor.yaml` that it started with. */
+  readonly configFile: string;
   /** Everything that it has printed so far, on both streams. */
   output(): string;
   /** Calls it with a key: the admin's unless another is given. */
@@ -52,7 +56,7 @@ export async function startCorridor(options: CorridorOptions): Promise<RunningCo
   await writeFile(configFile, options.catalogue);
   const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(process.execPath, [path.join(root, 'dist/main.js')], {
+  const child = spawn(process.execPath, [...(options.script ?? [path.join(root, 'dist/main.js')])], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -79,6 +83,7 @@ export async function startCorridor(options: CorridorOptions): Promise<RunningCo
     issuer: `${url}/oauth2`,
     adminKey,
     dataDir,
+    configFile,
     output,
     api: (method, route, body, key = adminKey) => call(url + route, method, body, key),
     kill: () => end(child, 'SIGKILL'),

@@ -1,7 +1,6 @@
 import { LogUnavailable, type Append, type Verdict } from '../../src/attribution/entry-log.js';
 import type { Database } from '../../src/store/database.js';
-import { inMemoryDatabase, migrate, pooledDatabase } from '../rig/databases.js';
-import { startPostgres } from '../rig/postgres.js';
+import { databases } from './both-databases.js';
 import {
   append,
   entryOf,
@@ -16,20 +15,7 @@ import {
   type ActiveRun,
 } from './recording.js';
 
-const postgres = await startPostgres();
-afterAll(async () => postgres?.stop());
-
-async function onPostgres(url: string): Promise<Database> {
-  await migrate(url);
-  return pooledDatabase(url);
-}
-
-const kinds: readonly (readonly [string, () => Promise<Database>])[] = [
-  ['PGlite', inMemoryDatabase],
-  ...(postgres === null ? [] : [[`PostgreSQL ${postgres.version}`, async () => onPostgres(await postgres.freshDatabase())] as const]),
-];
-
-describe.each(kinds)('the record on %s', (_, open) => {
+describe.each(databases)('the record on %s', (_, open) => {
   let database: Database;
   let recording: Recording;
   let run: ActiveRun;

@@ -12,9 +12,12 @@ export const databases: readonly (readonly [string, () => Promise<Database>])[] 
 ];
 
 /** Several connections to one database, which PGlite cannot have; null where there is no PostgreSQL. */
-export const manyConnections = postgres === null ? null : async (): Promise<Database> => onPostgres(await postgres.freshDatabase());
+export const manyConnections =
+  postgres === null
+    ? null
+    : async (settings: Readonly<Record<string, string>> = {}): Promise<Database> => onPostgres(await postgres.freshDatabase(), settings);
 
-async function onPostgres(url: string): Promise<Database> {
+async function onPostgres(url: string, settings: Readonly<Record<string, string>> = {}): Promise<Database> {
   await migrate(url);
-  return pooledDatabase(url, 8);
+  return pooledDatabase(url, 8, settings);
 }

@@ -64,7 +64,10 @@ describe.each(databases)('when the answer is lost, on %s', (_name, open) => {
     const epoch = await world.epoch();
     const run = newRun();
     faulty.next(fault);
-    expect(await world.runs.start(run, epoch, entryOf('run.started', epoch, { run: run.id }))).toMatchObject({ verdict: 'started', run: run.id });
+    expect(await world.runs.start(run, epoch, entryOf('run.started', epoch, { run: run.id }))).toMatchObject({
+      verdict: 'started',
+      run: run.id,
+    });
     faulty.next(fault);
     const ended = await world.runs.end(run.id, entryOf('run.ended', epoch, { run: run.id }));
     expect(ended.verdict).toBe(fault === 'lost' ? 'already' : 'ended');
@@ -159,7 +162,9 @@ if (manyConnections !== null) {
       await world.running(parent);
       const child = newRun({ ancestors: [parent.id] });
       await world.running(child);
-      const [first, second] = [parent, child].map((run) => appendingAlways(() => appendOf(null, { id: run.id, credential: run.credential.id })));
+      const [first, second] = [parent, child].map((run) =>
+        appendingAlways(() => appendOf(null, { id: run.id, credential: run.credential.id })),
+      );
       await delay(150);
       await world.end(parent.id);
       first?.mark();
@@ -182,10 +187,24 @@ if (manyConnections !== null) {
           world.changes.apply(stop(), epoch, [entryOf('suspension.raised', epochAfter(epoch))]),
         ]);
         expect(changed.verdict).toBe('applied');
-        const rows = await world.rows(`select type from entry where run = $1 or type = 'suspension.raised' order by number desc limit 2`, run.id);
+        const rows = await world.rows(
+          `select type from entry where run = $1 or type = 'suspension.raised' order by number desc limit 2`,
+          run.id,
+        );
         if (started.verdict === 'started') expect(rows[0]?.type).toBe('suspension.raised');
         else expect(started.verdict).toBe('stale');
       }
+    });
+
+    it('changes nothing at another isolation level, whose snapshot would be older than the lock', async () => {
+      const repeatable = await open({ default_transaction_isolation: 'repeatable read' });
+      const other = await World.empty(repeatable);
+      const run = newRun();
+      await expect(other.change(stop())).rejects.toThrow(/READ COMMITTED/);
+      await expect(other.start(run)).rejects.toThrow(/READ COMMITTED/);
+      await expect(other.end(run.id)).rejects.toThrow(/READ COMMITTED/);
+      expect(await other.rows('select from entry')).toEqual([]);
+      await repeatable.close();
     });
   });
 }

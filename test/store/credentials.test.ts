@@ -50,7 +50,7 @@ describe.each(databases)('credentials on %s', (_name, open) => {
   beforeAll(async () => {
     database = await open();
     credentials = new SqlCredentials(database, sealer);
-  });
+  }, 60_000);
   afterAll(() => database.close());
   beforeEach(async () => {
     world = await World.empty(database);
@@ -74,7 +74,7 @@ describe.each(databases)('credentials on %s', (_name, open) => {
       issuer: 'https://as.example',
       tokenEndpointOrigin: null,
       method: 'client_secret_basic',
-      secret: expect.any(Secret),
+      secret: expect.any(Secret) as Secret,
     });
     expect(current?.method === 'client_secret_basic' && current.secret.reveal()).toBe('once upon a time');
     expect(await credentials.current('nobody')).toBeNull();

@@ -46,25 +46,21 @@ describe.each(databases)('searching entries on %s', (_name, open) => {
   it('finds by each filter, and by all of them together', async () => {
     const columns = { workflow: 'w', run: 'r', resource: 'crm', client: 'indexer' };
     const wanted = await record('token.released', columns);
-    const others: readonly (readonly [keyof EntryFilter, EntryType, EntryColumns, number])[] = [
-      ['type', 'token.denied', columns, 0],
-      ['workflow', 'token.released', { ...columns, workflow: 'x' }, 0],
-      ['run', 'token.released', { ...columns, run: 'x' }, 0],
-      ['resource', 'token.released', { ...columns, resource: 'x' }, 0],
-      ['client', 'token.released', { ...columns, client: 'x' }, 0],
-      ['since', 'token.released', columns, 90],
+    const all: EntryFilter = { type: 'token.released', ...columns, since: Date.now() - 3_600_000 };
+    const unwanted: readonly (readonly [keyof EntryFilter, string])[] = [
+      ['type', await record('token.denied', columns)],
+      ['workflow', await record('token.released', { ...columns, workflow: 'x' })],
+      ['run', await record('token.released', { ...columns, run: 'x' })],
+      ['resource', await record('token.released', { ...columns, resource: 'x' })],
+      ['client', await record('token.released', { ...columns, client: 'x' })],
+      ['since', await record('token.released', columns, 90)],
     ];
-    const unwanted: string[] = [];
-    for (const [, type, different, minutesAgo] of others) unwanted.push(await record(type, different, minutesAgo));
-    const all = { type: 'token.released', ...columns, since: Date.now() - 3_600_000 } as const;
     expect(await ids(all)).toEqual([wanted]);
-    for (const [place, [name]] of others.entries()) {
-      const { [name]: left, ...rest } = all;
-      expect(left).toBeDefined();
-      expect(await ids(rest)).toEqual([unwanted[place], wanted]);
+    for (const [name, other] of unwanted) {
+      expect(await ids({ ...all, [name]: undefined })).toEqual([other, wanted]);
       const alone = await ids({ [name]: all[name] });
       expect(alone).toContain(wanted);
-      expect(alone).not.toContain(unwanted[place]);
+      expect(alone).not.toContain(other);
     }
   });
 
@@ -131,7 +127,7 @@ describe.each(databases)('searching entries on %s', (_name, open) => {
       const { sql, parameters } = entriesQuery(filter, 21);
       const [row] = await world.rows(`explain (analyze, format json) ${sql}`, ...parameters);
       const plan = JSON.stringify(row);
-      expect({ filter, plan }).toEqual({ filter, plan: expect.not.stringContaining('Seq Scan') });
+      expect({ filter, plan }).toEqual({ filter, plan: expect.not.stringContaining('Seq Scan') as string });
       const thrownAway = [...plan.matchAll(/"Rows Removed by [A-Za-z ]+":(\d+)/g)].reduce((sum, [, rows]) => sum + Number(rows), 0);
       expect({ filter, thrownAway: thrownAway < 2500 }).toEqual({ filter, thrownAway: true });
     }

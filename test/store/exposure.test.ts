@@ -12,7 +12,7 @@ describe.each(databases)('exposure on %s', (_name, open) => {
   beforeAll(async () => {
     database = await open();
     exposure = new SqlExposure(database);
-  });
+  }, 60_000);
   afterAll(() => database.close());
   beforeEach(async () => {
     world = await World.empty(database);
@@ -123,8 +123,14 @@ describe.each(databases)('exposure on %s', (_name, open) => {
       { issuance: refused, state: 'refused', revocation: 'pending' },
       { issuance: opened, state: 'open', revocation: 'pending' },
       { issuance: unknown, state: 'unknown', revocation: null },
-    ].map((item) => ({ ...item, run, resource: 'crm', expiresAt: expect.any(Number) as unknown }));
-    for (const [kind, target] of [['run', run], ['workflow', 'nightly-index'], ['client', 'indexer'], ['resource', 'crm'], ['everything', null]] as const) {
+    ].map((item) => ({ ...item, run, resource: 'crm', expiresAt: expect.any(Number) as number }));
+    for (const [kind, target] of [
+      ['run', run],
+      ['workflow', 'nightly-index'],
+      ['client', 'indexer'],
+      ['resource', 'crm'],
+      ['everything', null],
+    ] as const) {
       expect(await exposure.of(kind, target)).toEqual(expected);
     }
     expect(await exposure.of('workflow', 'triage')).toEqual([]);

@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Database, DatabaseUnavailable } from '../../src/store/database.js';
-import { SqlReplayGuard } from '../../src/store/sql-replay-guard.js';
-import { SqlRuns } from '../../src/store/sql-runs.js';
+import type { Database } from '../../src/store/database.js';
 import { databases } from './both-databases.js';
 import { entryOf, identifier, newRun, sha256, World } from './world.js';
 
@@ -10,7 +8,7 @@ describe.each(databases)('runs on %s', (_name, open) => {
   let world: World;
   beforeAll(async () => {
     database = await open();
-  });
+  }, 60_000);
   afterAll(() => database.close());
   beforeEach(async () => {
     world = await World.empty(database);
@@ -48,7 +46,9 @@ describe.each(databases)('runs on %s', (_name, open) => {
       const publicKey = { kty: 'EC', crv: 'P-256', x: 'AA', y: 'BB', kid: 'k1' };
       const id = await world.running({ credential: { id: 'cre1', method: 'private_key_jwt', publicKey: { ...publicKey, d: 'CC' } } });
       expect((await world.runs.find(id))?.credential).toEqual({ id: 'cre1', method: 'private_key_jwt', publicKey });
-      expect(await world.rows('select credential from run')).toEqual([{ credential: { id: 'cre1', method: 'private_key_jwt', publicKey } }]);
+      expect(await world.rows('select credential from run')).toEqual([
+        { credential: { id: 'cre1', method: 'private_key_jwt', publicKey } },
+      ]);
     });
 
     it('knows nothing of a run that was never started', async () => {
@@ -59,7 +59,12 @@ describe.each(databases)('runs on %s', (_name, open) => {
 
     it('starts nothing when facts have changed since the caller was found entitled', async () => {
       const epoch = await world.epoch();
-      await world.change({ kind: 'policy.activated', digest: 'sha256:aa', source: { files: {}, data: {}, schemas: {} }, activatedBy: 'key01' });
+      await world.change({
+        kind: 'policy.activated',
+        digest: 'sha256:aa',
+        source: { files: {}, data: {}, schemas: {} },
+        activatedBy: 'key01',
+      });
       const run = newRun();
       expect(await world.runs.start(run, epoch, entryOf('run.started', epoch, { run: run.id }))).toEqual({ verdict: 'stale' });
       expect(await world.runs.find(run.id)).toBeNull();
@@ -169,71 +174,6 @@ describe.each(databases)('runs on %s', (_name, open) => {
     });
   });
 
-  describe('ending', () => {
-    it('ends once, with its entry', async () => {
-      const run = await world.running();
-      const ended = await world.end(run);
-      expect(ended).toEqual({ verdict: 'ended', endedAt: expect.any(Number), withdrawn: [] });
-      expect(await world.end(run)).toEqual({ verdict: 'already', endedAt: 'endedAt' in ended ? ended.endedAt : null });
-      expect(await world.rows(`select from entry where type = 'run.ended'`)).toHaveLength(1);
-      expect((await world.runs.find(run))?.endedAt).toBe('endedAt' in ended ? ended.endedAt : null);
-    });
-
-    it('ends a run that has expired too', async () => {
-      const run = await world.running();
-      await world.rows(`update run set expires_at = now() - interval '1 s' where id = $1`, run);
-      expect(await world.end(run)).toMatchObject({ verdict: 'ended' });
-    });
-
-    it('withdraws the live tokens of the run and of its descendants, and leaves the work of revoking them', async () => {
-      const run = await world.running();
-      const child = await world.running({ ancestors: [run] });
-      const other = await world.running();
-      const [own, ofChild, ofOther] = [await world.issuance({ run }), await world.issuance({ run: child }), await world.issuance({ run: other })];
-      const underWay = await world.issuance({ run, state: 'open' });
-      await world.issuance({ run, expiresIn: -1 });
-      await world.issuance({ run, revocation: 'unsupported' });
-      await world.issuance({ run, state: 'failed' });
-      expect(await world.end(run)).toMatchObject({ withdrawn: [own, ofChild, underWay].sort() });
-      expect([await world.revocationOf(own), await world.revocationOf(ofChild), await world.revocationOf(ofOther)]).toEqual([
-        'pending',
-        'pending',
-        null,
-      ]);
-      expect(await world.work()).toEqual([own, ofChild, underWay].sort());
-    });
-
-    it('withdraws a shared token with its last holder only', async () => {
-      const [first, second, gone] = [await world.running(), await world.running(), await world.running()];
-      const shared = await world.issuance({ run: first, isolation: 'workflow' });
-      for (const run of [first, second, gone, second]) await world.released(shared, run);
-      await world.rows(`update run set expires_at = now() - interval '1 s' where id = $1`, gone);
-      expect(await world.end(first)).toMatchObject({ withdrawn: [] });
-      expect(await world.end(second)).toMatchObject({ withdrawn: [shared] });
-      expect(await world.work()).toEqual([shared]);
-    });
-
-    it('counts a holder whose ancestor has ended as over', async () => {
-      const parent = await world.running();
-      const child = await world.running({ ancestors: [parent] });
-      const other = await world.running();
-      const shared = await world.issuance({ run: other, isolation: 'workflow' });
-      for (const run of [child, other]) await world.released(shared, run);
-      expect(await world.end(parent)).toMatchObject({ withdrawn: [] });
-      expect(await world.end(other)).toMatchObject({ withdrawn: [shared] });
-    });
-
-    it('withdraws a shared token exactly once when all its holders end at once', async () => {
-      for (let round = 0; round < 5; round++) {
-        const holders = await Promise.all(Array.from({ length: 6 }, () => world.running()));
-        const shared = await world.issuance({ run: holders[0] ?? '', isolation: 'workflow' });
-        for (const run of holders) await world.released(shared, run);
-        const ended = await Promise.all(holders.map((run) => world.end(run)));
-        expect(ended.flatMap((end) => ('withdrawn' in end ? end.withdrawn : []))).toEqual([shared]);
-      }
-    });
-  });
-
   describe('persons', () => {
     const person = (name: string) => ({ name, commitment: `sha256:${randomBytes(32).toString('hex')}`, salt: randomBytes(16) });
 
@@ -256,55 +196,5 @@ describe.each(databases)('runs on %s', (_name, open) => {
       expect((await world.runs.find(run))?.operator).toEqual({ name: '', commitment: ada.commitment });
       expect((await world.runs.personOf(person('ada@example.com'))).commitment).not.toBe(ada.commitment);
     });
-  });
-
-  describe('assertions', () => {
-    const later = Date.now() + 300_000;
-
-    it('are used once, by whichever of many simultaneous requests is first (B33, B34)', async () => {
-      const replicas = [new SqlReplayGuard(database), new SqlReplayGuard(database)];
-      const uses = await Promise.all(Array.from({ length: 100 }, (_, i) => replicas[i % 2]?.consume('iss', 'run1', 'jti1', later)));
-      expect(uses.filter(Boolean)).toHaveLength(1);
-      expect(await replicas[0]?.consume('iss', 'run1', 'jti1', later)).toBe(false);
-    });
-
-    it('cannot be used up by another client or issuer (B35)', async () => {
-      const guard = new SqlReplayGuard(database);
-      const triples = [['i', 'c', 'j'], ['ic', '', 'j'], ['i', 'cj', ''], ['', 'i', 'cj'], ['i","c', '', 'j']] as const;
-      for (const [issuer, client, jti] of triples) expect(await guard.consume(issuer, client, jti, later)).toBe(true);
-    });
-
-    it('are forgotten when they have expired, and not before', async () => {
-      const guard = new SqlReplayGuard(database);
-      await guard.consume('iss', 'run1', 'old', Date.now() - 60_000);
-      await guard.consume('iss', 'run1', 'new', later);
-      expect(await guard.forget()).toBe(1);
-      expect(await guard.forget()).toBe(0);
-      expect(await guard.consume('iss', 'run1', 'new', later)).toBe(false);
-    });
-  });
-});
-
-class Unreachable extends Database {
-  query(): Promise<never> {
-    return Promise.reject(new DatabaseUnavailable('connection refused'));
-  }
-
-  async close(): Promise<void> {}
-}
-
-describe('a store that is down', () => {
-  const down = new Unreachable();
-
-  it('accepts no assertion (B36)', async () => {
-    await expect(new SqlReplayGuard(down).consume('iss', 'run1', 'jti', Date.now())).rejects.toThrow(DatabaseUnavailable);
-  });
-
-  it('starts and ends no run', async () => {
-    const runs = new SqlRuns(down);
-    const epoch = { incarnation: 'inc01', number: 1 };
-    const entry = entryOf('run.started', epoch);
-    await expect(runs.start(newRun(), epoch, entry)).rejects.toThrow(DatabaseUnavailable);
-    await expect(runs.end('run1', entry)).rejects.toThrow(DatabaseUnavailable);
   });
 });

@@ -1,30 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import type { EntryMembers } from '../../src/attribution/entry.js';
-import type { EntryColumns, EntryType } from '../../src/attribution/entry-log.js';
 import type { Trace } from '../../src/attribution/trace.js';
 import type { Database } from '../../src/store/database.js';
 import { timeOfIdentifier } from '../../src/store/identifier-time.js';
 import { SqlTracing } from '../../src/store/sql-trace.js';
 import { databases } from './both-databases.js';
+import { agent, decisionOf, epoch, resource, Telling, through } from './telling.js';
 import { entryOf, identifier, sha256, World } from './world.js';
-
-const epoch = { incarnation: 'inc01', number: 1 };
-const agent = { name: 'indexer', version: '1.4.0', model: 'none' };
-const through: EntryMembers = {
-  issuer: 'http://127.0.0.1:9400',
-  client_id: 'corridor-indexer',
-  method: 'private_key_jwt',
-  credential: { id: 'cre01', kid: 'kid1' },
-};
-const resource = { id: 'crm', uri: 'https://crm.example/api' };
-
-function decisionOf(id: string, allow = true) {
-  return { id, by: 'policy', revision: 'sha256:4e1a', input_sha256: 'ab', allow, reasons: [{ code: allow ? 'granted' : 'not' }], obligations: { max_ttl: 300 } };
-}
 
 describe.each(databases)('tracing on %s', (_name, open) => {
   let database: Database;
   let world: World;
+  let telling: Telling;
   let tracing: SqlTracing;
   beforeAll(async () => {
     database = await open();
@@ -33,30 +18,8 @@ describe.each(databases)('tracing on %s', (_name, open) => {
   afterAll(() => database.close());
   beforeEach(async () => {
     world = await World.empty(database);
+    telling = new Telling(world);
   });
-
-  async function record(type: EntryType, columns: EntryColumns, members: EntryMembers = {}): Promise<string> {
-    return world.record(entryOf(type, epoch, { workflow: 'nightly-index', owner: 'search-team@example.com', ...columns }, members));
-  }
-
-  async function release(issuance: string, run: string, decision: string): Promise<string> {
-    return record('token.released', { run, issuance, decision, tokenSha256: sha256(issuance), tokenJti: 'jti1' }, { ...through, resource, decision: decisionOf(decision) });
-  }
-
-  /** A run for ada that obtained a token and was given it three times; another run got it too. */
-  async function story() {
-    const ada = await world.runs.personOf({ name: 'ada@example.com', commitment: 'sha256:cc', salt: randomBytes(16) });
-    const run = await world.running({ operator: ada.commitment });
-    const other = await world.running();
-    const issuance = await world.issuance({ run, isolation: 'workflow', tokenJti: 'jti1' });
-    const decisions = [identifier('dec'), identifier('dec')] as const;
-    const requested = await record('token.requested', { run, issuance, decision: decisions[0] }, { ...through, resource, decision: decisionOf(decisions[0]) });
-    const issued = await record('token.issued', { run, issuance, tokenSha256: sha256(issuance) }, through);
-    const releases = [await release(issuance, run, decisions[0]), await release(issuance, run, decisions[0]), await release(issuance, run, decisions[1])];
-    const elsewhere = await release(issuance, other, identifier('dec'));
-    const [started] = (await world.rows(`select id from entry where type = 'run.started' and run = $1`, run)).map((row) => String(row.id));
-    return { run, other, issuance, decisions, requested, issued, releases, elsewhere, started };
-  }
 
   function told(trace: Trace | null): Trace {
     if (trace === null) throw new Error('nothing was found');
@@ -64,10 +27,10 @@ describe.each(databases)('tracing on %s', (_name, open) => {
   }
 
   it('tells the whole story of a token by its hash', async () => {
-    const { run, issuance, decisions, requested, issued, releases, elsewhere, started } = await story();
+    const { run, issuance, decisions, requested, issued, releases, elsewhere, started } = await telling.story();
     const row = await world.runs.find(run);
     const trace = told(await tracing.trace({ by: 'tokenSha256', value: sha256(issuance) }));
-    expect(trace.entry).toEqual({ id: releases[0], type: 'token.released', recordedAt: expect.any(Number) });
+    expect(trace.entry).toEqual({ id: releases[0], type: 'token.released', recordedAt: expect.any(Number) as number });
     expect(trace.token).toEqual({
       issuance,
       state: 'issued',
@@ -77,10 +40,10 @@ describe.each(databases)('tracing on %s', (_name, open) => {
       granted: ['crm:read'],
       resource,
       audience: 'unverified',
-      openedAt: expect.any(Number),
-      expiresAt: expect.any(Number),
-      servedUntil: expect.any(Number),
-      exposedUntil: expect.any(Number),
+      openedAt: expect.any(Number) as number,
+      expiresAt: expect.any(Number) as number,
+      servedUntil: expect.any(Number) as number,
+      exposedUntil: expect.any(Number) as number,
       revocation: null,
       live: true,
     });
@@ -122,7 +85,7 @@ describe.each(databases)('tracing on %s', (_name, open) => {
   });
 
   it('tells the same by jti and by issuance, and nothing of what is unknown', async () => {
-    const { issuance } = await story();
+    const { issuance } = await telling.story();
     const byHash = await tracing.trace({ by: 'tokenSha256', value: sha256(issuance) });
     expect(await tracing.trace({ by: 'jti', value: 'jti1' })).toEqual(byHash);
     expect(await tracing.trace({ by: 'issuance', value: issuance })).toEqual(byHash);
@@ -132,16 +95,19 @@ describe.each(databases)('tracing on %s', (_name, open) => {
   });
 
   it('tells of the run that an entry belongs to, also when another run obtained the token', async () => {
-    const { other, elsewhere, releases } = await story();
+    const { other, elsewhere, releases } = await telling.story();
     const trace = told(await tracing.trace({ by: 'entry', value: elsewhere }));
     expect(trace.entry?.id).toBe(elsewhere);
     expect(trace.run?.id).toBe(other);
     expect(trace.run?.operator).toBeNull();
-    expect(trace.releases).toEqual({ inThisRun: { count: 1, entries: [elsewhere] }, inOtherRuns: { count: 3, entries: releases.toReversed() } });
+    expect(trace.releases).toEqual({
+      inThisRun: { count: 1, entries: [elsewhere] },
+      inOtherRuns: { count: 3, entries: releases.toReversed() },
+    });
   });
 
   it('tells of the first entry that rests on a decision', async () => {
-    const { decisions, requested, releases } = await story();
+    const { decisions, requested, releases } = await telling.story();
     expect(told(await tracing.trace({ by: 'decision', value: decisions[0] })).entry?.id).toBe(requested);
     const second = told(await tracing.trace({ by: 'decision', value: decisions[1] }));
     expect([second.entry?.id, second.decision?.id]).toEqual([releases[2], decisions[1]]);
@@ -150,8 +116,11 @@ describe.each(databases)('tracing on %s', (_name, open) => {
   it('tells of a denial, which has no token', async () => {
     const run = await world.running();
     const decision = identifier('dec');
-    const denied = await record('token.denied', { run, decision }, { resource, decision: decisionOf(decision, false) });
-    for (const query of [{ by: 'entry', value: denied }, { by: 'decision', value: decision }] as const) {
+    const denied = await telling.record('token.denied', { run, decision }, { resource, decision: decisionOf(decision, false) });
+    for (const query of [
+      { by: 'entry', value: denied },
+      { by: 'decision', value: decision },
+    ] as const) {
       const trace = told(await tracing.trace(query));
       expect(trace).toMatchObject({ entry: { id: denied }, token: null, client: null, releases: null, decision: { allow: false } });
       expect(trace.run?.id).toBe(run);
@@ -162,7 +131,11 @@ describe.each(databases)('tracing on %s', (_name, open) => {
     const run = await world.running();
     const issuance = await world.issuance({ run, state: 'refused', revocation: 'pending' });
     const decision = identifier('dec');
-    const refused = await record('token.refused', { run, issuance, tokenSha256: sha256(issuance), decision }, { ...through, resource, decision: decisionOf(decision) });
+    const refused = await telling.record(
+      'token.refused',
+      { run, issuance, tokenSha256: sha256(issuance), decision },
+      { ...through, resource, decision: decisionOf(decision) },
+    );
     const trace = told(await tracing.trace({ by: 'tokenSha256', value: sha256(issuance) }));
     expect(trace).toMatchObject({
       entry: { id: refused },
@@ -173,14 +146,18 @@ describe.each(databases)('tracing on %s', (_name, open) => {
 
   it('finds a token of which there is nothing but an entry', async () => {
     const run = await world.running();
-    const refused = await record('token.refused', { run, tokenSha256: sha256('x') });
-    expect(told(await tracing.trace({ by: 'tokenSha256', value: sha256('x') }))).toMatchObject({ entry: { id: refused }, token: null, run: { id: run } });
+    const refused = await telling.record('token.refused', { run, tokenSha256: sha256('x') });
+    expect(told(await tracing.trace({ by: 'tokenSha256', value: sha256('x') }))).toMatchObject({
+      entry: { id: refused },
+      token: null,
+      run: { id: run },
+    });
   });
 
   it('tells of an entry that belongs to no run', async () => {
     const raised = await world.record(entryOf('suspension.raised', epoch));
     expect(await tracing.trace({ by: 'entry', value: raised })).toEqual({
-      entry: { id: raised, type: 'suspension.raised', recordedAt: expect.any(Number) },
+      entry: { id: raised, type: 'suspension.raised', recordedAt: expect.any(Number) as number },
       token: null,
       run: null,
       decision: null,
@@ -193,7 +170,7 @@ describe.each(databases)('tracing on %s', (_name, open) => {
   });
 
   it('tells of a run what it obtained and what it was given', async () => {
-    const { run, other, issuance } = await story();
+    const { run, other, issuance } = await telling.story();
     const own = await world.issuance({ run: other, resource: 'billing' });
     const trace = told(await tracing.trace({ by: 'run', value: other }));
     expect(trace).toMatchObject({ entry: null, token: null, decision: null, client: null, releases: null, run: { id: other } });
@@ -206,7 +183,7 @@ describe.each(databases)('tracing on %s', (_name, open) => {
   });
 
   it('names an operator no more once the person was erased', async () => {
-    const { run } = await story();
+    const { run } = await telling.story();
     await world.rows('delete from person');
     expect(told(await tracing.trace({ by: 'run', value: run })).run?.operator).toEqual({ commitment: 'sha256:cc', name: null });
   });
@@ -225,13 +202,13 @@ describe.each(databases)('tracing on %s', (_name, open) => {
 
   it('lists the first and the last entries of a long run, and says that there are more', async () => {
     const run = await world.running();
-    for (let i = 0; i < 130; i++) await record('token.denied', { run });
+    for (let i = 0; i < 130; i++) await telling.record('token.denied', { run });
     const trace = told(await tracing.trace({ by: 'run', value: run }));
     expect([trace.entries.length, trace.entries[0]?.type, trace.more]).toEqual([100, 'run.started', true]);
   });
 
   it('bounds the releases that it lists, and counts them all', async () => {
-    const { run, issuance } = await story();
+    const { run, issuance } = await telling.story();
     await world.rows(
       `insert into entry (id, type, recorded_at, run, issuance, bytes)
        select 'entx' || i, 'token.released', now(), $1, $2, '{}' from generate_series(1, 300) i`,
@@ -248,8 +225,16 @@ describe.each(databases)('tracing on %s', (_name, open) => {
   it('reads entries whose members it does not know', async () => {
     const run = await world.running();
     const issuance = await world.issuance({ run });
-    const odd = await record('token.released', { run, issuance }, { client_id: 7, decision: 'yes', resource: ['crm'], credential: null });
-    expect(told(await tracing.trace({ by: 'issuance', value: issuance }))).toMatchObject({ entry: { id: odd }, client: null, decision: null });
+    const odd = await telling.record(
+      'token.released',
+      { run, issuance },
+      { client_id: 7, decision: 'yes', resource: ['crm'], credential: null },
+    );
+    expect(told(await tracing.trace({ by: 'issuance', value: issuance }))).toMatchObject({
+      entry: { id: odd },
+      client: null,
+      decision: null,
+    });
   });
 });
 

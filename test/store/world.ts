@@ -137,7 +137,9 @@ export class World {
   }
 
   async released(issuance: string, run: string): Promise<string> {
-    return this.record(entryOf('token.released', await this.epoch(), { issuance, run, workflow: 'nightly-index', tokenSha256: sha256(issuance) }));
+    return this.record(
+      entryOf('token.released', await this.epoch(), { issuance, run, workflow: 'nightly-index', tokenSha256: sha256(issuance) }),
+    );
   }
 
   async rows(sql: string, ...parameters: unknown[]): Promise<readonly Row[]> {

@@ -42,22 +42,27 @@ as $$
 begin
   return next held.run;
   if held.isolation = 'workflow' then
-    return query select distinct e.run from entry e where e.issuance = held.id and e.type = 'token.released' and e.run <> held.run;
+    return query
+      with of_issuance as materialized (select e.run, e.type from entry e where e.issuance = held.id) -- see issuances_held
+      select distinct o.run from of_issuance o where o.type = 'token.released' and o.run <> held.run;
   end if;
 end $$;
 
--- The issuances that a run and its descendants hold.
+-- The issuances that a run and its descendants hold. Entries are read by run first and then sifted: with outdated statistics the
+-- planner would take the index by type, and walk through every release there ever was.
 create function issuances_held(holder text) returns setof issuance
   language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
+declare
+  family constant text[] := array(select id from run where lineage @> array[holder]);
 begin
   return query
-    with family as materialized (select id from run where lineage @> array[holder])
+    with of_family as materialized (select e.issuance, e.type from entry e where e.run = any (family))
     select i.* from issuance i where i.id in (
-      select own.id from family f join issuance own on own.run = f.id
+      select own.id from issuance own where own.run = any (family)
       union
-      select e.issuance from family f join entry e on e.run = f.id where e.type = 'token.released');
+      select o.issuance from of_family o where o.type = 'token.released');
 end $$;
 
 -- The issuances that a suspension covers and whose tokens may still work, whether they may still be released or not.

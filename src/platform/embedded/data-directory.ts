@@ -39,10 +39,10 @@ function reason(directory: string, error: unknown): string {
   if (error instanceof DirectoryTaken) {
     return `Another Corridor (process ${error.pid}) is using ${directory}: stop it, or set CORRIDOR_DATA_DIR to a directory of its own.`;
   }
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const { code, message } = error as NodeJS.ErrnoException; // all else that can be thrown here comes from the file system
   if (code === 'EEXIST' || code === 'ENOTDIR') return `${directory} is not a directory: move it away, or set CORRIDOR_DATA_DIR.`;
   if (code === 'EOPNOTSUPP' || code === 'ENOTSUP') {
     return `The file system of ${directory} has no Unix sockets, with which Corridor guards it: set CORRIDOR_DATA_DIR to a local directory.`;
   }
-  return `${directory} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+  return `${directory} cannot be used: ${message}`;
 }

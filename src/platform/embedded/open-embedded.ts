@@ -16,7 +16,10 @@ export interface EmbeddedOptions {
  * Opens the embedded database in `directory`, makes it if need be, and brings it up to date. The directory must belong to this process
  * alone: see openDataDirectory. @throws PlatformUnusable
  */
-export async function openEmbedded(directory: string, { image, migrations = migrationsFolder() }: EmbeddedOptions = {}): Promise<PgliteDatabase> {
+export async function openEmbedded(
+  directory: string,
+  { image, migrations = migrationsFolder() }: EmbeddedOptions = {},
+): Promise<PgliteDatabase> {
   if (!existsSync(directory)) {
     if (image === undefined) await createInThread(directory);
     else await createDatabase(directory, image);
@@ -25,7 +28,12 @@ export async function openEmbedded(directory: string, { image, migrations = migr
 }
 
 function createInThread(directory: string): Promise<void> {
-  const worker = new Worker(workerFile(import.meta.url, './create-worker.js'), { name: 'create database', workerData: { directory }, env: {}, execArgv: [] });
+  const worker = new Worker(workerFile(import.meta.url, './create-worker.js'), {
+    name: 'create database',
+    workerData: { directory },
+    env: {},
+    execArgv: [],
+  });
   return new Promise((resolve, reject) => {
     worker.once('error', ({ message }) => reject(new PlatformUnusable(`A database cannot be made in ${directory}: ${message}`)));
     worker.once('exit', () => resolve());

@@ -9,8 +9,11 @@ import type { Answer, Order, WorkerStart } from './worker-messages.js';
 /** How long a statement may go unanswered before its caller is told that the database is unavailable. */
 const ANSWER_WITHIN_MS = 30_000;
 
-/** The native stack of the thread: PostgreSQL's own limit (max_stack_depth) must be the one that is met first. */
-const STACK_MB = 32;
+/**
+ * The native stack of the thread. PostgreSQL's own limit cannot see how much of it WebAssembly takes, and when it runs out the database
+ * is lost: this is enough for JSON that is nested some 300,000 deep, several times what fits into an entry.
+ */
+const STACK_MB = 64;
 
 interface Pending {
   readonly resolve: (rows: Row[]) => void;

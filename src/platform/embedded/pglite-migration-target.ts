@@ -2,14 +2,14 @@ import type { PGlite } from '@electric-sql/pglite';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import type { Row } from '../../store/database.js';
-import { migrationAdapters } from '../migration-adapter.js';
+import { migrationAdapters, type FailureOfScript } from '../migration-adapter.js';
 import type { MigrationTarget } from '../migrations.js';
 
 export class PgliteMigrationTarget implements MigrationTarget {
-  readonly adapters: SqlMigrationAwareDriverAdapterFactory;
+  constructor(private readonly pglite: PGlite) {}
 
-  constructor(private readonly pglite: PGlite) {
-    this.adapters = migrationAdapters(new PrismaPGlite(pglite), (script) => pglite.exec(script));
+  adapters(onFailure: FailureOfScript): SqlMigrationAwareDriverAdapterFactory {
+    return migrationAdapters(new PrismaPGlite(this.pglite), (script) => this.pglite.exec(script), onFailure);
   }
 
   async query(sql: string): Promise<readonly Row[]> {

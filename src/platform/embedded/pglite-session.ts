@@ -17,7 +17,7 @@ const parameters: Readonly<Record<string, string>> = {
   shared_buffers: '64MB',
   work_mem: '8MB',
   maintenance_work_mem: '32MB',
-  // far below the stack of the thread, so that JSON nested by an adversary is an error of SQL and not the end of the thread
+  // far below the stack of the thread, so that most recursion ends in an error of SQL and not with the thread
   max_stack_depth: '512kB',
   default_transaction_isolation: 'read committed',
   TimeZone: 'UTC',
@@ -40,13 +40,13 @@ export class PgliteSession {
     const files = new DurableFiles(directory);
     let lastWords = '';
     const onStderr = (line: string): boolean => {
-      lastWords = line;
+      lastWords = /\b(?:FATAL|PANIC): +(.*)/.exec(line)?.[1] ?? lastWords;
       return true;
     };
     const pglite = await PGlite.create({ fs: files, startParams: startParameters(), onStderr }).catch((error: unknown) => {
       throw new DatabaseUnavailable(`The database in ${directory} does not start: ${lastWords || String(error)}`, { cause: error });
     });
-    stopWhenBroken(pglite, (error) => broken(`${String(error)} ${lastWords}`.trim()));
+    stopWhenBroken(pglite, (error) => broken(lastWords || String(error)));
     return new PgliteSession(pglite, files);
   }
 

@@ -146,6 +146,10 @@ export class WorkerPool extends PolicyEvaluator {
       const thread = this.#idleThread();
       const job = thread && this.#queue.shift();
       if (thread === undefined || job === undefined) return;
+      if (!this.#policies.has(job.revision)) {
+        job.settle({ kind: 'not_loaded' }); // it was forgotten while this waited
+        continue;
+      }
       this.#running.set(thread, job);
       thread.evaluate(job.revision, job.entrypoint, job.input, (answer) => this.#answered(thread, job, answer));
     }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PolicyCompilerFailed } from '../../policy/policy-compiler.js';
-import { packageRoot } from './package-root.js';
+import { packageRoot } from '../package-root.js';
 
 /** The compiler as it lies in the package: which bytes, once decompressed, and their SHA-256 in hex. */
 export interface Artefact {

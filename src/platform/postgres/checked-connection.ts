@@ -40,7 +40,7 @@ const check = `select current_setting('server_version_num')::int / 10000 as vers
   current_setting('fsync') = 'on' as fsync, current_setting('synchronous_commit') <> 'off' as synchronous_commit,
   pg_is_in_recovery() as standby`;
 
-interface Check {
+interface Server {
   readonly version: number;
   readonly version_name: string;
   readonly fsync: boolean;
@@ -48,31 +48,36 @@ interface Check {
   readonly standby: boolean;
 }
 
-/**
- * Makes a new connection fit to use. Every one is asked, since each may have reached another server after a failover.
- * @throws PlatformUnusable for a server that cannot keep what it acknowledges, DatabaseUnavailable for one that is a standby now
- */
+/** Makes a new connection fit to use. Every one is asked, since each may have reached another server after a failover. */
 async function checkConnection(client: ClientBase, settings: Settings): Promise<void> {
-  const { rows } = await client.query<Check>(check);
+  const { rows } = await client.query<Server>(check);
   const [server] = rows;
-  if (!server) throw new DatabaseUnavailable('PostgreSQL did not say what it is.');
-  if (server.version < OLDEST) {
-    throw new PlatformUnusable(`Corridor needs PostgreSQL ${OLDEST} or later; the server of CORRIDOR_DATABASE_URL is ${server.version_name}.`);
-  }
-  if (!server.fsync) throw notDurable('fsync');
-  if (!server.synchronous_commit) throw notDurable('synchronous_commit');
-  if (server.standby) throw new DatabaseUnavailable('The server of CORRIDOR_DATABASE_URL is a standby, which takes no writes.');
+  const reason = server && unfit(server);
+  if (reason) throw reason;
   const set = Object.keys(settings).map((name, i) => `set_config('${name}', $${i + 1}, false)`);
   await client.query(`select ${set.join(', ')}`, Object.values(settings));
 }
 
-function notDurable(setting: string): PlatformUnusable {
+/** Why this server cannot keep what it acknowledges, or null when it can. */
+export function unfit(server: Server): PlatformUnusable | DatabaseUnavailable | null {
+  if (server.version < OLDEST) {
+    return new PlatformUnusable(
+      `Corridor needs PostgreSQL ${OLDEST} or later; the server of CORRIDOR_DATABASE_URL is ${server.version_name}.`,
+    );
+  }
+  if (!server.fsync) return forgetful('fsync');
+  if (!server.synchronous_commit) return forgetful('synchronous_commit');
+  if (server.standby) return new DatabaseUnavailable('The server of CORRIDOR_DATABASE_URL is a standby, which takes no writes.');
+  return null;
+}
+
+function forgetful(setting: string): PlatformUnusable {
   return new PlatformUnusable(
     `PostgreSQL runs with ${setting} = off, so it would forget entries that it acknowledged: turn it on for the database of CORRIDOR_DATABASE_URL.`,
   );
 }
 
-/** Node names the address that it could not reach in the message, or, when it tried several, only a code. */
+/** Node names the address that it could not reach in the message or, when it tried several, only a code. */
 export function connectionFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message || ('code' in error ? String(error.code) : error.name);

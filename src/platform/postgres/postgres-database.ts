@@ -15,6 +15,7 @@ const CONNECTIONS = 10;
 /** PostgreSQL over a pool of connections. */
 export class PostgresDatabase extends Database {
   readonly #pool: pg.Pool;
+  #closing: Promise<void> | undefined;
 
   constructor(
     url: string,
@@ -33,24 +34,32 @@ export class PostgresDatabase extends Database {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw unavailable(error);
     });
+    let sound = false;
     try {
       const { rows } = await client.query<Row>(statement);
-      if (client.getTransactionStatus() !== 'I') throw new StatementRefused('25001', 'A statement commits by itself: a transaction cannot stay open.');
+      sound = client.getTransactionStatus() === 'I';
+      if (!sound) throw new StatementRefused('25001', 'A statement commits by itself: a transaction cannot stay open.');
       return rows;
     } catch (error) {
-      if (error instanceof pg.DatabaseError) throw statementFailure(error);
-      throw error instanceof StatementRefused ? error : unavailable(error);
+      const failure = failureOf(error);
+      sound = error instanceof pg.DatabaseError && failure instanceof StatementRefused;
+      throw failure;
     } finally {
-      client.release(client.getTransactionStatus() !== 'I'); // whatever is still in flight or open goes with its connection
+      client.release(!sound); // what is open, in flight or in doubt ends with its connection
     }
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    await (this.#closing ??= this.#pool.end());
   }
 }
 
 const types = { getTypeParser: (type: number) => columnParser(type) };
+
+function failureOf(error: unknown): StatementRefused | DatabaseUnavailable {
+  if (error instanceof pg.DatabaseError) return statementFailure(error);
+  return error instanceof StatementRefused ? error : unavailable(error);
+}
 
 function unavailable(error: unknown): DatabaseUnavailable {
   if (error instanceof DatabaseUnavailable) return error;

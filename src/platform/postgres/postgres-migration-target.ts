@@ -2,7 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import pg from 'pg';
 import type { Row } from '../../store/database.js';
-import { migrationAdapters } from '../migration-adapter.js';
+import { migrationAdapters, type FailureOfScript } from '../migration-adapter.js';
 import { MigrationRefused } from '../migration-history.js';
 import type { MigrationTarget } from '../migrations.js';
 import { connectionTo, migrating } from './checked-connection.js';
@@ -12,13 +12,15 @@ const LOCK = 6_717_845_201;
 
 /** One connection for as long as the migrations take: when it ends, however it ends, the lock goes with it. */
 export class PostgresMigrationTarget implements MigrationTarget {
-  readonly adapters: SqlMigrationAwareDriverAdapterFactory;
   readonly #pool: pg.Pool;
 
   constructor(url: string) {
     this.#pool = new pg.Pool({ ...connectionTo(url, migrating), max: 1, idleTimeoutMillis: 0 });
     this.#pool.on('error', () => undefined); // the next statement fails
-    this.adapters = migrationAdapters(new PrismaPg(this.#pool), (script) => this.#pool.query(script));
+  }
+
+  adapters(onFailure: FailureOfScript): SqlMigrationAwareDriverAdapterFactory {
+    return migrationAdapters(new PrismaPg(this.#pool), (script) => this.#pool.query(script), onFailure);
   }
 
   async query(sql: string): Promise<readonly Row[]> {

@@ -1,0 +1,104 @@
+// The servers that are measured, each a process of its own on loopback.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+const root = path.resolve(import.meta.dirname, '..');
+const resource = 'https://api.example/';
+const scope = 'api:read';
+const clientId = 'corridor-bench';
+
+export class Servers {
+  #children = [];
+
+  async start() {
+    this.directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-bench-'));
+    const secret = randomBytes(32).toString('hex');
+    const registration = { clientId, secret, resource, scopes: [scope] };
+    this.fastify = await this.#start('bench/fastify-server.mjs', 'url');
+    this.upstream = await this.#start('bench/authorization-server.mjs', 'issuer', { input: JSON.stringify(registration) });
+    this.corridor = await this.#startCorridor(secret);
+    this.adminKey = (await readFile(path.join(this.directory, 'data/admin.key'), 'utf8')).trim();
+
+    const body = new URLSearchParams({ grant_type: 'client_credentials', scope, resource }).toString();
+    this.request = { method: 'POST', body };
+    this.fastify.target = { url: `${this.fastify.said}/token`, authorization: basic(clientId, secret) };
+    this.upstream.target = { url: `${this.upstream.said}/token`, authorization: basic(clientId, secret) };
+    this.corridor.target = { url: `${this.corridor.said}/oauth2/token` };
+    return this;
+  }
+
+  /** Starts so many runs, 16 at a time, and gives the Authorization header of each. */
+  async startRuns(count) {
+    const headers = [];
+    let left = count;
+    const startOneAfterTheOther = async () => {
+      while (left-- > 0) {
+        const run = await this.api('POST', '/v1/runs', { workflow: 'bench', purpose: 'measuring', agent: { name: 'bench' } });
+        headers.push(basic(run.client_id, run.client_secret));
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, startOneAfterTheOther));
+    return headers;
+  }
+
+  async api(method, route, body) {
+    const response = await fetch(this.corridor.said + route, {
+      method,
+      headers: { authorization: `Bearer ${this.adminKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+
+  async stop() {
+    for (const child of this.#children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      const patience = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      await ended;
+      clearTimeout(patience);
+    }
+    if (this.directory !== undefined) await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** The embedded platform, the starter policy with a grant of its own, and an agent's isolation of a run. */
+  async #startCorridor(secret) {
+    const policies = path.join(this.directory, 'policies');
+    await cp(path.join(root, 'policies'), policies, { recursive: true });
+    const grant = { workflow: 'bench', purpose: 'measuring', resource, scopes: [scope] };
+    await writeFile(path.join(policies, 'data.json'), JSON.stringify({ grants: [grant], ceilings: {} }));
+    await writeFile(path.join(this.directory, 'corridor.yaml'), catalogue(this.upstream.said));
+    const outside = Object.entries(process.env).filter(([name]) => !name.startsWith('CORRIDOR_'));
+    return this.#start(process.env.CORRIDOR_TEST_MAIN ?? 'dist/main.js', null, {
+      env: {
+        ...Object.fromEntries(outside),
+        CORRIDOR_PORT: String(8000 + Math.floor(Math.random() * 1000)),
+        CORRIDOR_DATA_DIR: path.join(this.directory, 'data'),
+        CORRIDOR_CONFIG: path.join(this.directory, 'corridor.yaml'),
+        CORRIDOR_POLICIES: policies,
+        CORRIDOR_CLIENT_BENCH: secret,
+      },
+    });
+  }
+
+  /** Waits for the first line of output: JSON with a member `says`, or for Corridor's own sentence. */
+  async #start(script, says, { input = '', env = process.env } = {}) {
+    const child = spawn(process.execPath, [...nodeOptions(script), path.join(root, script)], {
+      stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
+      env,
+    });
+    this.#children.push(child);
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+    const line = await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'exit').then(() => null)]);
+    if (line === null) throw new Error(`${script} did not start`);
+    return { pid: child.pid, said: says === null ? /http:\S+/.exec(line[0])[0] : JSON.parse(line[0])[says] };
+  }
+}
