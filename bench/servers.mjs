@@ -2,7 +2,9 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -76,10 +78,10 @@ export class Servers {
     await writeFile(path.join(policies, 'data.json'), JSON.stringify({ grants: [grant], ceilings: {} }));
     await writeFile(path.join(this.directory, 'corridor.yaml'), catalogue(this.upstream.said));
     const outside = Object.entries(process.env).filter(([name]) => !name.startsWith('CORRIDOR_'));
-    return this.#start(process.env.CORRIDOR_TEST_MAIN ?? 'dist/main.js', null, {
+    return this.#start('dist/main.js', null, {
       env: {
         ...Object.fromEntries(outside),
-        CORRIDOR_PORT: String(8000 + Math.floor(Math.random() * 1000)),
+        CORRIDOR_PORT: String(await freePort()),
         CORRIDOR_DATA_DIR: path.join(this.directory, 'data'),
         CORRIDOR_CONFIG: path.join(this.directory, 'corridor.yaml'),
         CORRIDOR_POLICIES: policies,
@@ -90,15 +92,50 @@ export class Servers {
 
   /** Waits for the first line of output: JSON with a member `says`, or for Corridor's own sentence. */
   async #start(script, says, { input = '', env = process.env } = {}) {
-    const child = spawn(process.execPath, [...nodeOptions(script), path.join(root, script)], {
-      stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
-      env,
-    });
+    const log = path.join(this.directory, `${path.basename(script)}.log`);
+    const errors = openSync(log, 'a');
+    const child = spawn(process.execPath, [path.join(root, script)], { stdio: ['pipe', 'pipe', errors, 'ipc'], env });
+    closeSync(errors);
     this.#children.push(child);
-    child.stdin.on('error', () => undefined);
+    child.stdin.on('error', () => undefined); // it need not read what it is given
     child.stdin.end(input);
     const line = await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'exit').then(() => null)]);
-    if (line === null) throw new Error(`${script} did not start`);
+    if (line === null) throw new Error(`${script} did not start. It said:\n${await readFile(log, 'utf8')}`);
     return { pid: child.pid, said: says === null ? /http:\S+/.exec(line[0])[0] : JSON.parse(line[0])[says] };
   }
+}
+
+const basic = (id, secret) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
+
+const catalogue = (issuer) => `
+version: 1
+time_zone: UTC
+authorization_servers:
+  upstream: { issuer: '${issuer}', profile: standard, allow_hosts: [127.0.0.1] }
+resources:
+  api: { uri: '${resource}', authorization_server: upstream, scopes: [${scope}], max_token_ttl: 1h }
+purposes:
+  measuring: { description: Find out what a release costs }
+workflows:
+  bench: { owner: bench@example.com, purposes: [measuring], max_run_ttl: 1h }
+clients:
+  bench:
+    client_id: ${clientId}
+    authorization_server: upstream
+    owner: bench@example.com
+    workflows: [bench]
+    resources: [api]
+    method: client_secret_basic
+    credential: env:CORRIDOR_CLIENT_BENCH
+    rotate_every: 90d
+    max_token_life: 1h
+runtimes: {}
+`;
+
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  return port;
 }

@@ -57,12 +57,7 @@ export async function startCorridor(
 }
 
 /** The same upon a platform that is open already; `source` is what the configuration file says, or null when there is none. */
-export async function startUpon(
-  platform: Platform,
-  settings: Settings,
-  source: string | null,
-  journal: Journal,
-): Promise<RunningCorridor> {
+export async function startUpon(platform: Platform, settings: Settings, source: string | null, journal: Journal): Promise<RunningCorridor> {
   const corridor = compose(platform, settings);
   await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
   await ensureAdminKey(platform, settings, corridor, journal);

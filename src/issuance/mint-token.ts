@@ -1,4 +1,4 @@
-import { LogUnavailable, type Append, type EntryLog, type Outcome, type Verdict } from '../attribution/entry-log.js';
+import { LogUnavailable, type Append, type Appended, type EntryLog, type Outcome, type Verdict } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import type { Sealer } from '../credentials/sealer.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
@@ -108,14 +108,22 @@ export class MintToken {
     };
   }
 
-  /** When the record cannot be written, nobody gets the token and it is revoked at once (CONFORMANCE B45). */
-  async #appendOutcome(minting: Minting, token: UpstreamToken | null, items: readonly Append[]) {
+  /** When the outcome cannot be written, nobody gets the token and it is revoked at once (CONFORMANCE B45). */
+  async #appendOutcome(minting: Minting, token: UpstreamToken | null, items: readonly Append[]): Promise<readonly Appended[]> {
     try {
-      return await this.log.append(items);
+      const appended = await this.log.append(items);
+      if (appended[0]?.verdict === 'bad') await this.#revokeNow(minting, token);
+      return appended;
     } catch (error) {
-      if (token !== null) await this.revokeToken.revoke(minting.wish, minting.metadata, token.text);
+      await this.#revokeNow(minting, token);
       throw error;
     }
+  }
+
+  /** As well as it goes: the intent stays open, and is closed as unknown and listed as exposure. */
+  async #revokeNow({ wish, metadata }: Minting, token: UpstreamToken | null): Promise<void> {
+    if (token === null) return;
+    await this.revokeToken.revoke(wish, metadata, token.text).catch(() => undefined);
   }
 
   #intent(minting: Minting, issuance: string, prepared: PreparedTokenRequest): Append {

@@ -5,12 +5,14 @@ import { clientMembers, requestColumns, requestMembers, scopeMembers, tokenColum
 import { again, isRecorded, type Answer } from './answer.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
+import { errorOfFault } from './errors-of.js';
 import type { LiveToken } from './token-cache.js';
 
 /** A release that is ready to be recorded. `servedUntil` in milliseconds: until when the run may use it. */
 export interface PreparedRelease {
   readonly live: LiveToken;
   readonly servedUntil: number;
+  readonly cached: boolean;
   readonly append: Append;
 }
 
@@ -42,6 +44,7 @@ export function prepareRelease(context: Context, allowed: Allowed, live: LiveTok
   return {
     live,
     servedUntil,
+    cached,
     append: {
       entry,
       epoch: facts.epoch,
@@ -56,12 +59,14 @@ export function prepareRelease(context: Context, allowed: Allowed, live: LiveTok
 
 /** What the verdict on a release means for the request. */
 export function answerOfRelease(prepared: PreparedRelease, appended: Appended): Answer {
-  const { live, servedUntil, append } = prepared;
+  const { live, servedUntil, cached, append } = prepared;
   if (appended.verdict === 'bad') return { kind: 'turned_away', error: new ServerError('the release cannot be recorded') };
   // CONFORMANCE B60: never more than is left, and nothing that is as good as over
   const expiresIn = Math.floor((servedUntil - appended.at) / 1000);
   if (!isRecorded(appended.verdict)) return again(appended.verdict);
-  if (expiresIn < 1) return again('not_live');
+  if (expiresIn < 1 && cached) return again('not_live');
+  // a server whose tokens are over before they arrive is not asked again and again
+  if (expiresIn < 1) return { kind: 'turned_away', error: errorOfFault('refused', 'lifetime_unusable', null, append.entry.id) };
   return {
     kind: 'released',
     release: {

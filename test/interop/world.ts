@@ -3,7 +3,7 @@ import { exportJWK, generateKeyPair, type CryptoKey } from 'jose';
 import { z } from 'zod';
 import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
 import { startCorridor, type RunningCorridor } from '../rig/corridor.js';
-import { policyWithGrants } from '../rig/policy-directory.js';
+import { policyOf, policyWithGrants } from '../rig/policy-directory.js';
 import { startProtectedApi } from '../rig/protected-api.js';
 import { startProtectedMcpServer, type RunningMcpServer } from '../rig/protected-mcp-server.js';
 
@@ -48,7 +48,8 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export async function startWorld(): Promise<World> {
+/** With the starter policy and grants for this world, or with the Rego that is given in its place. */
+export async function startWorld(rego?: string): Promise<World> {
   const mcp = await startProtectedMcpServer('mcp:use');
   const secret = randomBytes(32).toString('hex');
   const authorizationServer = await startAuthorizationServer({
@@ -56,7 +57,7 @@ export async function startWorld(): Promise<World> {
     resources: { [crm]: { scopes: ['crm:read', 'crm:write'] }, [mcp.url]: { scopes: ['mcp:use'] } },
   });
   const api = await startProtectedApi({ issuer: authorizationServer.issuer, audience: crm, scope: 'crm:read' });
-  const policies = await policyWithGrants([
+  const policies = rego !== undefined ? await policyOf(rego) : await policyWithGrants([
     { workflow, purpose, resource: crm, scopes: ['crm:read'] },
     { workflow, purpose, resource: mcp.url, scopes: ['mcp:use'] },
   ]);

@@ -26,7 +26,7 @@ const freshPath = (): string => path.join(folder, `data ${count++}`);
 /** A process that takes or releases a directory when it is told to, and says what came of it. */
 class Contender {
   readonly child: ChildProcess;
-  readonly #answers: AsyncIterator<string>;
+  readonly #answers: NodeJS.AsyncIterator<string>;
 
   constructor(directory: string) {
     const script = `
@@ -50,8 +50,8 @@ class Contender {
   }
 
   async answer(): Promise<string> {
-    const { value } = await this.#answers.next();
-    return String(value);
+    const answer = await this.#answers.next();
+    return answer.done === true ? 'nothing more' : answer.value;
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {

@@ -135,12 +135,12 @@ if (server) {
     /** A connection that was ended while nobody used it may be noticed by the statement that takes it. */
     async function untilAvailable(): Promise<void> {
       for (let ended = 0; ended < 3; ended++) {
-        const error = await database.query('select 1').then(
-          () => null,
-          (thrown: unknown) => thrown,
-        );
-        if (error === null) return;
-        if (!/terminat|closed|not queryable/.test(String(error))) throw error;
+        try {
+          await database.query('select 1');
+          return;
+        } catch (error) {
+          if (!/terminat|closed|not queryable/.test(String(error))) throw error;
+        }
       }
     }
   });

@@ -25,3 +25,10 @@ export async function policyWithGrants(grants: readonly Grant[]): Promise<Policy
   await writeFile(path.join(directory, 'data.json'), JSON.stringify({ grants, ceilings: {} }));
   return { path: directory, remove: () => rm(directory, { recursive: true, force: true }) };
 }
+
+/** A policy of one file, without tests. */
+export async function policyOf(rego: string): Promise<PolicyDirectory> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-policy-'));
+  await writeFile(path.join(directory, 'token.rego'), rego);
+  return { path: directory, remove: () => rm(directory, { recursive: true, force: true }) };
+}

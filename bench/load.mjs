@@ -1,0 +1,45 @@
+// One burst of requests, measured from outside: what came back, how long each took, and what the processes used meanwhile.
+import autocannon from 'autocannon';
+import { cpuOf, writtenBy } from './process-figures.mjs';
+
+/**
+ * Sends `amount` requests over so many connections. `headersOf(connection)` gives the headers of each request of a connection, taken
+ * in turns. `processes` are those whose CPU is told, by name. @throws when any answer was not 2xx
+ */
+export async function burst({ url, connections, amount, body, headersOf, processes, writer }) {
+  const times = new Float64Array(amount);
+  let answered = 0;
+  let connection = 0;
+  let endedAt = 0;
+  const before = { cpu: cpuOfEach(processes), written: writer === undefined ? null : writtenBy(writer) };
+  const startedAt = performance.now();
+  const running = autocannon({
+    ...{ url, connections, amount, body, method: 'POST', timeout: 30, sampleInt: 50 },
+    setupClient(client) {
+      const headers = headersOf(connection++);
+      client.setRequests(headers.map((each) => ({ headers: { 'content-type': 'application/x-www-form-urlencoded', ...each } })));
+      client.on('response', (_status, _bytes, duration) => {
+        times[answered++] = duration;
+        endedAt = performance.now();
+      });
+    },
+  });
+  const result = await running;
+  if (result['2xx'] !== amount || result.errors > 0) {
+    throw new Error(`${url}: ${amount} requests, answers ${JSON.stringify(result.statusCodeStats)}, ${result.errors} errors`);
+  }
+  const after = { cpu: cpuOfEach(processes), written: writer === undefined ? null : writtenBy(writer) };
+  const seconds = (endedAt - startedAt) / 1000;
+  return {
+    amount,
+    seconds,
+    rps: amount / seconds,
+    times,
+    cpuUs: Object.fromEntries(Object.keys(processes).map((name) => [name, ((after.cpu[name] - before.cpu[name]) * 1000) / amount])),
+    written: after.written === null || before.written === null ? null : (after.written - before.written) / amount,
+  };
+}
+
+function cpuOfEach(processes) {
+  return Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, cpuOf(pid)]));
+}

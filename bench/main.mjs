@@ -1,0 +1,146 @@
+// npm run bench: what a release costs, beside what plain HTTP and the authorization server cost, all in one run on the same cores.
+// With --json it prints the figures alone. It takes about two minutes.
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { between, percentile, printTable, rounded, spread, whole } from './figures.mjs';
+import { burst } from './load.mjs';
+import { Recorded } from './recorded.mjs';
+import { Servers } from './servers.mjs';
+
+const { values: options } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+
+const CONNECTIONS = 64;
+const ROUNDS = 3;
+/** Seconds that a round takes, by the rate of the warm-up, and requests of a warm-up. */
+const SECONDS = 4;
+const WARM_UP = { fastify: 60_000, upstream: 12_800, 'cached release': 12_800, miss: 1_280 };
+const ALONE = 200;
+
+const names = Object.keys(WARM_UP);
+const rounds = Object.fromEntries(names.map((name) => [name, []]));
+const alone = { upstream: [], miss: [] };
+const load = loadavg()[0];
+
+const say = (text) => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
+say('starting a bare Fastify, an authorization server and Corridor');
+const servers = new Servers();
+try {
+  await servers.start();
+  await measure();
+} finally {
+  await servers.stop();
+}
+if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+report();
+
+async function measure() {
+  const agents = (await servers.startRuns(CONNECTIONS)).map((authorization) => [{ authorization }]);
+  const amounts = {};
+  for (const name of names) {
+    say(`warming up: ${name}`);
+    const { rps } = await one(name, WARM_UP[name], agents);
+    amounts[name] = Math.max(1, Math.round((rps * SECONDS) / CONNECTIONS)) * CONNECTIONS;
+  }
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const name of names) {
+      say(`round ${round} of ${ROUNDS}: ${name}`);
+      rounds[name].push(await one(name, amounts[name], agents));
+    }
+    for (const name of Object.keys(alone)) {
+      say(`round ${round} of ${ROUNDS}: ${name}, one connection`);
+      alone[name].push(await one(name, ALONE, agents, 1));
+    }
+  }
+}
+
+/** A burst of one kind. Of releases, each must be found in the record afterwards, and of misses each must have been one. */
+async function one(name, amount, agents, connections = CONNECTIONS) {
+  const { fastify, upstream, corridor, request } = servers;
+  const common = { connections, amount, body: request.body };
+  if (name === 'fastify' || name === 'upstream') {
+    const server = name === 'fastify' ? fastify : upstream;
+    const headersOf = () => [{ authorization: server.target.authorization }];
+    return burst({ ...common, url: server.target.url, headersOf, processes: { [name]: server.pid } });
+  }
+  const isMiss = name === 'miss';
+  const each = amount / connections;
+  // every request of a miss comes from a run that has never asked before
+  const runs = isMiss ? (await servers.startRuns(amount)).map((authorization) => ({ authorization })) : [];
+  const recorded = await Recorded.from(servers);
+  const figures = await burst({
+    ...common,
+    url: corridor.target.url,
+    headersOf: (connection) => (isMiss ? runs.slice(connection * each, (connection + 1) * each) : agents[connection % agents.length]),
+    processes: isMiss ? { corridor: corridor.pid, upstream: upstream.pid } : { corridor: corridor.pid },
+    writer: corridor.pid,
+  });
+  await recorded.expect({ 'token.released': amount, ...(isMiss ? { 'token.requested': amount, 'token.issued': amount } : {}) });
+  return figures;
+}
+
+function report() {
+  const rows = names.map((name) => {
+    const times = Float64Array.from(rounds[name].flatMap((round) => [...round.times])).sort();
+    const ofFastify = spread(rounds[name].map((round, index) => round.rps / rounds.fastify[index].rps));
+    const cpuUs = Object.fromEntries(
+      Object.keys(rounds[name][0].cpuUs).map((process) => [
+        process,
+        percentile(
+          rounds[name].map((r) => r.cpuUs[process]).sort((a, b) => a - b),
+          0.5,
+        ),
+      ]),
+    );
+    const own = name === 'cached release' || name === 'miss' ? 'corridor' : name;
+    const written = rounds[name].map((round) => round.written).filter((bytes) => bytes !== null);
+    return {
+      name,
+      rps: rounded(spread(rounds[name].map(({ rps }) => rps)), 4),
+      p50_ms: rounded(percentile(times, 0.5)),
+      p99_ms: rounded(percentile(times, 0.99)),
+      of_fastify: rounded(ofFastify.median),
+      of_fastify_spread: rounded(ofFastify),
+      cpu_us: rounded(cpuUs[own]),
+      cpu_us_by_process: rounded(cpuUs),
+      written_bytes: written.length === 0 ? null : Math.round(spread(written).median),
+      ...(name === 'miss' ? overUpstream() : {}),
+    };
+  });
+  if (options.json) console.log(JSON.stringify({ rows }));
+  else print(rows);
+}
+
+/** At one connection: what a miss takes beyond what the authorization server itself takes. */
+function overUpstream() {
+  const medians = (name) => alone[name].map(({ times }) => percentile(times.toSorted(), 0.5));
+  const upstream = medians('upstream');
+  const over = spread(medians('miss').map((time, round) => time - upstream[round]));
+  return { over_upstream_ms: rounded(over.median), over_upstream_ms_spread: rounded(over), upstream_alone_ms: rounded(spread(upstream)) };
+}
+
+function print(rows) {
+  console.log(
+    `Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GB, load before ${load.toFixed(1)}`,
+  );
+  console.log(`${CONNECTIONS} connections, ${ROUNDS} rounds of about ${SECONDS} s, taken in turns; medians (least–most)\n`);
+  printTable(
+    ['', 'requests/s', 'of bare Fastify', 'p50 ms', 'p99 ms', 'CPU µs/request', 'bytes written/request'],
+    rows.map((row) => [
+      row.name,
+      between(row.rps, whole),
+      between(row.of_fastify_spread, (share) => share.toFixed(3)),
+      row.p50_ms,
+      row.p99_ms,
+      Object.entries(row.cpu_us_by_process)
+        .map(([process, us]) => `${process} ${whole(us)}`)
+        .join(', '),
+      row.written_bytes === null ? 'n/a' : whole(row.written_bytes),
+    ]),
+  );
+  const miss = rows.find(({ name }) => name === 'miss');
+  const ms = (value) => value.toFixed(2);
+  console.log(
+    `\nOne connection: a miss takes ${between(miss.over_upstream_ms_spread, ms)} ms more than the authorization server alone, which takes ${between(miss.upstream_alone_ms, ms)} ms.`,
+  );
+  console.log('Every answer was 2xx, and every release was found in the record.');
+}

@@ -1,0 +1,39 @@
+// How many entries came into the record meanwhile, read as an auditor reads them.
+
+export class Recorded {
+  #last = new Map();
+
+  constructor(servers) {
+    this.servers = servers;
+  }
+
+  /** Counts from now on. */
+  static async from(servers) {
+    const recorded = new Recorded(servers);
+    for (const type of ['token.requested', 'token.issued', 'token.released']) {
+      const { entries } = await servers.api('GET', `/v1/entries?type=${type}&limit=1`);
+      recorded.#last.set(type, entries[0]?.id ?? null);
+    }
+    return recorded;
+  }
+
+  /** @throws unless exactly so many entries of each type were recorded */
+  async expect(counts) {
+    for (const [type, expected] of Object.entries(counts)) {
+      const found = await this.#count(type);
+      if (found !== expected) throw new Error(`${expected} answers, but ${found} entries ${type}`);
+    }
+  }
+
+  async #count(type) {
+    let count = 0;
+    for (let cursor = ''; ;) {
+      const page = await this.servers.api('GET', `/v1/entries?type=${type}&limit=1000${cursor}`);
+      const known = page.entries.findIndex(({ id }) => id === this.#last.get(type));
+      if (known >= 0) return count + known;
+      count += page.entries.length;
+      if (page.next === null) return count;
+      cursor = `&cursor=${encodeURIComponent(page.next)}`;
+    }
+  }
+}

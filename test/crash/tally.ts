@@ -1,0 +1,60 @@
+import type { Examined } from './examine.js';
+
+interface Round {
+  readonly round: number;
+  readonly step: string;
+  readonly occurrence: number;
+  readonly examined: Examined;
+  readonly received: number;
+  readonly exposed: number;
+}
+
+/** Tells how it goes, round by round, and what came of it, step by step. */
+export class Tally {
+  readonly #rounds: Round[] = [];
+
+  constructor(private readonly planned: number) {}
+
+  add(round: Round): void {
+    this.#rounds.push(round);
+    const { issuanceOf, inDoubt, vain, findings } = round.examined;
+    const counts = `${issuanceOf.size} issued, ${round.received} received, ${inDoubt} in doubt, ${vain} in vain, ${round.exposed} listed`;
+    const verdict = findings.length === 0 ? 'ok' : findings.join('; ');
+    say(`round ${round.round}/${this.planned}, killed ${round.step} (no. ${round.occurrence}): ${counts}: ${verdict}`);
+  }
+
+  print(): void {
+    const rows = [...new Set(this.#rounds.map(({ step }) => step))].map((step) =>
+      this.#row(
+        step,
+        this.#rounds.filter((round) => round.step === step),
+      ),
+    );
+    const heads = ['killed', 'rounds', 'issued', 'received', 'in doubt', 'in vain', 'listed', 'findings'];
+    const table = [heads, ...rows, this.#row('all', this.#rounds)];
+    const widths = heads.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
+    for (const cells of table) {
+      say(
+        `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join(' | ')} |`,
+      );
+    }
+  }
+
+  #row(name: string, rounds: readonly Round[]): string[] {
+    const sum = (count: (round: Round) => number): string => String(rounds.reduce((total, round) => total + count(round), 0));
+    return [
+      name,
+      String(rounds.length),
+      sum(({ examined }) => examined.issuanceOf.size),
+      sum(({ received }) => received),
+      sum(({ examined }) => examined.inDoubt),
+      sum(({ examined }) => examined.vain),
+      sum(({ exposed }) => exposed),
+      sum(({ examined }) => examined.findings.length),
+    ];
+  }
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
