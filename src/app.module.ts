@@ -24,6 +24,7 @@ import { DecideRequest } from './issuance/decide-request.js';
 import { FactsSource } from './issuance/facts.js';
 import { Fulfil } from './issuance/fulfil.js';
 import { IssueToken } from './issuance/issue-token.js';
+import { KeptTokens } from './issuance/kept-tokens.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
 import { RecentFailures } from './issuance/recent-failures.js';
@@ -84,7 +85,8 @@ export function compose(platform: Platform, settings: Settings) {
   const servers = new MetadataCache(http, clock);
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
-  const fulfil = new Fulfil(credentials, servers, new TokenCache(), new RecentFailures(clock), mintToken, log, entries, clock);
+  const keptTokens = new KeptTokens(issuances, sealer);
+  const fulfil = new Fulfil(credentials, servers, new TokenCache(), keptTokens, new RecentFailures(clock), mintToken, log, entries, clock);
 
   const decide = new Decide(platform.evaluator, clock, randomness);
   const decideRequest = new DecideRequest(decide, credentials, new SqlCounters(database), sealer, new LocalTime(), clock, randomness);
@@ -111,6 +113,7 @@ export function compose(platform: Platform, settings: Settings) {
     runs,
     versions,
     instance,
+    keptTokens,
     faultLog: platform.faultLog,
     securityLog: platform.securityLog,
     search: new SqlEntries(database),

@@ -62,6 +62,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
   await ensureAdminKey(platform, settings, corridor, journal);
   if (platform.embedded) await closeOpenIntents(corridor, journal);
+  await corridor.keptTokens.load();
   await offerCatalogue(corridor, settings, source, journal);
   await reportCredentials(corridor, journal);
   const failed = (error: unknown): void => corridor.faultLog.write(error);

@@ -11,7 +11,8 @@ import type { Answer } from './answer.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import { errorOfFault } from './errors-of.js';
-import type { Minted, MintToken } from './mint-token.js';
+import type { KeptTokens } from './kept-tokens.js';
+import { credentialOf, type Minted, type MintToken } from './mint-token.js';
 import type { RecentFailures } from './recent-failures.js';
 import { answerOfRelease, prepareRelease } from './release-token.js';
 import { SingleFlight } from './single-flight.js';
@@ -28,6 +29,7 @@ export class Fulfil {
     private readonly credentials: CredentialStore,
     private readonly metadata: MetadataCache,
     private readonly cache: TokenCache,
+    private readonly kept: KeptTokens,
     private readonly failures: RecentFailures,
     private readonly mintToken: MintToken,
     private readonly log: EntryLog,
@@ -39,12 +41,21 @@ export class Fulfil {
     try {
       const { wish, metadata } = await this.#wish(allowed);
       const key = cacheKey(requestInputs(wish, metadata), isolationDomain(context, allowed));
-      const live = this.cache.get(key, this.clock.now(), allowed.maxTtl);
+      const live = this.#live(key, allowed, wish, metadata);
       return live === null ? await this.#fetch(context, allowed, wish, metadata, key) : await this.#release(context, allowed, live, key);
     } catch (error) {
       if (error instanceof UpstreamFailed) return { kind: 'turned_away', error: errorOfFault('failed', error.fault, null, null) };
       throw error;
     }
+  }
+
+  #live(key: string, { maxTtl }: Allowed, wish: TokenWish, { tokenEndpoint }: ServerMetadata): LiveToken | null {
+    const live = this.cache.get(key, this.clock.now(), maxTtl);
+    if (live !== null) return live;
+    const kept = this.kept.take(key, { tokenEndpoint, credential: credentialOf(wish) });
+    if (kept === null) return null;
+    this.cache.set(key, kept);
+    return this.cache.get(key, this.clock.now(), maxTtl);
   }
 
   async #fetch(context: Context, allowed: Allowed, wish: TokenWish, metadata: ServerMetadata, key: string): Promise<Answer> {

@@ -217,7 +217,7 @@ function rowServedUntil({ context, allowed }: Minting, live: Pick<LiveToken, 'se
   return allowed.isolation === 'run' ? Math.min(live.servedUntil, context.run.expiresAt) : live.servedUntil;
 }
 
-function credentialOf({ credential }: TokenWish): LiveToken['credential'] {
+export function credentialOf({ credential }: TokenWish): LiveToken['credential'] {
   return { id: credential.id, kid: credential.method === 'private_key_jwt' ? credential.kid : null };
 }
 

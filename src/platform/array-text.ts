@@ -3,8 +3,13 @@ export function arrayText(elements: readonly unknown[], elementText: (element: u
   return `{${elements.map((element) => (element === null || element === undefined ? 'NULL' : quoted(elementText(element)))).join(',')}}`;
 }
 
+/** What JSON writes differently from an array: control characters, and halves of surrogate pairs (matched with the whole ones). */
+const NOT_AS_JSON = /[^ -\ud7ff\ue000-\uffff]/;
+
 function quoted(text: string): string {
-  return /["\\]/.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`;
+  // a flush is mostly the text of entries, and this is three times as fast
+  if (!NOT_AS_JSON.test(text)) return JSON.stringify(text);
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 export function parseArrayText(text: string, parseElement: (text: string) => unknown): unknown[] {

@@ -5,7 +5,9 @@ describe('the text of an array', () => {
   it('is read as it was written, whatever its elements hold', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.option(fc.string({ unit: fc.constantFrom('a', '"', '\\', ',', '{', '}', ' ', 'N', 'ä', '\n') }))),
+        fc.array(
+          fc.option(fc.string({ unit: fc.constantFrom('a', '"', '\\', ',', '{', '}', ' ', 'N', 'ä', '😀', '\n', '\x7f', '\u2028') })),
+        ),
         (elements) => {
           expect(parseArrayText(arrayText(elements, String), (text) => text)).toEqual(elements);
         },

@@ -1,6 +1,6 @@
 import { PGlite } from '@electric-sql/pglite';
 import { constants } from 'node:fs';
-import { chmod, cp, open, readdir, rename, rm } from 'node:fs/promises';
+import { cp, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
@@ -12,8 +12,7 @@ export async function createDatabase(directory: string, image?: string): Promise
   await rm(unfinished, { recursive: true, force: true });
   if (image === undefined) await initialise(unfinished);
   else await cp(image, unfinished, { recursive: true, mode: constants.COPYFILE_FICLONE });
-  await chmod(unfinished, 0o700);
-  await syncTree(unfinished);
+  await settle(unfinished);
   await rename(unfinished, directory);
   await sync(path.dirname(directory));
 }
@@ -28,18 +27,20 @@ async function initialise(directory: string): Promise<void> {
   await pglite.close();
 }
 
-async function syncTree(directory: string): Promise<void> {
+/** initdb leaves files that anybody may read and that no sync has reached. */
+async function settle(directory: string): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const file = path.join(directory, entry.name);
-    if (entry.isDirectory()) await syncTree(file);
-    else await sync(file);
+    if (entry.isDirectory()) await settle(file);
+    else await sync(file, 0o600);
   }
-  await sync(directory);
+  await sync(directory, 0o700);
 }
 
-async function sync(file: string): Promise<void> {
+async function sync(file: string, mode?: number): Promise<void> {
   const handle = await open(file, 'r');
   try {
+    if (mode !== undefined) await handle.chmod(mode);
     await handle.sync();
   } finally {
     await handle.close();

@@ -87,7 +87,9 @@ export class PgliteDatabase extends Database {
       this.#gone = new DatabaseUnavailable('The embedded database was closed.');
       this.#send({ kind: 'close' });
     }
+    const deadline = setTimeout(() => void this.#worker.terminate(), ANSWER_WITHIN_MS); // it loses nothing: what was answered is on disk
     await this.#ended;
+    clearTimeout(deadline);
   }
 
   #send(order: Order): void {
