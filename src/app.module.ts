@@ -86,7 +86,18 @@ export function compose(platform: Platform, settings: Settings) {
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer);
-  const fulfil = new Fulfil(credentials, servers, new TokenCache(), keptTokens, new RecentFailures(clock), mintToken, log, entries, clock);
+  const fulfil = new Fulfil(
+    credentials,
+    servers,
+    new TokenCache(),
+    keptTokens,
+    new RecentFailures(clock),
+    mintToken,
+    log,
+    entries,
+    platform.faultLog,
+    clock,
+  );
 
   const decide = new Decide(platform.evaluator, clock, randomness);
   const decideRequest = new DecideRequest(decide, credentials, new SqlCounters(database), sealer, new LocalTime(), clock, randomness);

@@ -17,6 +17,9 @@ const surroundings: Surroundings = {
   },
 };
 
+// whoever reads has read enough, as in `corridor entries | head -1`
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
 const program = buildProgram(surroundings);
 // the server is many modules, and other commands do without them
 program
@@ -46,7 +49,7 @@ function report(error: unknown): number {
   if (error instanceof CommandFailed) {
     if (error.message !== '') surroundings.warn(error.message);
     for (const { file, line, column, message } of error.problems) {
-      surroundings.warn(file === undefined ? `  ${message}` : `${file}:${line ?? 1}:${column ?? 1}: ${message}`);
+      if (file !== undefined) surroundings.warn(`${file}:${line ?? 1}:${column ?? 1}: ${message}`);
     }
     return error.exitCode;
   }

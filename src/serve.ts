@@ -10,7 +10,11 @@ export async function serve(environment: Readonly<Record<string, string | undefi
     const settings = readSettings(environment, directory);
     const corridor = await startCorridor(settings, environment, new Journal((line) => process.stderr.write(line)));
     process.stdout.write(`Corridor is listening at ${corridor.url}\n`);
-    await told;
+    const lost = await Promise.race([told, corridor.lost]);
+    if (lost instanceof Error) {
+      process.stderr.write(`${lost.message}\n`);
+      process.exit(1);
+    }
     await corridor.stop();
     return 0;
   } catch (error) {

@@ -3,12 +3,14 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Invalid } from './access/errors.js';
 import { AppModule, compose, type Corridor } from './app.module.js';
 import { catalogueDigest } from './catalogue/catalogue-digest.js';
 import { emptyCatalogue } from './catalogue/catalogue.js';
 import { parseCatalogueFile } from './catalogue/parse-catalogue-file.js';
 import { printProblem } from './catalogue/problem.js';
 import type { Settings } from './config/settings.js';
+import { SealBroken } from './credentials/envelope.js';
 import { furnish, httpAdapter } from './http/server.js';
 import { WorkLoop } from './issuance/work-loop.js';
 import { newIdentifier, newSecretText } from './oauth/identifier.js';
@@ -16,11 +18,10 @@ import { Secret } from './oauth/secret.js';
 import type { Journal } from './platform/journal.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
-import { PolicyDirectoryInvalid, readPolicyDirectory } from './platform/policy-directory.js';
-import { PolicyWatch } from './platform/policy-watch.js';
 import { readTextFile, writePrivateFile } from './platform/private-file.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
+import { WatchedPolicy } from './watched-policy.js';
 
 /** The start must not go on: what is wrong and what to do, and nothing was changed. */
 export class StartRefused extends Error {
@@ -32,6 +33,8 @@ export class StartRefused extends Error {
 
 export interface RunningCorridor {
   readonly url: string;
+  /** Resolves with the reason when it cannot go on: it answers nobody any more, and is to be started again. */
+  readonly lost: Promise<Error>;
   stop(): Promise<void>;
 }
 
@@ -60,14 +63,14 @@ export async function startCorridor(
 export async function startUpon(platform: Platform, settings: Settings, source: string | null, journal: Journal): Promise<RunningCorridor> {
   const corridor = compose(platform, settings);
   await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
+  await requireSealingKey(corridor, settings);
+  await offerCatalogue(corridor, settings, source, journal);
   await ensureAdminKey(platform, settings, corridor, journal);
   if (platform.embedded) await closeOpenIntents(corridor, journal);
   await corridor.keptTokens.load();
-  await offerCatalogue(corridor, settings, source, journal);
   await reportCredentials(corridor, journal);
-  const failed = (error: unknown): void => corridor.faultLog.write(error);
-  const watch = new PolicyWatch(settings.policyDirectory, () => activatePolicyDirectory(corridor, settings, journal), failed);
-  await activatePolicyDirectory(corridor, settings, journal);
+  const policy = new WatchedPolicy(corridor.activatePolicy, settings.policyDirectory, journal, corridor.faultLog);
+  await policy.start();
 
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor), httpAdapter(), {
     logger: ['error'],
@@ -76,15 +79,16 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   });
   furnish(app);
   await app.listen(settings.port, settings.host);
-  watch.start();
   const loops = startLoops(corridor, journal);
   await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
-  journal.note('info', 'started', { url: settings.publicUrl, issuer: corridor.metadata.issuer });
+  const { policyRevision } = await corridor.facts.current();
+  journal.note('info', 'started', { url: settings.publicUrl, issuer: corridor.metadata.issuer, policy: policyRevision });
   return {
     url: settings.publicUrl,
+    lost: platform.lost,
     async stop() {
       await app.close();
-      await watch.stop();
+      await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await platform.close();
       journal.note('info', 'stopped');
@@ -135,6 +139,20 @@ async function closeOpenIntents(corridor: Corridor, journal: Journal): Promise<v
   if (closed > 0) journal.note('warning', 'intents_closed_as_unknown', { count: closed, see: 'corridor entries --type token.unknown' });
 }
 
+/** With another key file nothing that was sealed could be opened: better no start than one that can serve nobody. */
+async function requireSealingKey(corridor: Corridor, settings: Settings): Promise<void> {
+  const { catalogue } = await corridor.facts.latest();
+  try {
+    for (const client of Object.keys(catalogue.clients)) await corridor.versions.current(client);
+  } catch (error) {
+    if (!(error instanceof SealBroken)) throw error;
+    const file = path.join(settings.dataDirectory, 'keys', 'seal.key');
+    throw new StartRefused(`The database was sealed with another key than ${file}: put the key file that belongs to it there.`, {
+      cause: error,
+    });
+  }
+}
+
 async function offerCatalogue(corridor: Corridor, settings: Settings, source: string | null, journal: Journal): Promise<void> {
   const { catalogue } = await corridor.facts.latest();
   const isEmpty = catalogueDigest(catalogue) === catalogueDigest(emptyCatalogue);
@@ -144,7 +162,8 @@ async function offerCatalogue(corridor: Corridor, settings: Settings, source: st
     return;
   }
   if (isEmpty) {
-    await corridor.applyCatalogue.apply(source, settings.configFile, null, 'first start');
+    await applyFirst(corridor, settings, source);
+    journal.note('info', 'catalogue_applied', { file: settings.configFile });
     return;
   }
   const { changes } = await corridor.applyCatalogue.plan(source, settings.configFile);
@@ -157,34 +176,23 @@ async function offerCatalogue(corridor: Corridor, settings: Settings, source: st
   }
 }
 
+/** All of it or nothing, as ever; what hinders it is for the operator to mend. */
+async function applyFirst(corridor: Corridor, settings: Settings, source: string): Promise<void> {
+  try {
+    await corridor.applyCatalogue.apply(source, settings.configFile, null, 'first start');
+  } catch (error) {
+    if (!(error instanceof Invalid)) throw error;
+    const problems = error.problems.map(({ message }) => message).join('\n');
+    throw new StartRefused(`${settings.configFile} is not applied, and nothing was changed:\n${problems}`, { cause: error });
+  }
+}
+
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
   for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
   const { catalogue } = await corridor.facts.latest();
   const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now());
   for (const { code, subject, message } of found.filter((finding) => finding.code === 'rotation_overdue')) {
     journal.note('warning', code, { subject, message });
-  }
-}
-
-/** A policy that does not pass its gates is refused aloud, and the one that is active stays. */
-async function activatePolicyDirectory(corridor: Corridor, settings: Settings, journal: Journal): Promise<void> {
-  try {
-    const activated = await corridor.activatePolicy.activate(await readPolicyDirectory(settings.policyDirectory), 'policy directory');
-    if (!activated.ok) {
-      journal.note('error', 'policy_refused', { directory: settings.policyDirectory, diagnostics: activated.diagnostics });
-    } else if (activated.changed) {
-      journal.note('info', 'policy_activated', { revision: activated.revision, tests: activated.tests });
-    }
-  } catch (error) {
-    const message = error instanceof PolicyDirectoryInvalid ? error.message : 'the policy could not be examined';
-    journal.note('error', 'policy_refused', { directory: settings.policyDirectory, message });
-    if (!(error instanceof PolicyDirectoryInvalid)) corridor.faultLog.write(error);
-  }
-  if ((await corridor.activatePolicy.loadActive()) === null) {
-    journal.note('error', 'no_policy', {
-      effect: 'every request is denied',
-      do: `put a policy that passes "corridor policy test" into ${settings.policyDirectory}`,
-    });
   }
 }
 

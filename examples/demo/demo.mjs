@@ -62,7 +62,7 @@ ${bold('What to try next')}, in another terminal in this directory:
 
    ${run} sh -c \\
      'curl -s -u "$OAUTH_CLIENT_ID:$OAUTH_CLIENT_SECRET" -d grant_type=client_credentials -d scope=crm:write "$OAUTH_TOKEN_URL"'
-      plain OAuth, and denied: grant "crm:write" in policies/data.json, save it, and ask again
+      plain OAuth, and denied: grant "crm:write" in ${world.policies}/data.json, save it, and ask again
 
 Ctrl-C ends it all and removes its files.`);
 }

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -25,6 +25,10 @@ export class World {
     this.directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-demo-'));
     this.log = path.join(this.directory, 'corridor.log');
     this.dataDirectory = path.join(this.directory, 'data');
+    // the starter policy with the demo's own grants: whatever a reader grants elsewhere, the day goes as it is told
+    this.policies = path.join(this.directory, 'policies');
+    await cp(path.join(root, 'policies'), this.policies, { recursive: true });
+    await copyFile(path.join(import.meta.dirname, 'data.json'), path.join(this.policies, 'data.json'));
     const port = process.env.CORRIDOR_PORT ?? ((await isFree(8420)) ? '8420' : String(await freePort()));
     this.url = `http://127.0.0.1:${port}`;
 
@@ -70,7 +74,7 @@ export class World {
       CORRIDOR_PORT: port,
       CORRIDOR_DATA_DIR: this.dataDirectory,
       CORRIDOR_CONFIG: catalogue,
-      CORRIDOR_POLICIES: path.join(root, 'policies'),
+      CORRIDOR_POLICIES: this.policies,
     };
   }
 

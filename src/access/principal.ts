@@ -32,5 +32,5 @@ export function hashKey(text: string): string {
 /** @throws NotAllowed */
 export function requireRole(principal: Principal, allowed: readonly Role[]): void {
   if (principal.roles.some((role) => allowed.includes(role))) return;
-  throw new NotAllowed('role_missing', `the key of ${principal.name} has not the role for this: one of ${allowed.join(', ')} is needed`);
+  throw new NotAllowed('role_missing', `the key of ${principal.name} has not the role for this, which is ${allowed.join(' or ')}`);
 }

@@ -1,15 +1,11 @@
-import canonicalize from 'canonicalize';
 import type { Clock } from '../oauth/clock.js';
 import { timestamp } from '../oauth/clock.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
+import { CanonicalMembers, type EntryMembers } from './canonical-members.js';
 import type { Entry, EntryColumns, EntryType } from './entry-log.js';
 import { printEpoch, type Epoch } from './epoch.js';
 
-/** What may stand in an entry. A member that is undefined is left out. */
-export type EntryValue = string | number | boolean | null | readonly EntryValue[] | EntryMembers;
-export interface EntryMembers {
-  readonly [member: string]: EntryValue | undefined;
-}
+export type { EntryMembers, EntryValue } from './canonical-members.js';
 
 /** Entries are at most this long, in bytes (DESIGN §7). */
 export const maxEntryLength = 65_535;
@@ -26,21 +22,14 @@ export class EntryMaker {
     private readonly randomness: Randomness,
   ) {}
 
-  make(type: EntryType, epoch: Epoch, members: EntryMembers, columns: EntryColumns = {}): Entry {
+  make(type: EntryType, epoch: Epoch, members: EntryMembers | CanonicalMembers, columns: EntryColumns = {}): Entry {
     const now = this.clock.now();
     const id = newIdentifier('ent', now, this.randomness);
     const nonce = Buffer.from(this.randomness.bytes(16)).toString('base64url');
-    const text = canonicalize({
-      version: 1,
-      id,
-      nonce,
-      type,
-      time: timestamp(now),
-      instance: this.instance,
-      epoch: printEpoch(epoch),
-      ...members,
-    });
-    if (text === undefined) throw new TypeError('an entry cannot be written as JSON');
+    const written = members instanceof CanonicalMembers ? members : CanonicalMembers.of(members);
+    const text = written
+      .with({ version: 1, id, nonce, type, time: timestamp(now), instance: this.instance, epoch: printEpoch(epoch) })
+      .toString();
     return { id, type, bytes: Buffer.from(text), columns };
   }
 }

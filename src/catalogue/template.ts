@@ -25,7 +25,7 @@ authorization_servers:
 # The APIs that agents call, each by its resource indicator (RFC 8707).
 resources:
 #   crm:
-#     uri: https://crm.example.com/api
+#     uri: https://crm.example/api
 #     authorization_server: idp
 #     scopes: [crm:read, crm:write]
 #     default_scopes: [crm:read] # meant when a request names none
@@ -45,7 +45,7 @@ workflows:
 #     labels: { environment: production } # policies may go by labels
 
 # The clients that were registered for Corridor at an authorization server. At most one serves a workflow and a resource.
-# credential is generate (Corridor makes a key pair; give the server the JWKS URL that corridor client jwks prints),
+# credential is generate (Corridor makes a key pair; give the server its URL <public URL>/oauth2/clients/<id>/jwks, or what corridor client jwks prints),
 # env:CORRIDOR_CLIENT_SOMETHING, or file:PATH below CORRIDOR_SECRET_DIR.
 clients:
 #   indexer:

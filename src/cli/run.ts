@@ -72,14 +72,14 @@ function runBody(command: readonly string[], options: Options): Record<string, u
   };
 }
 
-/** The command sees its own credentials and not the key that started the run. */
+/** The command sees its own credentials, and nothing that is Corridor's: no key, no database, no secret of an upstream client. */
 async function runCommand(
   command: readonly string[],
   surroundings: Surroundings,
   settings: Record<string, string | undefined>,
 ): Promise<number> {
-  const environment: Record<string, string | undefined> = { ...surroundings.environment, ...settings };
-  delete environment['CORRIDOR_KEY'];
+  const others = Object.entries(surroundings.environment).filter(([name]) => !name.startsWith('CORRIDOR_'));
+  const environment: Record<string, string | undefined> = { ...Object.fromEntries(others), ...settings };
   const [file = '', ...args] = command;
   const child = spawn(file, args, { stdio: 'inherit', env: environment, cwd: surroundings.directory });
   const forward = FORWARDED.map((signal) => {

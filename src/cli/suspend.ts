@@ -18,6 +18,18 @@ const raised = z.looseObject({
   epoch: z.string(),
   exposure: z.array(exposed),
 });
+const inForce = z.object({
+  suspensions: z.array(
+    z.looseObject({
+      id: z.string(),
+      kind: z.string(),
+      target: z.string().optional(),
+      raised_at: z.string(),
+      raised_by: z.string(),
+      reason: z.string(),
+    }),
+  ),
+});
 const lifted = z.looseObject({ id: z.string(), kind: z.string(), lifted_at: z.string() });
 
 interface Suspend {
@@ -26,7 +38,7 @@ interface Suspend {
   json?: boolean;
 }
 
-/** corridor suspend, corridor resume */
+/** corridor suspend, resume, suspensions */
 export const registerSuspend: Register = (program, surroundings) => {
   program
     .command('suspend')
@@ -64,5 +76,27 @@ export const registerSuspend: Register = (program, surroundings) => {
     .action(async (id: string, options: { json?: boolean }) => {
       const suspension = await (await corridor(surroundings)).call('DELETE', `/v1/suspensions/${encodeURIComponent(id)}`, lifted);
       show(surroundings, options.json, suspension, () => `${suspension.id} lifted at ${suspension.lifted_at}`);
+    });
+
+  program
+    .command('suspensions')
+    .description('what is stopped')
+    .option('--json', 'for programs')
+    .action(async (options: { json?: boolean }) => {
+      const { suspensions } = await (await corridor(surroundings)).call('GET', '/v1/suspensions', inForce);
+      show(surroundings, options.json, suspensions, () =>
+        suspensions.length === 0
+          ? 'Nothing is stopped.'
+          : table(
+              suspensions.map(({ id, kind, target, raised_at: at, raised_by: by, reason }) => [
+                id,
+                kind,
+                target ?? '',
+                at,
+                `by ${by}`,
+                reason,
+              ]),
+            ),
+      );
     });
 };

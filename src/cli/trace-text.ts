@@ -69,6 +69,7 @@ export function printTraceText(trace: TraceShape): string {
     lines.push(`  why      ${run.workflow} · ${run.purpose}${run.owner === undefined ? '' : ` · owner ${run.owner}`}`);
   }
   if (decision) lines.push(`  decided  ${decision.id}   ${printDecision(decision, trace.token)}`);
+  if (trace.entry && trace.token) lines.push(`  recorded ${trace.entry.id}   ${trace.entry.type} at ${clock(trace.entry.recorded_at)}`);
   if (client) lines.push(`  client   ${printClient(client)}      acted as this software client; no user's consent is implied`);
   lines.push(...printMore(trace));
   return lines.join('\n');

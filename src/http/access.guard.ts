@@ -35,8 +35,6 @@ export class AccessGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const wait = this.failedAttempts.wait('api', request.ip);
-    if (wait > 0) throw new TooManyAttempts(wait);
     const allowed = this.reflector.getAllAndOverride<Role[] | undefined>(ROLES, [context.getHandler(), context.getClass()]) ?? [];
     try {
       const principal = principalOf(request.headers.authorization, (await this.facts.latest()).keys);
@@ -44,8 +42,10 @@ export class AccessGuard implements CanActivate {
       principals.set(request, principal);
       return true;
     } catch (error) {
+      // whoever has the right key is never kept from the kill switch by others who guess
+      const wait = this.failedAttempts.wait('api', request.ip);
       if (error instanceof AdministrationError) this.#noteFailure(error, request);
-      throw error;
+      throw wait > 0 && error instanceof NotAuthenticated ? new TooManyAttempts(wait) : error;
     }
   }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { InvalidClient } from '../oauth/errors.js';
 import { Secret } from '../oauth/secret.js';
 import { decodeFormComponent } from './form.js';
@@ -8,19 +9,12 @@ import { decodeFormComponent } from './form.js';
  */
 export function parseBasicCredentials(authorization: string): { clientId: string; secret: Secret } {
   const match = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization);
-  const decoded = match?.[1] === undefined ? null : decodeUtf8(Buffer.from(match[1], 'base64'));
-  const colon = decoded?.indexOf(':') ?? -1;
-  if (decoded === null || colon < 0) throw new InvalidClient('the Authorization header is not well-formed Basic authentication', true);
+  const bytes = Buffer.from(match?.[1] ?? '', 'base64');
+  const decoded = bytes.toString();
+  const colon = decoded.indexOf(':');
+  if (colon < 0 || !isUtf8(bytes)) throw new InvalidClient('the Authorization header is not well-formed Basic authentication', true);
   const clientId = decodeFormComponent(decoded.slice(0, colon));
   const secret = decodeFormComponent(decoded.slice(colon + 1));
   if (!clientId || !secret) throw new InvalidClient('the Authorization header is not well-formed Basic authentication', true);
   return { clientId, secret: new Secret(secret) };
-}
-
-function decodeUtf8(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return null;
-  }
 }

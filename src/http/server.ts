@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { EveryErrorFilter } from './every-error.filter.js';
 import { FaultLog } from '../access/fault-log.js';
@@ -27,15 +28,17 @@ export function furnish(app: NestFastifyApplication): void {
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer', bodyLimit: MAX_FORM }, (_request, body, done) => {
     done(null, readText(body));
   });
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // many clients name the type of a body that they do not send
+    if (body.length === 0) done(null, undefined);
+    else void parseJson(request, body.toString(), done);
+  });
   app.useGlobalFilters(new EveryErrorFilter(app.get(FaultLog), app.get(SecurityLog)));
 }
 
 /** Bytes that are no UTF-8 become a text that no form parser accepts (CONFORMANCE B7). */
 function readText(body: string | Buffer): string {
-  try {
-    return typeof body === 'string' ? body : new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    return '%';
-  }
+  if (typeof body === 'string') return body;
+  return isUtf8(body) ? body.toString() : '%';
 }

@@ -1,3 +1,4 @@
+import type { FaultLog } from '../access/fault-log.js';
 import type { EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import type { Credential, CredentialStore } from '../credentials/credential.js';
@@ -5,7 +6,7 @@ import type { Clock } from '../oauth/clock.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import { originOf, type ServerMetadata } from '../upstreams/metadata.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
-import type { TokenWish } from '../upstreams/token.js';
+import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { Answer } from './answer.js';
 import type { Context } from './context.js';
@@ -34,6 +35,7 @@ export class Fulfil {
     private readonly mintToken: MintToken,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
+    private readonly faultLog: FaultLog,
     private readonly clock: Clock,
   ) {}
 
@@ -44,8 +46,9 @@ export class Fulfil {
       const live = this.#live(key, allowed, wish, metadata);
       return live === null ? await this.#fetch(context, allowed, wish, metadata, key) : await this.#release(context, allowed, live, key);
     } catch (error) {
-      if (error instanceof UpstreamFailed) return { kind: 'turned_away', error: errorOfFault('failed', error.fault, null, null) };
-      throw error;
+      if (!(error instanceof UpstreamFailed)) throw error;
+      this.faultLog.write(new UpstreamTrouble(allowed, error.fault));
+      return { kind: 'turned_away', error: errorOfFault('failed', error.fault, null, null) };
     }
   }
 
@@ -60,10 +63,11 @@ export class Fulfil {
 
   async #fetch(context: Context, allowed: Allowed, wish: TokenWish, metadata: ServerMetadata, key: string): Promise<Answer> {
     const holding = this.failures.holding(key);
-    if (holding !== null) return { kind: 'turned_away', error: errorOfFault('failed', holding.fault, holding.retryAfter, null) };
+    if (holding !== null) return { kind: 'turned_away', error: errorOfFault(holding.by, holding.fault, holding.retryAfter, null) };
     const { first, result } = await this.#flights.run(key, async () => {
       const minted = await this.mintToken.mint({ context, allowed, wish, metadata, cacheKey: key });
       this.#remember(key, minted);
+      if (minted.kind === 'faulted') this.faultLog.write(new UpstreamTrouble(allowed, minted.fault));
       return minted;
     });
     switch (result.kind) {
@@ -83,7 +87,7 @@ export class Fulfil {
       this.cache.set(key, minted.live);
       this.failures.forget(key);
     }
-    if (minted.kind === 'faulted') this.failures.note(key, minted.fault, minted.retryAfter);
+    if (minted.kind === 'faulted') this.failures.note(key, minted, minted.retryAfter);
   }
 
   /** Each release is an entry of its own, also of a token that was there already. */
@@ -111,6 +115,16 @@ export class Fulfil {
     const origin = originOf(metadata.tokenEndpoint);
     if (origin === null) throw new UpstreamFailed('metadata_invalid');
     return { ...credential, tokenEndpointOrigin: await this.credentials.bind(credential.id, origin) };
+  }
+}
+
+/** For the operator: an authorization server that refuses our client, or answers what cannot be used, is ours to mend. */
+class UpstreamTrouble extends Error {
+  constructor({ admitted }: Allowed, fault: UpstreamFault) {
+    super(
+      `authorization server ${admitted.server.id}, client ${admitted.parties[0].client.id}, resource ${admitted.resource.id}: ${fault}`,
+    );
+    this.name = 'UpstreamTrouble';
   }
 }
 

@@ -1,6 +1,8 @@
-import type { Append, Appended } from '../attribution/entry-log.js';
+import { CanonicalMembers } from '../attribution/canonical-members.js';
+import type { Append, Appended, EntryColumns } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import { ServerError } from '../oauth/errors.js';
+import type { Decision } from '../policy/decision.js';
 import { clientMembers, requestColumns, requestMembers, scopeMembers, tokenColumns, tokenMembers } from './attribution-of.js';
 import { again, isRecorded, type Answer } from './answer.js';
 import type { Context } from './context.js';
@@ -16,31 +18,29 @@ export interface PreparedRelease {
   readonly append: Append;
 }
 
+/** What a release says, but for what each says anew. */
+interface Said {
+  readonly live: LiveToken;
+  readonly cached: boolean;
+  readonly servedUntil: number;
+  readonly members: CanonicalMembers;
+  readonly columns: EntryColumns;
+}
+
+/**
+ * A decision is remembered for a question (DESIGN §6), so with the token it settles all that its releases say: that is written once, and
+ * forgotten with the decision. One that rests on counters is made anew each time, and so is this.
+ */
+const said = new WeakMap<Decision, Said>();
+
 /** Prepares the entry that hands a live token to the run (RFC 6749 §5.1). */
 export function prepareRelease(context: Context, allowed: Allowed, live: LiveToken, cached: boolean, entries: EntryMaker): PreparedRelease {
-  const { run, facts } = context;
-  const [party] = allowed.admitted.parties;
-  const ends = allowed.admitted.parties.map(({ run: member }) => member.expiresAt);
-  const servedUntil = Math.min(live.servedUntil, live.token.issuedAt + allowed.maxTtl * 1000, ...ends);
-  const entry = entries.make(
-    'token.released',
-    facts.epoch,
-    {
-      ...requestMembers(context, allowed.decision),
-      issuance: live.issuance,
-      cached,
-      ...clientMembers({
-        issuer: allowed.admitted.server.issuer,
-        tokenEndpoint: live.tokenEndpoint,
-        clientId: party.client.clientId,
-        method: party.client.method,
-        credential: live.credential,
-      }),
-      ...scopeMembers(context, allowed.scope, live.token.granted),
-      ...tokenMembers(live.token, servedUntil),
-    },
-    { ...requestColumns(context, allowed.decision), ...tokenColumns(live.token), client: party.client.id, issuance: live.issuance },
-  );
+  const { run, facts, traceparent } = context;
+  const known = said.get(allowed.decision);
+  const saying = known?.live === live && known.cached === cached ? known : say(context, allowed, live, cached);
+  said.set(allowed.decision, saying);
+  const { servedUntil, members, columns } = saying;
+  const entry = entries.make('token.released', facts.epoch, traceparent === null ? members : members.with({ traceparent }), columns);
   return {
     live,
     servedUntil,
@@ -55,6 +55,33 @@ export function prepareRelease(context: Context, allowed: Allowed, live: LiveTok
       decisionInput: cached ? allowed.input : null,
     },
   };
+}
+
+function say(context: Context, allowed: Allowed, live: LiveToken, cached: boolean): Said {
+  const [party] = allowed.admitted.parties;
+  const ends = allowed.admitted.parties.map(({ run: member }) => member.expiresAt);
+  const servedUntil = Math.min(live.servedUntil, live.token.issuedAt + allowed.maxTtl * 1000, ...ends);
+  const members = CanonicalMembers.of({
+    ...requestMembers({ ...context, traceparent: null }, allowed.decision),
+    issuance: live.issuance,
+    cached,
+    ...clientMembers({
+      issuer: allowed.admitted.server.issuer,
+      tokenEndpoint: live.tokenEndpoint,
+      clientId: party.client.clientId,
+      method: party.client.method,
+      credential: live.credential,
+    }),
+    ...scopeMembers(context, allowed.scope, live.token.granted),
+    ...tokenMembers(live.token, servedUntil),
+  });
+  const columns = {
+    ...requestColumns(context, allowed.decision),
+    ...tokenColumns(live.token),
+    client: party.client.id,
+    issuance: live.issuance,
+  };
+  return { live, cached, servedUntil, members, columns };
 }
 
 /** What the verdict on a release means for the request. */

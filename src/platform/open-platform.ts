@@ -35,7 +35,7 @@ export async function openPlatform(
     const directory = await openDataDirectory(settings.dataDirectory, { exclusive: embedded });
     opened.push(directory);
     const keys = await openLocalKeyFile(path.join(directory.path, 'keys', 'seal.key'), randomness);
-    const database = await openDatabase(settings, directory);
+    const { database, lost } = await openDatabase(settings, directory);
     opened.push(database);
     const clock = await DatabaseClock.start(database, (error) => faultLog.write(error));
     opened.push({ close: () => Promise.resolve(clock.stop()) });
@@ -58,6 +58,7 @@ export async function openPlatform(
       moduleCache: new ModuleDirectory(path.join(directory.path, 'cache', 'policies')),
       securityLog: new JournalSecurityLog(journal),
       faultLog,
+      lost,
       close,
     };
   } catch (error) {
@@ -68,6 +69,8 @@ export async function openPlatform(
 }
 
 /** The database, migrated and ready. */
-export async function openDatabase(settings: Settings, directory: DataDirectory): Promise<Database> {
-  return settings.databaseUrl === null ? openEmbedded(path.join(directory.path, 'db')) : openPostgres(settings.databaseUrl);
+async function openDatabase(settings: Settings, directory: DataDirectory): Promise<{ database: Database; lost: Promise<Error> }> {
+  if (settings.databaseUrl !== null) return { database: await openPostgres(settings.databaseUrl), lost: new Promise(() => undefined) };
+  const database = await openEmbedded(path.join(directory.path, 'db'));
+  return { database, lost: database.lost };
 }

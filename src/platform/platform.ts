@@ -27,5 +27,7 @@ export interface Platform {
   readonly moduleCache: ModuleCache;
   readonly securityLog: SecurityLog;
   readonly faultLog: FaultLog;
+  /** Resolves with the reason when the database is lost to this process for good; one that can be reached again is not. */
+  readonly lost: Promise<Error>;
   close(): Promise<void>;
 }

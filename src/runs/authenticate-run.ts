@@ -30,23 +30,16 @@ export class AuthenticateRun {
   /** @throws InvalidClient, SlowDown */
   async authenticate(presented: ClientAuthentication, address: string): Promise<Run> {
     const claimed = claimedRun(presented);
-    const subject = claimed ?? 'unknown';
-    const wait = this.failedAttempts.wait(subject, address);
-    if (wait > 0) {
-      this.securityLog.write({ event: 'throttled', surface: 'token', subject: claimed, address, detail: 'too many failed attempts' });
-      throw new SlowDown('too many failed attempts: wait before the next', { retryAfter: wait });
-    }
     const run = claimed === null ? null : await this.runs.get(claimed);
     const failure = await this.#verify(presented, run);
     if (run !== null && failure === null) return run;
+    const subject = claimed ?? 'unknown';
+    // the right credential is never turned away because of others who guess: a run's id is no secret
+    const wait = this.failedAttempts.wait(subject, address);
     this.failedAttempts.note(subject, address);
-    this.securityLog.write({
-      event: 'authentication_failed',
-      surface: 'token',
-      subject: claimed,
-      address,
-      detail: failure ?? 'unknown run',
-    });
+    const event = wait > 0 ? 'throttled' : 'authentication_failed';
+    this.securityLog.write({ event, surface: 'token', subject: claimed, address, detail: failure ?? 'unknown run' });
+    if (wait > 0) throw new SlowDown('too many failed attempts: wait before the next', { retryAfter: wait });
     throw new InvalidClient('client authentication failed', presented.kind === 'basic');
   }
 

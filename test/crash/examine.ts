@@ -1,6 +1,6 @@
 import type { IssuedToken } from '../rig/authorization-server.js';
 import type { Received } from './agents.js';
-import type { RecordedEntry } from './record.js';
+import type { RecordedEntry } from '../proofs/record.js';
 
 /** What is known of one life of Corridor and its end: the authorization server's own list, the agents' hands, and the record. */
 export interface Evidence {
@@ -21,9 +21,9 @@ export interface Examined {
 }
 
 const outcomes = new Set(['token.issued', 'token.refused', 'token.failed', 'token.unknown']);
-/** Milliseconds from an intent to the end of its attempt, and by which clocks of two processes may differ. */
+/** Milliseconds from an intent to the end of its attempt, and by which the clocks of two busy processes may differ. */
 const ATTEMPT = 20_000;
-const CLOCKS = 100;
+const CLOCKS = 2_000;
 
 /** Compares them. Nothing that the record says of itself is believed without the other side, where there is one. */
 export function examine({ issued, received, entries }: Evidence): Examined {
@@ -54,7 +54,8 @@ export function examine({ issued, received, entries }: Evidence): Examined {
     const intent = intents.get(outcome?.issuance)?.[0];
     if (outcome?.issuance !== undefined && intent !== undefined) {
       issuanceOf.set(token.sha256, outcome.issuance);
-      if (!isAttempt(token, intent)) findings.push(`${outcome.issuance} is recorded for another attempt than its own`);
+      if (!isAttempt(token, intent))
+        findings.push(`${outcome.issuance} is recorded for another attempt than its own (${token.issued_at - intent.time} ms)`);
       continue;
     }
     const doubt = [...left].find(({ issuance }) => intents.get(issuance)?.some((opened) => isAttempt(token, opened)) === true);

@@ -1,12 +1,9 @@
-import type { Examined } from './examine.js';
+import type { Testimony } from './witness.js';
 
-interface Round {
+interface Round extends Testimony {
   readonly round: number;
   readonly step: string;
   readonly occurrence: number;
-  readonly examined: Examined;
-  readonly received: number;
-  readonly exposed: number;
 }
 
 /** Tells how it goes, round by round, and what came of it, step by step. */
@@ -17,7 +14,7 @@ export class Tally {
 
   add(round: Round): void {
     this.#rounds.push(round);
-    const { issuanceOf, inDoubt, vain, findings } = round.examined;
+    const { issuanceOf, inDoubt, vain, findings } = round;
     const counts = `${issuanceOf.size} issued, ${round.received} received, ${inDoubt} in doubt, ${vain} in vain, ${round.exposed} listed`;
     const verdict = findings.length === 0 ? 'ok' : findings.join('; ');
     say(`round ${round.round}/${this.planned}, killed ${round.step} (no. ${round.occurrence}): ${counts}: ${verdict}`);
@@ -45,12 +42,12 @@ export class Tally {
     return [
       name,
       String(rounds.length),
-      sum(({ examined }) => examined.issuanceOf.size),
+      sum((round) => round.issuanceOf.size),
       sum(({ received }) => received),
-      sum(({ examined }) => examined.inDoubt),
-      sum(({ examined }) => examined.vain),
+      sum((round) => round.inDoubt),
+      sum((round) => round.vain),
       sum(({ exposed }) => exposed),
-      sum(({ examined }) => examined.findings.length),
+      sum((round) => round.findings.length),
     ];
   }
 }

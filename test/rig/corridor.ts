@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { template } from './template.js';
 
 export interface CorridorOptions {
   /** What `corridor.yaml` says. */
@@ -52,7 +53,9 @@ export async function startCorridor(options: CorridorOptions): Promise<RunningCo
   const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-test-'));
   const dataDir = options.dataDir ?? path.join(directory, 'data');
   const configFile = path.join(directory, 'corridor.yaml');
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  // what a first start would make itself, made once for all tests
+  if (options.dataDir === undefined) await cp(await template(), dataDir, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  else await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await writeFile(configFile, options.catalogue);
   const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { constants, existsSync, readFileSync } from 'node:fs';
-import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
+import { constants, cpSync, existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
@@ -19,11 +19,11 @@ export function template(): Promise<string> {
   return (made ??= findOrMake());
 }
 
-/** A data directory of its own for one test, with a migrated database; `prepare` may keep it out of the way of the first timed test. */
+/** A data directory of its own for one test, with a migrated database. The very first one on a machine takes some seconds. */
 export async function copyTemplate(): Promise<string> {
   const source = await template();
   const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-test-'));
-  await cp(source, directory, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  cpSync(source, directory, { recursive: true, mode: constants.COPYFILE_FICLONE }); // faster than its asynchronous form
   return directory;
 }
 

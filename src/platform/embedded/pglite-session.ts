@@ -3,6 +3,7 @@ import { DatabaseUnavailable, StatementRefused } from '../../store/database.js';
 import type { ParameterValue } from '../parameter-value.js';
 import { statementFailure } from '../statement-failure.js';
 import type { TextTable } from '../text-table.js';
+import { bindMessage } from './bind-message.js';
 import { DurableFiles } from './durable-files.js';
 
 /** The status with which PGlite leaves PostgreSQL after an ordinary error of SQL (its siglongjmp). */
@@ -100,7 +101,7 @@ function statementMessage(sql: string, values: readonly ParameterValue[]): Uint8
   const { serialize } = protocol;
   return Buffer.concat([
     serialize.parse({ text: sql }),
-    serialize.bind({ values: [...values] }),
+    bindMessage(values),
     serialize.describe({ type: 'P' }),
     serialize.execute({}),
     serialize.sync(),

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
+import { freePort } from '../rig/corridor.js';
+import { catalogueOf } from './catalogue.js';
+import { FrontDoor, purpose, type AgentRun, type TokenAnswer } from './front-door.js';
+import { readRecord } from './record.js';
+
+const crm = 'https://crm.example/api';
+const files = 'https://files.example/api';
+const scopes = ['things:read', 'things:list'];
+const workflows = ['nightly-index', 'weekly-index'];
+
+let server: RunningAuthorizationServer;
+let door: FrontDoor;
+beforeAll(async () => {
+  const port = await freePort();
+  const secrets = workflows.map(() => randomBytes(32).toString('hex'));
+  [server, door] = await Promise.all([
+    startAuthorizationServer({
+      port,
+      clients: workflows.map((workflow, index) => ({
+        client_id: `corridor-${workflow}`,
+        token_endpoint_auth_method: 'client_secret_basic',
+        client_secret: secrets[index] ?? '',
+      })),
+      resources: { [crm]: { scopes }, [files]: { scopes } },
+    }),
+    FrontDoor.open({
+      catalogue: catalogueOf({
+        issuer: `http://127.0.0.1:${port}`,
+        resources: { crm: { uri: crm, scopes }, files: { uri: files, scopes } },
+        parties: workflows.map((workflow, index) => ({
+          workflow,
+          client: workflow,
+          resources: ['crm', 'files'],
+          credential: `env:CORRIDOR_CLIENT_${index}`,
+        })),
+      }),
+      grants: workflows.flatMap((workflow) => [crm, files].map((resource) => ({ workflow, purpose, resource, scopes }))),
+      env: Object.fromEntries(secrets.map((secret, index) => [`CORRIDOR_CLIENT_${index}`, secret])),
+    }),
+  ]);
+}, 90_000);
+afterAll(async () => {
+  await door.close();
+  await server.stop();
+});
+
+const asked = async (): Promise<number> => (await server.requests())['POST /token'] ?? 0;
+const tokenOf = ({ body }: TokenAnswer): unknown => body['access_token'];
+
+describe('a stampede', () => {
+  it('of 1,000 who ask for the same at once makes one upstream call, and 1,000 releases with an entry each', async () => {
+    const run = await door.startRun('nightly-index');
+    const before = await asked();
+    await server.delay({ before: 1_000 });
+    const answers = await Promise.all(Array.from({ length: 1_000 }, () => door.ask(run, { resource: crm, scope: 'things:read' })));
+    await server.delay({ before: 0 });
+
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set(answers.map(tokenOf)).size).toBe(1);
+    expect((await asked()) - before).toBe(1);
+
+    const entries = (await readRecord(door.corridor)).filter((entry) => entry.run === run.id);
+    const ofType = (type: string) => entries.filter((entry) => entry.type === type);
+    const released = ofType('token.released');
+    expect(new Set(released.map(({ id }) => id))).toEqual(new Set(answers.map(({ body }) => body['attribution'])));
+    expect(released).toHaveLength(1_000);
+    expect(released.filter(({ cached }) => cached === false)).toHaveLength(1);
+    expect([ofType('token.requested').length, ofType('token.issued').length]).toEqual([1, 1]);
+    expect(new Set(entries.flatMap(({ issuance }) => issuance ?? [])).size).toBe(1);
+  }, 60_000);
+
+  it('of requests that differ in one input each has a token of its own', async () => {
+    const [run, sister, other] = [
+      await door.startRun('nightly-index'),
+      await door.startRun('nightly-index'),
+      await door.startRun('weekly-index'),
+    ];
+    const asks: [string, AgentRun, Record<string, string>][] = [
+      ['this run', run, { resource: crm, scope: 'things:read' }],
+      ['another run', sister, { resource: crm, scope: 'things:read' }],
+      ['another workflow, and so another client', other, { resource: crm, scope: 'things:read' }],
+      ['another resource', run, { resource: files, scope: 'things:read' }],
+      ['another scope', run, { resource: crm, scope: 'things:list' }],
+      ['more scopes', run, { resource: crm, scope: 'things:list things:read' }],
+    ];
+    const before = await asked();
+    await server.delay({ before: 300 });
+    const answers = await Promise.all(asks.flatMap(([, who, wish]) => Array.from({ length: 20 }, () => door.ask(who, wish))));
+    await server.delay({ before: 0 });
+
+    const tokensOf = asks.map((_, index) => new Set(answers.slice(index * 20, index * 20 + 20).map(tokenOf)));
+    expect(tokensOf.map((tokens, index) => [asks[index]?.[0], tokens.size])).toEqual(asks.map(([name]) => [name, 1]));
+    expect(new Set(tokensOf.flatMap((tokens) => [...tokens])).size).toBe(asks.length);
+    expect((await asked()) - before).toBe(asks.length);
+  }, 60_000);
+
+  it('in another order of the same scopes is the same request', async () => {
+    const run = await door.startRun('nightly-index');
+    const before = await asked();
+    const one = await door.ask(run, { resource: crm, scope: 'things:list things:read' });
+    const other = await door.ask(run, { resource: crm, scope: 'things:read things:list' });
+    expect([one.status, tokenOf(other)]).toEqual([200, tokenOf(one)]);
+    expect((await asked()) - before).toBe(1);
+  });
+});
