@@ -89,7 +89,7 @@ describe('the first start', () => {
     await ready(again, url);
     expect((await fetch(`${url}/v1/entries`, { headers: { authorization: `Bearer ${key}` } })).status).toBe(200);
     expect(await ended(again.child, 'SIGTERM')).toBe(0);
-  });
+  }, 120_000);
 });
 
 describe('a start that must not go on', () => {
@@ -153,7 +153,7 @@ describe('a policy directory', () => {
     await writeFile(token, `# a new word\n${good}`);
     await until(async () => (await activated()) === 2);
     expect(await ended(started.child, 'SIGTERM')).toBe(0);
-  });
+  }, 120_000);
 });
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {

@@ -49,7 +49,7 @@ export interface World {
 }
 
 /** With the starter policy and grants for this world, or with the Rego that is given in its place. */
-export async function startWorld(rego?: string): Promise<World> {
+export async function startWorld(rego?: string, env: Readonly<Record<string, string>> = {}): Promise<World> {
   const mcp = await startProtectedMcpServer('mcp:use');
   const secret = randomBytes(32).toString('hex');
   const authorizationServer = await startAuthorizationServer({
@@ -57,14 +57,17 @@ export async function startWorld(rego?: string): Promise<World> {
     resources: { [crm]: { scopes: ['crm:read', 'crm:write'] }, [mcp.url]: { scopes: ['mcp:use'] } },
   });
   const api = await startProtectedApi({ issuer: authorizationServer.issuer, audience: crm, scope: 'crm:read' });
-  const policies = rego !== undefined ? await policyOf(rego) : await policyWithGrants([
-    { workflow, purpose, resource: crm, scopes: ['crm:read'] },
-    { workflow, purpose, resource: mcp.url, scopes: ['mcp:use'] },
-  ]);
+  const policies =
+    rego !== undefined
+      ? await policyOf(rego)
+      : await policyWithGrants([
+          { workflow, purpose, resource: crm, scopes: ['crm:read'] },
+          { workflow, purpose, resource: mcp.url, scopes: ['mcp:use'] },
+        ]);
   const corridor = await startCorridor({
     catalogue: catalogue(authorizationServer.issuer, mcp.url),
     policies: policies.path,
-    env: { CORRIDOR_CLIENT_INDEXER: secret },
+    env: { CORRIDOR_CLIENT_INDEXER: secret, ...env },
   });
   mcp.trust({ tokenIssuer: authorizationServer.issuer, authorizationServer: corridor.issuer });
   const created = await corridor.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
