@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { constants, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -54,8 +55,7 @@ export async function startCorridor(options: CorridorOptions): Promise<RunningCo
   const dataDir = options.dataDir ?? path.join(directory, 'data');
   const configFile = path.join(directory, 'corridor.yaml');
   // what a first start would make itself, made once for all tests
-  if (options.dataDir === undefined) await cp(await template(), dataDir, { recursive: true, mode: constants.COPYFILE_FICLONE });
-  else await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  if (!existsSync(dataDir)) await cp(await template(), dataDir, { recursive: true, mode: constants.COPYFILE_FICLONE });
   await writeFile(configFile, options.catalogue);
   const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
