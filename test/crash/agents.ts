@@ -19,10 +19,7 @@ const runStarted = z.object({ id: z.string(), client_secret: z.string() });
 const released = z.object({ access_token: z.string(), attribution: z.string() });
 
 const wishes = resources.flatMap((resource) =>
-  [scopes.slice(0, 1), scopes.slice(1, 2), scopes.slice(2), scopes.slice(1), scopes].map((wanted) => ({
-    resource,
-    scope: wanted.join(' '),
-  })),
+  [scopes.slice(0, 1), scopes.slice(1), scopes].map((wanted) => ({ resource, scope: wanted.join(' ') })),
 );
 
 /** Agents that start runs, ask for tokens and end runs, all at once, until nobody answers any more. */

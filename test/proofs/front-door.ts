@@ -32,7 +32,7 @@ const members = z.record(z.string(), z.unknown());
 export class FrontDoor {
   private constructor(
     private readonly options: FrontDoorOptions,
-    private readonly policies: PolicyDirectory,
+    readonly policies: PolicyDirectory,
     readonly corridor: RunningCorridor,
     readonly runtimeKey: string,
   ) {}
