@@ -45,7 +45,12 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => world.stop());
 
-const answer = z.looseObject({ error: z.string().optional(), access_token: z.string().optional(), expires_in: z.number().optional(), scope: z.string().optional() });
+const answer = z.looseObject({
+  error: z.string().optional(),
+  access_token: z.string().optional(),
+  expires_in: z.number().optional(),
+  scope: z.string().optional(),
+});
 
 async function ask(run: RunBySecret, scope = 'crm:read') {
   const response = await fetch(`${world.corridor.issuer}/token`, {
@@ -75,14 +80,18 @@ describe('the obligation', () => {
     const { body } = await ask(await runFor('short'));
     expect(body.expires_in).toBeLessThanOrEqual(60);
     expect(body.expires_in).toBeGreaterThan(50);
-    const { token } = z.looseObject({ token: z.object({ expires_at: z.string(), served_until: z.string() }).loose() }).parse(await world.entry(body['attribution']));
+    const { token } = z
+      .looseObject({ token: z.object({ expires_at: z.string(), served_until: z.string() }).loose() })
+      .parse(await world.entry(body['attribution']));
     expect(Date.parse(token.expires_at) - Date.parse(token.served_until)).toBeGreaterThan(3_000_000);
   });
 
   it('scopes may be fewer than asked, and are said (B49, B55)', async () => {
     const { body } = await ask(await runFor('narrow'), 'crm:read crm:write');
     expect(body.scope).toBe('crm:read');
-    expect(await world.entry(body['attribution'])).toMatchObject({ scope: { requested: ['crm:read', 'crm:write'], decided: ['crm:read'], granted: ['crm:read'] } });
+    expect(await world.entry(body['attribution'])).toMatchObject({
+      scope: { requested: ['crm:read', 'crm:write'], decided: ['crm:read'], granted: ['crm:read'] },
+    });
   });
 });
 
@@ -97,7 +106,10 @@ describe('a policy', () => {
     const given = await ask(await runFor(operator));
     expect(given).toMatchObject({ status, body: { error, reasons: [{ code }] } });
     expect(given.retryAfter === null).toBe(status !== 503);
-    expect(await world.entry(given.body['attribution'])).toMatchObject({ type: 'token.denied', decision: { allow: false, revision: expect.stringMatching(/^sha256:/) } });
+    expect(await world.entry(given.body['attribution'])).toMatchObject({
+      type: 'token.denied',
+      decision: { allow: false, revision: expect.stringMatching(/^sha256:/) },
+    });
   });
 
   it('that counts is never outrun, however many ask at once', async () => {
@@ -121,6 +133,9 @@ describe('a policy', () => {
     expect(given.status).toBe(200);
     expect(given.body.expires_in).toBeLessThanOrEqual(100);
     const orphan = await runFor('share', { parent: denied.id });
-    expect(await ask(orphan)).toMatchObject({ status: 400, body: { error: 'access_denied', reasons: [{ code: 'no_rule', ancestor: denied.id }] } });
+    expect(await ask(orphan)).toMatchObject({
+      status: 400,
+      body: { error: 'access_denied', reasons: [{ code: 'no_rule', ancestor: denied.id }] },
+    });
   });
 });
