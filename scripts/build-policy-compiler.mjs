@@ -21,6 +21,7 @@ const check = process.argv.includes('--check');
 const go = new Go(folder);
 let differences = 0;
 
+go.run(['mod', 'download']); // a module that is not there yet has no directory
 const [opa] = go.list(['-m', '-json', opaPath]);
 const capabilities = go.run(['run', './cmd/capabilities', join(opa.Dir, 'builtin_metadata.json')]);
 settle('capabilities.json', capabilities); // before the build, which embeds it
