@@ -1,17 +1,17 @@
 // One burst of requests, measured from outside: what came back, how long each took, and what the processes used meanwhile.
 import autocannon from 'autocannon';
-import { cpuOf, writtenBy } from './process-figures.mjs';
+import { cpuOf, writtenUnder } from './process-figures.mjs';
 
 /**
  * Sends `amount` requests over so many connections. `headersOf(connection)` gives the headers of each request of a connection, taken
  * in turns. `processes` are those whose CPU is told, by name. @throws when any answer was not 2xx
  */
-export async function burst({ url, connections, amount, body, headersOf, processes, writer }) {
+export async function burst({ url, connections, amount, body, headersOf, processes, directory }) {
   const times = new Float64Array(amount);
   let answered = 0;
   let connection = 0;
   let endedAt = 0;
-  const before = { cpu: cpuOfEach(processes), written: writer === undefined ? null : writtenBy(writer) };
+  const before = { cpu: cpuOfEach(processes), written: directory === undefined ? null : writtenUnder(directory) };
   const startedAt = performance.now();
   const running = autocannon({
     ...{ url, connections, amount, body, method: 'POST', timeout: 30, sampleInt: 50 },
@@ -28,7 +28,7 @@ export async function burst({ url, connections, amount, body, headersOf, process
   if (result['2xx'] !== amount || result.errors > 0) {
     throw new Error(`${url}: ${amount} requests, answers ${JSON.stringify(result.statusCodeStats)}, ${result.errors} errors`);
   }
-  const after = { cpu: cpuOfEach(processes), written: writer === undefined ? null : writtenBy(writer) };
+  const after = { cpu: cpuOfEach(processes), written: directory === undefined ? null : writtenUnder(directory) };
   const seconds = (endedAt - startedAt) / 1000;
   return {
     amount,

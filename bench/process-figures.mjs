@@ -1,8 +1,9 @@
 // What a process has used so far, from outside of it.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 
 const CLOCK_TICKS = 100; // USER_HZ, the same on every Linux that Node runs on
+const SECTOR = 512; // of /proc/diskstats, whatever the disk has
 
 /** CPU of all its threads, in milliseconds. */
 export function cpuOf(pid) {
@@ -18,10 +19,16 @@ export function cpuOf(pid) {
   return (hours * 3600 + minutes * 60 + seconds) * 1000;
 }
 
-/** Bytes that it made the disk write, or null where nobody counts them. */
-export function writtenBy(pid) {
+/**
+ * Bytes that the disk under a directory was given so far, by whomever, or null where nobody counts them. What is counted for a process
+ * is no measure: a kernel with large folios counts a whole folio for each page of it.
+ */
+export function writtenUnder(directory) {
   try {
-    return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? NaN);
+    const { dev } = statSync(directory, { bigint: true });
+    const [major, minor] = [(dev >> 8n) & 0xfffn, (dev & 0xffn) | ((dev >> 12n) & 0xfff00n)];
+    const line = new RegExp(`^ *${major} +${minor} (.*)$`, 'm').exec(readFileSync('/proc/diskstats', 'utf8'));
+    return line === null ? null : Number(line[1].split(' ')[7]) * SECTOR;
   } catch {
     return null;
   }

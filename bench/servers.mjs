@@ -79,6 +79,7 @@ export class Servers {
     await writeFile(path.join(this.directory, 'corridor.yaml'), catalogue(this.upstream.said));
     const outside = Object.entries(process.env).filter(([name]) => !name.startsWith('CORRIDOR_'));
     return this.#start('dist/main.js', null, {
+      flags: ['--max-semi-space-size=64'], // as `npm start` has it
       env: {
         ...Object.fromEntries(outside),
         CORRIDOR_PORT: String(await freePort()),
@@ -91,10 +92,10 @@ export class Servers {
   }
 
   /** Waits for the first line of output: JSON with a member `says`, or for Corridor's own sentence. */
-  async #start(script, says, { input = '', env = process.env } = {}) {
+  async #start(script, says, { flags = [], input = '', env = process.env } = {}) {
     const log = path.join(this.directory, `${path.basename(script)}.log`);
     const errors = openSync(log, 'a');
-    const child = spawn(process.execPath, [path.join(root, script)], { stdio: ['pipe', 'pipe', errors, 'ipc'], env });
+    const child = spawn(process.execPath, [...flags, path.join(root, script)], { stdio: ['pipe', 'pipe', errors, 'ipc'], env });
     closeSync(errors);
     this.#children.push(child);
     child.stdin.on('error', () => undefined); // it need not read what it is given
