@@ -50,23 +50,26 @@ describe('the housekeeping of the embedded database', () => {
     const log = 'select pg_current_wal_lsn() - redo_lsn as bytes from pg_control_checkpoint()';
     await session.run(`insert into thing select i, repeat(md5(i::text), 50) from generate_series(1, 20000) i`, []);
     for (let i = 0; Number((await one(log))?.bytes) < 65 * 1024 * 1024; i++) await session.run(`update thing set text = text || ${i}`, []);
+    await session.run('select pg_stat_force_next_flush()', []); // else a second may pass before it is counted
     housekeeping.ran();
     await housekeeping.step();
-    expect(statements).toContain('checkpoint');
+    // frozen before it, while its pages are in the log anyhow
+    expect(statements.slice(-2)).toEqual(['vacuum (freeze) public.thing', 'checkpoint']);
     expect(Number((await one(log))?.bytes)).toBeLessThan(1_000_000);
   }, 60_000);
 
   it('frees what was deleted, and tells the planner what there is', async () => {
-    await session.run('delete from thing where id % 2 = 0', []);
+    await session.run('delete from thing where id % 4 <> 0', []);
     await session.run('select pg_stat_force_next_flush()', []); // else a second may pass before it is counted
     const dead = await one(`select n_dead_tup from pg_stat_user_tables where relname = 'thing'`);
-    expect(Number(dead?.n_dead_tup)).toBeGreaterThan(20_000);
+    expect(Number(dead?.n_dead_tup)).toBe(15_000);
     await minuteOfWork();
     await session.run('select pg_stat_force_next_flush()', []);
-    expect(statements).toContain('vacuum (freeze, analyze) public.thing');
+    expect(statements).toContain('vacuum (freeze) public.thing');
+    expect(statements).toContain('analyze public.thing');
     const after = await one(`select n_dead_tup, n_mod_since_analyze from pg_stat_user_tables where relname = 'thing'`);
     expect(after).toEqual({ n_dead_tup: 0, n_mod_since_analyze: 0 });
-    expect((await one(`select reltuples from pg_class where relname = 'thing'`))?.reltuples).toBe(10_000);
+    expect((await one(`select reltuples from pg_class where relname = 'thing'`))?.reltuples).toBe(5_000);
   }, 60_000);
 
   it('leaves no other database whose age nobody can stop', async () => {
