@@ -3,6 +3,7 @@ import type { EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import type { Credential, CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
+import type { Decision } from '../policy/decision.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import { originOf, type ServerMetadata } from '../upstreams/metadata.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
@@ -42,7 +43,7 @@ export class Fulfil {
   async fulfil(context: Context, allowed: Allowed): Promise<Answer> {
     try {
       const { wish, metadata } = await this.#wish(allowed);
-      const key = cacheKey(requestInputs(wish, metadata), isolationDomain(context, allowed));
+      const key = keyOf(context, allowed, wish, metadata);
       const live = this.#live(key, allowed, wish, metadata);
       return live === null ? await this.#fetch(context, allowed, wish, metadata, key) : await this.#release(context, allowed, live, key);
     } catch (error) {
@@ -116,6 +117,21 @@ export class Fulfil {
     if (origin === null) throw new UpstreamFailed('metadata_invalid');
     return { ...credential, tokenEndpointOrigin: await this.credentials.bind(credential.id, origin) };
   }
+}
+
+/**
+ * What the releases of a remembered decision have in common is the same each time while credential and metadata are: their key is
+ * computed once. One that rests on counters is made anew each time, and so is this.
+ */
+const keys = new WeakMap<Decision, { readonly credential: string; readonly metadata: ServerMetadata; readonly key: string }>();
+
+function keyOf(context: Context, allowed: Allowed, wish: TokenWish, metadata: ServerMetadata): string {
+  const credential = wish.credential.id;
+  const known = keys.get(allowed.decision);
+  if (known?.credential === credential && known.metadata === metadata) return known.key;
+  const key = cacheKey(requestInputs(wish, metadata), isolationDomain(context, allowed));
+  keys.set(allowed.decision, { credential, metadata, key });
+  return key;
 }
 
 /** For the operator: an authorization server that refuses our client, or answers what cannot be used, is ours to mend. */

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../oauth/clock.js';
 import { InvalidClient, SlowDown } from '../oauth/errors.js';
 import type { Secret } from '../oauth/secret.js';
@@ -76,7 +76,7 @@ function claimedRun(presented: ClientAuthentication): string | null {
 
 /** Constant time, and the same work for an unknown run. */
 function verifySecret(secret: Secret, run: Run | null): string | null {
-  const presented = createHash('sha256').update(secret.reveal()).digest();
+  const presented = hash('sha256', secret.reveal(), 'buffer');
   const registered = run?.credential.method === 'client_secret' ? Buffer.from(run.credential.secretSha256, 'hex') : NOBODY;
   return timingSafeEqual(presented, registered) && run !== null ? null : 'the secret is wrong';
 }

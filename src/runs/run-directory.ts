@@ -19,10 +19,13 @@ export class RunDirectory {
   async reload(id: string): Promise<Run | null> {
     this.#runs.delete(id);
     const run = await this.store.find(id);
-    if (run === null) return null;
-    this.#runs.set(id, run);
-    if (this.#runs.size > REMEMBERED) this.#runs.delete(this.#runs.keys().next().value ?? id);
+    if (run !== null) this.remember(run);
     return run;
+  }
+
+  remember(run: Run): void {
+    this.#runs.set(run.id, run);
+    if (this.#runs.size > REMEMBERED) this.#runs.delete(this.#runs.keys().next().value ?? run.id);
   }
 
   forget(id: string): void {

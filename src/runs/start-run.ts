@@ -86,6 +86,10 @@ export class StartRun {
         { run: id, workflow: workflow.id, owner: workflow.owner },
       );
       const started = await this.store.start(run, epoch, entry);
+      if (started.verdict === 'started') {
+        const { startedAt, expiresAt } = started;
+        this.runs.remember({ ...run, operator, startedAt, expiresAt, endedAt: null });
+      }
       if (started.verdict !== 'stale') return this.#started(started, secret);
     }
     throw new Unavailable('facts_moving', 'the catalogue changes too often: try again');
@@ -93,9 +97,10 @@ export class StartRun {
 
   #started(started: StartedRun, secret: Secret | null): RunStarted {
     switch (started.verdict) {
-      case 'started':
       case 'repeated':
-        this.runs.forget(started.run);
+        this.runs.forget(started.run); // its credential is another now
+        return { id: started.run, secret, expiresAt: started.expiresAt };
+      case 'started':
         return { id: started.run, secret, expiresAt: started.expiresAt };
       case 'conflict':
         throw new Conflict('idempotency_conflict', 'this Idempotency-Key was used with another body');
@@ -134,7 +139,8 @@ export class StartRun {
   async #operator(name: string): Promise<Operator> {
     const salt = this.randomness.bytes(32);
     const commitment = `sha256:${createHash('sha256').update(salt).update(name).digest('hex')}`;
-    return this.store.personOf({ name, commitment, salt });
+    const person = await this.store.personOf({ name, commitment, salt });
+    return { name: person.name, commitment: person.commitment };
   }
 }
 

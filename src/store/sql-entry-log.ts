@@ -118,15 +118,15 @@ export class SqlEntryLog extends EntryLog {
   }
 
   async #ask(sql: string, parameters: readonly unknown[]): Promise<readonly Row[]> {
-    const giveUp = new AbortController();
-    const late = delay(this.limits.answerWithin, undefined, { signal: giveUp.signal }).then(() => {
-      throw new DatabaseUnavailable(`the database gave no answer within ${this.limits.answerWithin} ms`);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const { answerWithin } = this.limits;
+      timer = setTimeout(() => reject(new DatabaseUnavailable(`the database gave no answer within ${answerWithin} ms`)), answerWithin);
     });
-    late.catch(() => {});
     try {
       return await Promise.race([this.database.query(sql, parameters), late]);
     } finally {
-      giveUp.abort();
+      clearTimeout(timer);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ServerMetadata } from './metadata.js';
 import type { TokenWish } from './token.js';
 import { wishParameters } from './wish-parameters.js';
@@ -31,10 +31,9 @@ export function requestInputs(wish: TokenWish, metadata: ServerMetadata): Inputs
 /**
  * The key under which a token may be found again, by those of this isolation domain alone: SHA-256 over all inputs. Each text is
  * preceded by its length, so that no two lists of texts have the same bytes; UTF-16 keeps even what is no Unicode apart.
- * It is computed for every release, hence in one piece.
  */
 export function cacheKey(inputs: Inputs, isolationDomain: string): string {
   let all = `${isolationDomain.length}:${isolationDomain}`;
   for (const [name, value] of inputs) all += `${name.length}:${name}${value.length}:${value}`;
-  return createHash('sha256').update(all, 'utf16le').digest('hex');
+  return hash('sha256', Buffer.from(all, 'utf16le'));
 }

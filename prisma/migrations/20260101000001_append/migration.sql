@@ -16,26 +16,30 @@ begin
     return;
   end if;
 
-  select array_agg(distinct counted.key) into keys from (
-    select read.key
-      from jsonb_to_recordset(effects) as effect (counters jsonb), jsonb_to_recordset(effect.counters) as read (key text)
-    union all
-    select unnest(issuance.counters)
-      from jsonb_to_recordset(effects) as effect (kind text, issuance text, state text)
-      join issuance on issuance.id = effect.issuance
-      where effect.kind = 'outcome' and effect.state = 'failed'
-  ) counted;
-  if keys is not null then
-    -- a counter that has no row yet could not be locked
-    insert into counter (key, version, tokens) select key, 0, 0 from unnest(keys) key order by key on conflict (key) do nothing;
-    perform 1 from counter where key = any (keys) order by key for update;
+  if effects @? '$[*] ? (exists(@.counters) || @.state == "failed")' then
+    select array_agg(distinct counted.key) into keys from (
+      select read.key
+        from jsonb_to_recordset(effects) as effect (counters jsonb), jsonb_to_recordset(effect.counters) as read (key text)
+      union all
+      select unnest(issuance.counters)
+        from jsonb_to_recordset(effects) as effect (kind text, issuance text, state text)
+        join issuance on issuance.id = effect.issuance
+        where effect.kind = 'outcome' and effect.state = 'failed'
+    ) counted;
+    if keys is not null then
+      -- a counter that has no row yet could not be locked
+      insert into counter (key, version, tokens) select key, 0, 0 from unnest(keys) key order by key on conflict (key) do nothing;
+      perform 1 from counter where key = any (keys) order by key for update;
+    end if;
   end if;
 
-  perform 1 from issuance
-    where id in (
-      select effect.issuance from jsonb_to_recordset(effects) as effect (kind text, issuance text)
-        where effect.kind in ('outcome', 'revocation'))
-    order by id for update;
+  if effects @? '$[*] ? (@.kind == "outcome" || @.kind == "revocation")' then
+    perform 1 from issuance
+      where id in (
+        select effect.issuance from jsonb_to_recordset(effects) as effect (kind text, issuance text)
+          where effect.kind in ('outcome', 'revocation'))
+      order by id for update;
+  end if;
 end $$;
 
 -- The verdicts as far as they do not depend on the other entries of the flush. Rows are joined by their ids alone and compared
@@ -249,6 +253,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_entries runs at READ COMMITTED only' using errcode = 'invalid_transaction_state';
   end if;
+  set local plan_cache_mode = force_generic_plan;
   select flush.verdicts, flush.at into append_entries.verdicts, append_entries.at
     from append_flush(append_list(ids), append_list(types), append_list(runs), append_list(workflows), append_list(clients),
       append_list(resources), append_list(owners), append_list(issuances), append_list(decisions), append_list(token_sha256s),
