@@ -49,6 +49,7 @@ import { StartRun } from './runs/start-run.js';
 import { IssuanceRows } from './store/issuance-rows.js';
 import { SqlCounters } from './store/sql-counters.js';
 import { SqlCredentials } from './store/sql-credentials.js';
+import { SqlDecisionInputs } from './store/sql-decision-inputs.js';
 import { SqlEntries } from './store/sql-entries.js';
 import { SqlEntryLog } from './store/sql-entry-log.js';
 import { SqlExposure } from './store/sql-exposure.js';
@@ -131,6 +132,7 @@ export function compose(platform: Platform, settings: Settings) {
     tracing: new SqlTracing(database),
     activatePolicy: new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries),
     applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, entries, clock, randomness),
+    decisionInputs: new SqlDecisionInputs(database),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun: new EndRun(facts, runStore, runs, entries),
     issueToken: new IssueToken(authenticateRun, runs, facts, decideRequest, fulfil, log, entries, clock),

@@ -79,7 +79,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   });
   furnish(app);
   await app.listen(settings.port, settings.host);
-  const loops = startLoops(corridor, journal);
+  const loops = startLoops(corridor, settings, journal);
   await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
   const { policyRevision } = await corridor.facts.current();
   journal.note('info', 'started', { url: settings.publicUrl, issuer: corridor.metadata.issuer, policy: policyRevision });
@@ -196,12 +196,13 @@ async function reportCredentials(corridor: Corridor, journal: Journal): Promise<
   }
 }
 
-function startLoops(corridor: Corridor, journal: Journal): WorkLoop[] {
+function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: Journal): WorkLoop[] {
   const failed = (error: unknown): void => corridor.faultLog.write(error);
   const loops = [
     new WorkLoop(() => corridor.revokeDue.turn(), 500, failed),
     new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
     new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),
+    new WorkLoop(async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, 30_000, failed),
     new WorkLoop(
       async () => {
         for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });

@@ -5,8 +5,6 @@ export interface EntryFilter {
   readonly type?: EntryType;
   readonly workflow?: string;
   readonly run?: string;
-  readonly resource?: string;
-  readonly client?: string;
   readonly since?: number;
   /** 1 to 1000; 100 when left out. */
   readonly limit?: number;

@@ -13,6 +13,8 @@ export interface Settings {
   readonly policyDirectory: string;
   readonly secretDirectory: string | null;
   readonly databaseUrl: string | null;
+  /** Seconds for which the inputs of decisions are kept. */
+  readonly inputRetention: number;
   /** Whether the metadata also names an authorization endpoint that answers every request with an error. */
   readonly authorizationEndpoint: boolean;
 }
@@ -27,6 +29,7 @@ export const variables: Readonly<Record<string, string>> = {
   CORRIDOR_POLICIES: 'the policy directory; policies',
   CORRIDOR_SECRET_DIR: 'the only directory that file: references may read; unset: none',
   CORRIDOR_DATABASE_URL: 'PostgreSQL 15 or later in place of the embedded database; unset',
+  CORRIDOR_INPUT_RETENTION: 'for how many days the inputs of decisions are kept, sealed, to be replayed; 90d',
   CORRIDOR_AUTHORIZATION_ENDPOINT: 'off: leave authorization_endpoint and response_types_supported out of the metadata; on',
   CORRIDOR_URL: 'for the command line: where Corridor is',
   CORRIDOR_KEY: 'for the command line: the key to use',
@@ -58,6 +61,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     policyDirectory: path.resolve(directory, value('CORRIDOR_POLICIES') ?? 'policies'),
     secretDirectory: secretDirectory === undefined ? null : path.resolve(directory, secretDirectory),
     databaseUrl: readDatabaseUrl(value('CORRIDOR_DATABASE_URL')),
+    inputRetention: readDays('CORRIDOR_INPUT_RETENTION', value('CORRIDOR_INPUT_RETENTION') ?? '90d'),
     authorizationEndpoint: readSwitch('CORRIDOR_AUTHORIZATION_ENDPOINT', value('CORRIDOR_AUTHORIZATION_ENDPOINT') ?? 'on'),
   };
 }
@@ -80,6 +84,12 @@ function readPort(text: string): number {
 function readSwitch(name: string, text: string): boolean {
   if (text !== 'on' && text !== 'off') throw new SettingsInvalid(`${name} must be on or off.`);
   return text === 'on';
+}
+
+function readDays(name: string, text: string): number {
+  const days = /^([1-9]\d{0,3})d$/.exec(text)?.[1];
+  if (days === undefined) throw new SettingsInvalid(`${name} must be a number of days, such as 90d.`);
+  return Number(days) * 86_400;
 }
 
 function readDatabaseUrl(text: string | undefined): string | null {

@@ -14,8 +14,6 @@ const entriesQuery = z.strictObject({
   type: z.enum(entryTypes).optional(),
   workflow: text.optional(),
   run: text.optional(),
-  resource: text.optional(),
-  client: text.optional(),
   since: z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time, as 2026-03-03T13:05:00Z' }).optional(),
   limit: z.coerce.number().int().min(1).max(1000).optional(),
   cursor: text.optional(),

@@ -6,15 +6,20 @@ import { dueRow, liveRow, openRow } from './issuance-row.js';
 const FOR_WHOM = `i.id, i.run, i.workflow, i.client, i.authorization_server, i.resource, i.credential`;
 
 const OPEN = `select ${FOR_WHOM}, i.scope, i.assertion_jti, i.instance, i.opened_at, i.deadline, i.exposed_until from issuance i where i.state = 'open'`;
-const PAST_DEADLINE = `${OPEN} and i.deadline <= clock_timestamp() order by i.deadline limit $1`;
+const PAST_DEADLINE = `${OPEN} and i.deadline <= now() order by i.deadline limit $1`;
 const OF_EARLIER_INSTANCES = `${OPEN} and i.instance <> $1 order by i.deadline`;
 
 const LIVE = `
   select ${FOR_WHOM}, i.cache_key, i.isolation, i.sealed, i.token_sha256, i.token_jti, i.issued_at, i.expires_at, i.served_until, i.granted, i.audience
   from issuance i
-  where i.state = 'issued' and i.revocation is null and i.sealed is not null and i.served_until > clock_timestamp()
+  where i.state = 'issued' and i.revocation is null and i.sealed is not null and i.served_until > now()
     and ($1::text is null or i.cache_key = $1)
   order by i.served_until desc limit $2`;
+
+/*
+ * What is swept is found by index, however much there is of what was: `now()`, which is the beginning of the statement, can be looked
+ * up in one, as clock_timestamp() cannot; and rows are changed by an array of their ids, since for a join all of them would be read.
+ */
 
 const identified = z.object({ id: z.string() });
 
@@ -22,33 +27,33 @@ const identified = z.object({ id: z.string() });
 const TAKE_DUE = `
   with due as (
     select w.id from work w join issuance i on i.id = w.subject
-    where w.kind = 'revoke' and w.done_at is null and w.due_at <= clock_timestamp()
-      and i.revocation = 'pending' and i.sealed is not null and i.expires_at > clock_timestamp()
+    where w.kind = 'revoke' and w.done_at is null and w.due_at <= now()
+      and i.revocation = 'pending' and i.sealed is not null and i.expires_at > now()
     order by w.due_at limit $1
     for update of w skip locked
   ), taken as (
-    update work set attempts = attempts + 1, due_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
-    where id in (select id from due)
+    update work set attempts = attempts + 1, due_at = now() + $2::float8 * interval '1 millisecond'
+    where id = any (array(select id from due))
     returning subject, attempts
   )
   select ${FOR_WHOM}, i.sealed, i.token_sha256, i.token_jti, i.expires_at, t.attempts
   from taken t join issuance i on i.id = t.subject order by i.expires_at`;
 
 const POSTPONE = `
-  update work set due_at = clock_timestamp() + $2::float8 * interval '1 millisecond', last_error = $3
+  update work set due_at = now() + $2::float8 * interval '1 millisecond', last_error = $3
   where kind = 'revoke' and subject = $1 and done_at is null`;
 
 const WITHDRAW_SERVED = `
   with served as (
     select id from issuance
-    where state = 'issued' and revocation is null and sealed is not null and served_until <= clock_timestamp() and expires_at > clock_timestamp()
-    order by id limit $1
+    where state = 'issued' and revocation is null and sealed is not null and served_until <= now() and expires_at > now()
+    order by served_until limit $1
     for update skip locked
   ), withdrawn as (
-    update issuance set revocation = 'pending' where id in (select id from served) returning id
+    update issuance set revocation = 'pending' where id = any (array(select id from served)) returning id
   ), left_to_do as (
     insert into work (id, kind, subject, due_at)
-    select 'wrk' || replace(gen_random_uuid()::text, '-', ''), 'revoke', id, clock_timestamp() from withdrawn
+    select 'wrk' || replace(gen_random_uuid()::text, '-', ''), 'revoke', id, now() from withdrawn
     on conflict (kind, subject) do nothing
   )
   select id from withdrawn order by id`;
@@ -56,13 +61,13 @@ const WITHDRAW_SERVED = `
 const WIPE_DEAD = `
   with dead as (
     select id from issuance
-    where sealed is not null and (expires_at <= clock_timestamp() or revocation = 'revoked')
-    order by id limit $1
+    where sealed is not null and expires_at <= now()
+    order by expires_at limit $1
     for update skip locked
   ), wiped as (
-    update issuance set sealed = null where id in (select id from dead) returning id
+    update issuance set sealed = null where id = any (array(select id from dead)) returning id
   ), done as (
-    update work set done_at = clock_timestamp() where kind = 'revoke' and subject in (select id from wiped) and done_at is null
+    update work set done_at = now() where kind = 'revoke' and subject = any (array(select id from wiped)) and done_at is null
   )
   select id from wiped`;
 

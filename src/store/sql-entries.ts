@@ -41,11 +41,13 @@ export function entriesQuery(filter: EntryFilter, limit: number): { readonly sql
   const conditions: string[] = [];
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => `$${parameters.push(value)}`;
-  for (const column of ['type', 'workflow', 'run', 'resource', 'client'] as const) {
+  let narrowest = true;
+  for (const column of ['run', 'workflow', 'type'] as const) {
     const value = filter[column];
-    // a run is the narrowest of all: an expression keeps the planner from taking the index of another column
-    const compared = filter.run === undefined || column === 'run' ? column : `(${column} || '')`;
-    if (value !== undefined) conditions.push(`${compared} = ${parameter(value)}`);
+    if (value === undefined) continue;
+    // each has an index in the order of arrival; `is true` keeps the planner from combining several, which would be read whole
+    conditions.push(narrowest ? `${column} = ${parameter(value)}` : `(${column} = ${parameter(value)}) is true`);
+    narrowest = false;
   }
   if (filter.since !== undefined) {
     const since = parameter(timestamp(filter.since));

@@ -7,7 +7,7 @@ import type { Database } from './database.js';
 const COVERED = `
   select id, state, run, resource, revocation, case when state in ('open', 'unknown') then exposed_until else expires_at end as ends
   from issuance
-  where id in (select id from issuances_covered($1, $2) where revocation is distinct from 'revoked') or id = any ($3::text[])
+  where id = any (array(select id from issuances_covered($1, $2) where revocation is distinct from 'revoked') || $3::text[])
   order by ends desc, id`;
 
 const exposureRow = z

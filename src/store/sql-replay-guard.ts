@@ -5,8 +5,8 @@ import type { Database } from './database.js';
 
 const CONSUME = 'insert into assertion_seen (sha256, expires_at) values ($1, $2::timestamptz) on conflict do nothing returning sha256';
 const FORGET = `
-  delete from assertion_seen where sha256 in (
-    select sha256 from assertion_seen where expires_at < clock_timestamp() order by expires_at limit 1000 for update skip locked)
+  delete from assertion_seen where sha256 = any (array(
+    select sha256 from assertion_seen where expires_at < now() order by expires_at limit 1000 for update skip locked))
   returning sha256`;
 
 /** One row for each use of an assertion. */

@@ -214,21 +214,27 @@ CREATE INDEX "run_lineage_idx" ON "run" USING GIN ("lineage");
 CREATE INDEX "assertion_seen_expires_at_idx" ON "assertion_seen"("expires_at");
 
 -- CreateIndex
--- Partial, as are those on served_until and due_at: what is open, kept or due is little, what was is nearly everything.
+-- Partial, as are nearly all of this table, and that on due_at: what is open, kept or due is little, what was is nearly everything.
 -- (The schema cannot say so, and the drift check does not mind.)
-CREATE INDEX "issuance_state_deadline_idx" ON "issuance"("state", "deadline") WHERE "state" IN ('open', 'unknown');
+CREATE INDEX "issuance_deadline_idx" ON "issuance"("deadline") WHERE "state" = 'open';
+
+-- CreateIndex
+CREATE INDEX "issuance_exposed_until_idx" ON "issuance"("exposed_until") WHERE "state" IN ('open', 'unknown');
+
+-- CreateIndex
+CREATE INDEX "issuance_expires_at_idx" ON "issuance"("expires_at") WHERE "sealed" IS NOT NULL;
 
 -- CreateIndex
 CREATE INDEX "issuance_run_idx" ON "issuance"("run");
 
 -- CreateIndex
-CREATE INDEX "issuance_token_sha256_idx" ON "issuance"("token_sha256");
+CREATE INDEX "issuance_token_sha256_idx" ON "issuance"("token_sha256") WHERE "token_sha256" IS NOT NULL;
 
 -- CreateIndex
 CREATE INDEX "issuance_token_jti_idx" ON "issuance" USING HASH ("token_jti");
 
 -- CreateIndex
-CREATE INDEX "issuance_served_until_idx" ON "issuance"("served_until") WHERE "sealed" IS NOT NULL;
+CREATE INDEX "issuance_served_until_idx" ON "issuance"("served_until") WHERE "sealed" IS NOT NULL AND "revocation" IS NULL;
 
 -- CreateIndex
 CREATE UNIQUE INDEX "entry_id_key" ON "entry"("id");
@@ -250,6 +256,9 @@ CREATE INDEX "entry_type_number_idx" ON "entry"("type", "number");
 
 -- CreateIndex
 CREATE INDEX "entry_recorded_at_idx" ON "entry"("recorded_at");
+
+-- CreateIndex
+CREATE INDEX "decision_input_stored_at_idx" ON "decision_input"("stored_at");
 
 -- CreateIndex
 CREATE INDEX "credential_client_idx" ON "credential"("client");
