@@ -1,9 +1,12 @@
 import { assertionAlgorithms } from '../runs/public-key.js';
+import { pathOf } from './oauth-path.js';
 
 /** Corridor's metadata as an authorization server (RFC 8414 §2), made from configuration alone (CONFORMANCE B9). */
 export class AuthorizationServerMetadata {
   readonly issuer: string;
   readonly tokenEndpoint: string;
+  /** Where RFC 8414 §3.1 puts the document: the well-known path stands between the issuer's host and its path. */
+  readonly path: string;
   readonly document: Readonly<Record<string, unknown>>;
 
   /**
@@ -16,6 +19,7 @@ export class AuthorizationServerMetadata {
   ) {
     this.issuer = `${publicUrl}/oauth2`;
     this.tokenEndpoint = `${this.issuer}/token`;
+    this.path = `/.well-known/oauth-authorization-server${pathOf(this.issuer)}`;
     this.document = {
       issuer: this.issuer,
       token_endpoint: this.tokenEndpoint,

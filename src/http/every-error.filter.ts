@@ -2,10 +2,11 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AdministrationError } from '../access/errors.js';
 import { LogUnavailable } from '../attribution/entry-log.js';
-import { InvalidRequest, OAuthError, TemporarilyUnavailable } from '../oauth/errors.js';
-import { SecurityLog } from '../access/security-log.js';
+import { OAuthError, TemporarilyUnavailable } from '../oauth/errors.js';
 import { FaultLog } from '../access/fault-log.js';
+import { contentType, frameworkAnswer } from './framework-answer.js';
 import { noStore, oauthAnswer, type OAuthAnswer } from './oauth-error.js';
+import { isOAuthPath } from './oauth-path.js';
 import { problem, problemOf, TooManyAttempts } from './problem.js';
 
 /**
@@ -14,32 +15,24 @@ import { problem, problemOf, TooManyAttempts } from './problem.js';
  */
 @Catch()
 export class EveryErrorFilter implements ExceptionFilter {
-  constructor(
-    private readonly faultLog: FaultLog,
-    private readonly securityLog: SecurityLog,
-  ) {}
+  constructor(private readonly faultLog: FaultLog) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    const answer = isOAuthPath(request.url) ? this.#oauth(error, request) : this.#problem(error);
-    void reply.status(answer.status).headers(answer.headers).type(contentType(request.url)).send(JSON.stringify(answer.body));
+    const underOAuth = isOAuthPath(request.url);
+    const answer = underOAuth ? this.#oauth(error) : this.#problem(error);
+    void reply.status(answer.status).headers(answer.headers).type(contentType(underOAuth)).send(JSON.stringify(answer.body));
   }
 
-  #oauth(error: unknown, request: FastifyRequest): OAuthAnswer {
+  #oauth(error: unknown): OAuthAnswer {
     if (error instanceof OAuthError) {
-      if (error instanceof InvalidRequest) {
-        this.securityLog.write({ event: 'malformed_request', surface: 'token', subject: null, address: request.ip, detail: error.message });
-      }
       if (error.cause !== undefined) this.faultLog.write(error.cause);
       return oauthAnswer(error);
     }
     const status = error instanceof AdministrationError ? problemOf(error).status : frameworkStatus(error);
-    if (status !== null) {
-      const body = { error: 'invalid_request', error_description: frameworkSentence(status) };
-      return { status, headers: { ...noStore, ...(status === 405 ? { allow: 'POST' } : {}) }, body };
-    }
+    if (status !== null) return frameworkAnswer(status, true);
     this.faultLog.write(error);
     if (error instanceof LogUnavailable)
       return oauthAnswer(new TemporarilyUnavailable('the record cannot be written now', { retryAfter: 1 }));
@@ -55,7 +48,7 @@ export class EveryErrorFilter implements ExceptionFilter {
       return { status: body.status, headers, body: { ...body } };
     }
     const status = frameworkStatus(error);
-    if (status !== null) return { status, headers: {}, body: { ...problem(status, 'http', frameworkSentence(status)) } };
+    if (status !== null) return frameworkAnswer(status, false);
     this.faultLog.write(error);
     if (error instanceof LogUnavailable) {
       return {
@@ -66,14 +59,6 @@ export class EveryErrorFilter implements ExceptionFilter {
     }
     return { status: 500, headers: {}, body: { ...problem(500, 'internal', 'an error of Corridor itself; its log says more') } };
   }
-}
-
-export function isOAuthPath(url: string): boolean {
-  return url.startsWith('/oauth2/') || url === '/oauth2';
-}
-
-function contentType(url: string): string {
-  return isOAuthPath(url) ? 'application/json' : 'application/problem+json';
 }
 
 /** Nest's and Fastify's own errors carry a status below 500. */
@@ -89,19 +74,4 @@ function frameworkStatus(error: unknown): number | null {
     return error.statusCode;
   }
   return null;
-}
-
-function frameworkSentence(status: number): string {
-  switch (status) {
-    case 404:
-      return 'there is nothing at this path';
-    case 405:
-      return 'this path takes another method';
-    case 413:
-      return 'the body is too large';
-    case 415:
-      return 'the body has another media type than this path takes';
-    default:
-      return 'the request is malformed';
-  }
 }

@@ -15,6 +15,7 @@ const statuses: Readonly<Record<OAuthErrorCode, number>> = {
   unsupported_grant_type: 400,
   invalid_scope: 400,
   invalid_target: 400,
+  invalid_authorization_details: 400,
   access_denied: 400,
   slow_down: 429,
   server_error: 502,

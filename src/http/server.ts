@@ -1,20 +1,29 @@
 import { isUtf8 } from 'node:buffer';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { EveryErrorFilter } from './every-error.filter.js';
 import { FaultLog } from '../access/fault-log.js';
-import { SecurityLog } from '../access/security-log.js';
+import { contentType, frameworkAnswer } from './framework-answer.js';
+import { isOAuthPath } from './oauth-path.js';
+import { answerUnreadable } from './unreadable-request.js';
 
 /** Bytes and milliseconds (CONFORMANCE B8). A body holds at most an assertion and a few parameters, or a catalogue. */
 const MAX_FORM = 65_536;
 const MAX_JSON = 1_048_576;
-const REQUEST_DEADLINE = 30_000;
+const REQUEST_DEADLINE = 10_000;
+const IDLE_DEADLINE = 30_000;
+const LOOK_EVERY = 1_000;
 
 /** Fastify as every surface needs it: forms as raw text, no trust in forwarded addresses, slow clients cut off. */
 export function httpAdapter(): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: MAX_JSON,
     requestTimeout: REQUEST_DEADLINE,
-    connectionTimeout: REQUEST_DEADLINE,
+    connectionTimeout: IDLE_DEADLINE,
+    // Node looks every 30 seconds by itself, so that a slow client would have a minute
+    http: { headersTimeout: REQUEST_DEADLINE, connectionsCheckingInterval: LOOK_EVERY },
+    clientErrorHandler: answerUnreadable,
+    frameworkErrors: answerUnroutable,
     routerOptions: { maxParamLength: 300 },
     return503OnClosing: true,
     forceCloseConnections: 'idle',
@@ -34,11 +43,18 @@ export function furnish(app: NestFastifyApplication): void {
     if (body.length === 0) done(null, undefined);
     else void parseJson(request, body.toString(), done);
   });
-  app.useGlobalFilters(new EveryErrorFilter(app.get(FaultLog), app.get(SecurityLog)));
+  app.useGlobalFilters(new EveryErrorFilter(app.get(FaultLog)));
 }
 
 /** Bytes that are no UTF-8 become a text that no form parser accepts (CONFORMANCE B7). */
 function readText(body: string | Buffer): string {
   if (typeof body === 'string') return body;
   return isUtf8(body) ? body.toString() : '%';
+}
+
+/** A path that cannot be decoded, or is too long, has no route and so no filter. */
+function answerUnroutable(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const underOAuth = isOAuthPath(request.url);
+  const { status, headers, body } = frameworkAnswer(error.statusCode ?? 400, underOAuth);
+  void reply.status(status).headers(headers).type(contentType(underOAuth)).send(JSON.stringify(body));
 }

@@ -1,5 +1,5 @@
 import type { TokenRequest } from '../issuance/token-request.js';
-import { InvalidClient, InvalidRequest, UnsupportedGrantType } from '../oauth/errors.js';
+import { InvalidAuthorizationDetails, InvalidClient, InvalidRequest, UnsupportedGrantType } from '../oauth/errors.js';
 import { ResourceIndicator } from '../oauth/resource-indicator.js';
 import { Scope } from '../oauth/scope.js';
 import { Secret } from '../oauth/secret.js';
@@ -16,13 +16,15 @@ export interface RawTokenRequest {
 
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
-/** @throws InvalidRequest, InvalidClient, UnsupportedGrantType, InvalidScope, InvalidTarget */
+/** @throws InvalidRequest, InvalidClient, UnsupportedGrantType, InvalidScope, InvalidTarget, InvalidAuthorizationDetails */
 export function parseTokenRequest(raw: RawTokenRequest): TokenRequest {
   const form = Form.parse(raw.body);
   const grant = form.get('grant_type');
   if (grant === null) throw new InvalidRequest('grant_type is missing');
   if (grant !== 'client_credentials') throw new UnsupportedGrantType('the only grant here is client_credentials');
   const clientAuthentication = parseClientAuthentication(form, raw.authorization);
+  // RFC 9396 §5: no type is known here, and to ignore what narrows a request would give more than was asked for
+  if (form.get('authorization_details') !== null) throw new InvalidAuthorizationDetails('no type of authorization details is known here');
   const scope = form.get('scope');
   return {
     clientAuthentication,

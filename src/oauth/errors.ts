@@ -1,4 +1,4 @@
-/** The error codes that Corridor's OAuth endpoints may answer with (RFC 6749 §5.2, RFC 8707 §2, RFC 8628 §3.5, RFC 6749 §4.1.2.1). */
+/** The error codes that Corridor's OAuth endpoints may answer with (RFC 6749 §5.2, RFC 8707 §2, RFC 9396 §5, RFC 8628 §3.5, RFC 6749 §4.1.2.1). */
 export type OAuthErrorCode =
   | 'invalid_request'
   | 'invalid_client'
@@ -6,6 +6,7 @@ export type OAuthErrorCode =
   | 'unsupported_grant_type'
   | 'invalid_scope'
   | 'invalid_target'
+  | 'invalid_authorization_details'
   | 'access_denied'
   | 'slow_down'
   | 'server_error'
@@ -68,6 +69,10 @@ export class InvalidScope extends OAuthError {
 
 export class InvalidTarget extends OAuthError {
   readonly code = 'invalid_target';
+}
+
+export class InvalidAuthorizationDetails extends OAuthError {
+  readonly code = 'invalid_authorization_details';
 }
 
 export class AccessDenied extends OAuthError {

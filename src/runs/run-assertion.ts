@@ -45,7 +45,8 @@ export type AssertionClaims = z.infer<typeof claims>;
  */
 export function parseAssertion(text: string): ParsedAssertion {
   if (text.length > MAX_LENGTH || !COMPACT.test(text)) throw new AssertionRefused('not a compact JWS');
-  const [head = '', body = ''] = text.split('.');
+  const [head = '', body = '', signature = ''] = text.split('.');
+  decodeCanonical(signature);
   const protectedHeader = parsePart(head, header);
   if ('crit' in protectedHeader || 'b64' in protectedHeader) throw new AssertionRefused('critical header parameters');
   if (!isClientAuthenticationType(protectedHeader.typ)) throw new AssertionRefused('another type of JWT');
@@ -54,13 +55,19 @@ export function parseAssertion(text: string): ParsedAssertion {
 }
 
 function parsePart<T>(part: string, schema: z.ZodType<T>): T {
-  const bytes = Buffer.from(part, 'base64url');
-  if (bytes.toString('base64url') !== part) throw new AssertionRefused('base64url is not canonical');
+  const bytes = decodeCanonical(part);
   try {
     return schema.parse(parseStrictJson(bytes));
   } catch (cause) {
     throw new AssertionRefused('header or claims are missing or malformed', { cause });
   }
+}
+
+/** The bits of the last letter that no byte holds must be zero, or one assertion had several spellings. */
+function decodeCanonical(part: string): Buffer {
+  const bytes = Buffer.from(part, 'base64url');
+  if (bytes.toString('base64url') !== part) throw new AssertionRefused('base64url is not canonical');
+  return bytes;
 }
 
 function isClientAuthenticationType(type: string | undefined): boolean {

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SignJWT } from 'jose';
+import pg from 'pg';
+import { delayed } from '../rig/hostile-authorization-server.js';
+import { startPostgres } from '../rig/postgres.js';
+import { basic, crm, form, issue, TokenDoor, type KeyRun, type TokenAnswer } from './token-door.js';
+
+const postgres = await startPostgres();
+afterAll(async () => postgres?.stop());
+
+let databaseUrl: string;
+let one: TokenDoor;
+let other: TokenDoor;
+const issuer = 'https://corridor.example/oauth2';
+const grant = { grant_type: 'client_credentials', resource: crm };
+
+async function assertion({ id, privateKey }: KeyRun, jti: string, exp = Math.floor(Date.now() / 1000) + 60): Promise<string> {
+  const text = await new SignJWT({ iss: id, sub: id, aud: issuer, exp, jti }).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
+  const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+  return form({ ...grant, client_assertion: text, client_assertion_type: type });
+}
+
+// startPostgres says aloud why there is none
+(postgres === null ? describe.skip : describe)('two replicas on one database', () => {
+  beforeAll(async () => {
+    databaseUrl = (await postgres?.freshDatabase()) ?? '';
+    const env = { CORRIDOR_DATABASE_URL: databaseUrl, CORRIDOR_PUBLIC_URL: 'https://corridor.example' };
+    one = await TokenDoor.open({ env });
+    other = await one.beside({ env });
+  }, 60_000);
+  afterAll(async () => {
+    await other.close();
+    await one.close();
+  });
+
+  it('spend an assertion once between them, however many send it (B34)', async () => {
+    const run = await one.startRunWithKey();
+    const raced = await assertion(run, 'raced');
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? one : other).send(raced)));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    const failed = answers.filter(({ body }) => body['error'] === 'invalid_client' || body['error'] === 'slow_down');
+    expect(failed).toHaveLength(99);
+  });
+
+  it('remember it for a while longer than it lives (B33)', async () => {
+    const run = await one.startRunWithKey();
+    const exp = Math.floor(Date.now() / 1000) + 30;
+    expect((await other.send(await assertion(run, 'remembered', exp))).status).toBe(200);
+    const client = new pg.Client({ connectionString: databaseUrl });
+    await client.connect();
+    const { rows } = await client.query<{ longest: Date }>(
+      'select max(expires_at) as longest from assertion_seen where expires_at > to_timestamp($1)',
+      [exp],
+    );
+    await client.end();
+    expect((rows[0]?.longest.getTime() ?? 0) / 1000).toBeGreaterThanOrEqual(exp + 60);
+  });
+
+  it('take a secret that was given at the other, and no longer the one before it', async () => {
+    const first = await one.startRunOnce('given-anew');
+    for (const door of [one, other]) expect((await door.ask(first)).status).toBe(200);
+    const second = await one.startRunOnce('given-anew');
+    expect(second.id).toBe(first.id);
+    // the other one remembers the first: once it meets the new secret before the old one, and once after it
+    expect((await other.ask(second)).status).toBe(200);
+    expect((await other.ask(first)).status).toBe(401);
+    const third = await one.startRunOnce('given-anew');
+    expect((await other.ask(second)).status).toBe(401);
+    expect((await other.ask(third)).status).toBe(200);
+    for (const old of [first, second]) expect((await one.ask(old)).status).toBe(401);
+    expect((await one.ask(third)).status).toBe(200);
+  });
+
+  it('give no token when the database is gone between the answer of the server and the record (B45), nor to an assertion after that (B36)', async () => {
+    const [bySecret, byKey] = [await one.startRun(), await one.startRunWithKey()];
+    expect((await one.send(await assertion(byKey, 'before'))).status).toBe(200);
+    one.server.at('/token', delayed(1_500, issue()));
+    const before = one.upstreamRequests;
+    const asked = one.send(form(grant), { authorization: basic(bySecret.id, bySecret.secret) });
+    for (let look = 0; look < 100 && one.upstreamRequests === before; look++) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(one.upstreamRequests).toBe(before + 1);
+    await postgres?.stop();
+    for (const answer of [await asked, await one.send(await assertion(byKey, 'after')), await one.ask(bySecret)]) expectUnavailable(answer);
+  }, 60_000);
+});
+
+function expectUnavailable({ status, body }: TokenAnswer): void {
+  expect({ status, error: body['error'], token: body['access_token'] }).toEqual({
+    status: 503,
+    error: 'temporarily_unavailable',
+    token: undefined,
+  });
+}
