@@ -39,6 +39,7 @@ import { Decide } from './policy/decide.js';
 import { LocalTime } from './policy/local-time.js';
 import { PreparePolicy } from './policy/prepare-policy.js';
 import type { Platform } from './platform/platform.js';
+import { WitnessedLog } from './platform/postgres/witnessed-log.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
 import { EndRun } from './runs/end-run.js';
@@ -73,7 +74,8 @@ export function compose(platform: Platform, settings: Settings) {
   const entries = new EntryMaker(instance, clock, randomness);
   const metadata = new AuthorizationServerMetadata(settings.publicUrl, settings.authorizationEndpoint);
 
-  const log = new SqlEntryLog(database);
+  const sqlLog = new SqlEntryLog(database);
+  const log = platform.lastSeen === null ? sqlLog : new WitnessedLog(sqlLog, platform.lastSeen);
   const facts = new SqlFacts(database);
   const runStore = new SqlRuns(database);
   const runs = new RunDirectory(runStore);
@@ -86,7 +88,7 @@ export function compose(platform: Platform, settings: Settings) {
   const servers = new MetadataCache(http, clock);
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
-  const keptTokens = new KeptTokens(issuances, sealer);
+  const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
   const fulfil = new Fulfil(
     credentials,
     servers,
@@ -112,6 +114,7 @@ export function compose(platform: Platform, settings: Settings) {
     platform.moduleCache,
     platform.evaluator,
   );
+  const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
 
   return {
@@ -130,12 +133,12 @@ export function compose(platform: Platform, settings: Settings) {
     securityLog: platform.securityLog,
     search: new SqlEntries(database),
     tracing: new SqlTracing(database),
-    activatePolicy: new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries),
+    activatePolicy,
     applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun: new EndRun(facts, runStore, runs, entries),
-    issueToken: new IssueToken(authenticateRun, runs, facts, decideRequest, fulfil, log, entries, clock),
+    issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
     revokeDue: new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries),

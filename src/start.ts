@@ -62,7 +62,8 @@ export async function startCorridor(
 /** The same upon a platform that is open already; `source` is what the configuration file says, or null when there is none. */
 export async function startUpon(platform: Platform, settings: Settings, source: string | null, journal: Journal): Promise<RunningCorridor> {
   const corridor = compose(platform, settings);
-  await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
+  const epoch = await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
+  platform.lastSeen?.noteEpoch(epoch);
   await requireSealingKey(corridor, settings);
   await offerCatalogue(corridor, settings, source, journal);
   await ensureAdminKey(platform, settings, corridor, journal);
@@ -80,6 +81,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   furnish(app);
   await app.listen(settings.port, settings.host);
   const loops = startLoops(corridor, settings, journal);
+  if (!platform.embedded) loops.push(followOthers(platform, policy, corridor));
   await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
   const { policyRevision } = await corridor.facts.current();
   journal.note('info', 'started', { url: settings.publicUrl, issuer: corridor.metadata.issuer, policy: policyRevision });
@@ -90,6 +92,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
       await app.close();
       await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
+      await platform.lastSeen?.save();
       await platform.close();
       journal.note('info', 'stopped');
     },
@@ -194,6 +197,23 @@ async function reportCredentials(corridor: Corridor, journal: Journal): Promise<
   for (const { code, subject, message } of found.filter((finding) => finding.code === 'rotation_overdue')) {
     journal.note('warning', code, { subject, message });
   }
+}
+
+/** Facts that other replicas change, with the policy that they activate: looked for each second, and at once when there is notice of a change. */
+function followOthers(platform: Platform, policy: WatchedPolicy, corridor: Corridor): WorkLoop {
+  const loop = new WorkLoop(
+    async () => {
+      await policy.loadActive();
+      platform.lastSeen?.noteEpoch((await corridor.facts.current()).epoch);
+      await platform.lastSeen?.save();
+      return false;
+    },
+    1_000,
+    (error) => corridor.faultLog.write(error),
+  );
+  loop.start();
+  platform.listen(() => loop.nudge());
+  return loop;
 }
 
 function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: Journal): WorkLoop[] {

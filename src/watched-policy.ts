@@ -43,6 +43,11 @@ export class WatchedPolicy {
       if (!known) this.faultLog.write(error);
       this.#say('policy_refused', { message: known ? error.message : 'the policy could not be examined' });
     }
+    await this.loadActive();
+  }
+
+  /** What another replica activated is loaded here too. */
+  async loadActive(): Promise<void> {
     if ((await this.activatePolicy.loadActive()) !== null) return;
     this.#say('no_policy', {
       effect: 'every request is denied',

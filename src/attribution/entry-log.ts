@@ -20,6 +20,7 @@ export const entryTypes = [
   'catalogue.changed',
   'key.created',
   'key.revoked',
+  'log.restored',
 ] as const;
 export type EntryType = (typeof entryTypes)[number];
 

@@ -11,6 +11,7 @@ export type Activated =
 /** Takes a policy through its gates and makes it the one that decides: a change of facts, with its entry. */
 export class ActivatePolicy {
   #loaded: string | null = null;
+  #loading: Promise<unknown> | null = null;
 
   constructor(
     private readonly prepare: PreparePolicy,
@@ -37,6 +38,16 @@ export class ActivatePolicy {
     });
     this.#loaded = revision;
     return { ok: true, revision, changed: applied !== null, tests };
+  }
+
+  /**
+   * Before a request is decided by a revision that another replica activated: waits until it can be evaluated here. Where it cannot,
+   * the decision says so; why, is told by whoever keeps watch (loadActive).
+   */
+  async ready(revision: string | null): Promise<void> {
+    if (revision === null || revision === this.#loaded) return;
+    this.#loading ??= this.loadActive().finally(() => (this.#loading = null));
+    await this.#loading.catch(() => undefined);
   }
 
   /** Makes sure that the active revision can be evaluated here, whoever activated it. Gives its digest, or null while there is none. */

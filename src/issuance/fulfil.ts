@@ -44,7 +44,7 @@ export class Fulfil {
     try {
       const { wish, metadata } = await this.#wish(allowed);
       const key = keyOf(context, allowed, wish, metadata);
-      const live = this.#live(key, allowed, wish, metadata);
+      const live = this.cache.get(key, this.clock.now(), allowed.maxTtl);
       return live === null ? await this.#fetch(context, allowed, wish, metadata, key) : await this.#release(context, allowed, live, key);
     } catch (error) {
       if (!(error instanceof UpstreamFailed)) throw error;
@@ -53,19 +53,12 @@ export class Fulfil {
     }
   }
 
-  #live(key: string, { maxTtl }: Allowed, wish: TokenWish, { tokenEndpoint }: ServerMetadata): LiveToken | null {
-    const live = this.cache.get(key, this.clock.now(), maxTtl);
-    if (live !== null) return live;
-    const kept = this.kept.take(key, { tokenEndpoint, credential: credentialOf(wish) });
-    if (kept === null) return null;
-    this.cache.set(key, kept);
-    return this.cache.get(key, this.clock.now(), maxTtl);
-  }
-
   async #fetch(context: Context, allowed: Allowed, wish: TokenWish, metadata: ServerMetadata, key: string): Promise<Answer> {
     const holding = this.failures.holding(key);
     if (holding !== null) return { kind: 'turned_away', error: errorOfFault(holding.by, holding.fault, holding.retryAfter, null) };
     const { first, result } = await this.#flights.run(key, async () => {
+      const kept = await this.#kept(key, allowed, wish, metadata);
+      if (kept !== null) return { kind: 'live', live: kept, answer: null };
       const minted = await this.mintToken.mint({ context, allowed, wish, metadata, cacheKey: key });
       this.#remember(key, minted);
       if (minted.kind === 'faulted') this.faultLog.write(new UpstreamTrouble(allowed, minted.fault));
@@ -79,8 +72,16 @@ export class Fulfil {
         return { kind: 'turned_away', error: errorOfFault(result.by, result.fault, retryAfter, first ? result.entry : null) };
       }
       case 'live':
-        return first ? result.answer : this.#release(context, allowed, result.live, key);
+        return first && result.answer !== null ? result.answer : this.#release(context, allowed, result.live, key);
     }
+  }
+
+  /** The token that another replica obtained, or this one before it was started, if it can be served for a good while. */
+  async #kept(key: string, { maxTtl }: Allowed, wish: TokenWish, { tokenEndpoint }: ServerMetadata): Promise<LiveToken | null> {
+    const kept = await this.kept.find(key, { tokenEndpoint, credential: credentialOf(wish) });
+    if (kept === null) return null;
+    this.cache.set(key, kept);
+    return this.cache.get(key, this.clock.now(), maxTtl);
   }
 
   #remember(key: string, minted: Minted): void {

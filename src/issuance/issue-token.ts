@@ -5,6 +5,7 @@ import { InvalidClient, TemporarilyUnavailable } from '../oauth/errors.js';
 import type { AuthenticateRun } from '../runs/authenticate-run.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
+import type { ActivatePolicy } from './activate-policy.js';
 import type { Answer } from './answer.js';
 import type { Context } from './context.js';
 import type { TurnedAway } from './decided.js';
@@ -31,6 +32,7 @@ export class IssueToken {
     private readonly authenticateRun: AuthenticateRun,
     private readonly runs: RunDirectory,
     private readonly facts: FactsSource,
+    private readonly policy: ActivatePolicy,
     private readonly decide: DecideRequest,
     private readonly fulfil: Fulfil,
     private readonly log: EntryLog,
@@ -43,6 +45,7 @@ export class IssueToken {
     let run = await this.authenticateRun.authenticate(request.clientAuthentication, request.address);
     let facts = await this.facts.current();
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      await this.policy.ready(facts.policyRevision);
       const context = await loadContext(run, request, facts, this.runs, this.clock.now());
       const answer = await this.#answerInTurn(context);
       if (answer.kind === 'released') return answer.release;

@@ -9,24 +9,27 @@ const AT_MOST = 20_000;
 /** What an issuance was obtained through, as whoever asks for the same knows it: the cache key says that it is the same. */
 export type ObtainedThrough = Pick<LiveToken, 'tokenEndpoint' | 'credential'>;
 
-/** Live tokens of the time before this process, so that a restart costs no run its token. Each is opened when it is asked for. */
+/**
+ * Live tokens that were not obtained by this process, so that neither a restart nor another replica costs a run its token: a process
+ * that is alone with its database loads those of the time before it, and knows all others; one among several looks each time.
+ */
 export class KeptTokens {
   readonly #kept = new Map<string, LiveIssuance>();
 
   constructor(
     private readonly issuances: IssuanceStore,
     private readonly sealer: Sealer,
+    private readonly alone: boolean,
   ) {}
 
-  /** Gives how many there are. */
-  async load(): Promise<number> {
+  async load(): Promise<void> {
+    if (!this.alone) return;
     for (const live of await this.issuances.live(AT_MOST)) this.#kept.set(live.cacheKey, live);
-    return this.#kept.size;
   }
 
-  /** The token under this key, once. Whether it may still be released is for the record to say. */
-  take(key: string, through: ObtainedThrough): LiveToken | null {
-    const kept = this.#kept.get(key);
+  /** The token under this key. Whether it may still be released is for the record to say. */
+  async find(key: string, through: ObtainedThrough): Promise<LiveToken | null> {
+    const kept = this.alone ? this.#kept.get(key) : (await this.issuances.live(1, key))[0];
     if (kept === undefined) return null;
     this.#kept.delete(key);
     const { issuance, servedUntil, issuedAt, expiresAt, audience } = kept;

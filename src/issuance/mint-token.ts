@@ -26,9 +26,9 @@ export interface Minting {
   readonly cacheKey: string;
 }
 
-/** live: it is recorded, and `answer` is that of the request which asked first. faulted: why there is none. again: decide again. */
+/** live: it is recorded, and `answer` is that of the request which asked first, if that was recorded with it. faulted: why there is none. again: decide again. */
 export type Minted =
-  | { readonly kind: 'live'; readonly live: LiveToken; readonly answer: Answer }
+  | { readonly kind: 'live'; readonly live: LiveToken; readonly answer: Answer | null }
   | {
       readonly kind: 'faulted';
       readonly by: 'refused' | 'failed' | 'unknown';

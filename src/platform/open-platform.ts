@@ -14,15 +14,21 @@ import type { Platform } from './platform.js';
 import { policyCompilerFolder, readManifest } from './policy-compiler/artefact.js';
 import { NodePolicyCompiler } from './policy-compiler/node-policy-compiler.js';
 import { PlatformUnusable } from './platform-unusable.js';
+import { FactsNotices } from './postgres/facts-notices.js';
+import { LastSeen, lastSeenFile } from './postgres/last-seen.js';
 import { openPostgres } from './postgres/open-postgres.js';
 import { SystemRandomness } from './system-randomness.js';
 import { UndiciUpstreamHttp } from './upstream-http.js';
 
-/** Opens the embedded platform, or the one on PostgreSQL where CORRIDOR_DATABASE_URL is set. @throws PlatformUnusable */
+/**
+ * Opens the embedded platform, or the one on PostgreSQL where CORRIDOR_DATABASE_URL is set. `acknowledging`: also a database that has lost
+ * what was seen of it. @throws PlatformUnusable
+ */
 export async function openPlatform(
   settings: Settings,
   environment: Readonly<Record<string, string | undefined>>,
   journal: Journal,
+  { acknowledging = false } = {},
 ): Promise<Platform> {
   const faultLog = new JournalFaultLog(journal);
   const randomness = new SystemRandomness();
@@ -35,7 +41,8 @@ export async function openPlatform(
     const directory = await openDataDirectory(settings.dataDirectory, { exclusive: embedded });
     opened.push(directory);
     const keys = await openLocalKeyFile(path.join(directory.path, 'keys', 'seal.key'), randomness);
-    const { database, lost } = await openDatabase(settings, directory);
+    const lastSeen = embedded || acknowledging ? null : await LastSeen.open(path.join(directory.path, lastSeenFile));
+    const { database, lost } = await openDatabase(settings, directory, lastSeen);
     opened.push(database);
     const clock = await DatabaseClock.start(database, (error) => faultLog.write(error));
     opened.push({ close: () => Promise.resolve(clock.stop()) });
@@ -58,6 +65,13 @@ export async function openPlatform(
       moduleCache: new ModuleDirectory(path.join(directory.path, 'cache', 'policies')),
       securityLog: new JournalSecurityLog(journal),
       faultLog,
+      lastSeen,
+      listen(noticed) {
+        if (settings.databaseUrl === null) return;
+        const notices = new FactsNotices(settings.databaseUrl, noticed);
+        opened.push(notices);
+        void notices.start();
+      },
       lost,
       close,
     };
@@ -69,8 +83,15 @@ export async function openPlatform(
 }
 
 /** The database, migrated and ready. */
-async function openDatabase(settings: Settings, directory: DataDirectory): Promise<{ database: Database; lost: Promise<Error> }> {
-  if (settings.databaseUrl !== null) return { database: await openPostgres(settings.databaseUrl), lost: new Promise(() => undefined) };
+async function openDatabase(
+  settings: Settings,
+  directory: DataDirectory,
+  lastSeen: LastSeen | null,
+): Promise<{ database: Database; lost: Promise<Error> }> {
+  if (settings.databaseUrl !== null) {
+    const database = await openPostgres(settings.databaseUrl, lastSeen === null ? {} : { lastSeen });
+    return { database, lost: new Promise(() => undefined) };
+  }
   const database = await openEmbedded(path.join(directory.path, 'db'));
   return { database, lost: database.lost };
 }

@@ -8,6 +8,7 @@ import type { ModuleCache } from '../policy/module-cache.js';
 import type { PolicyCompiler } from '../policy/policy-compiler.js';
 import type { SecurityLog } from '../access/security-log.js';
 import type { Database } from '../store/database.js';
+import type { LastSeen } from './postgres/last-seen.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 
 /** What Corridor stands on: everything that reaches beyond the process, opened. */
@@ -27,6 +28,10 @@ export interface Platform {
   readonly moduleCache: ModuleCache;
   readonly securityLog: SecurityLog;
   readonly faultLog: FaultLog;
+  /** What was seen of a database that others may restore; null where the database lies in the data directory itself. */
+  readonly lastSeen: LastSeen | null;
+  /** Calls `noticed` whenever another replica may have changed facts; nothing rests on it. Never, where this process is alone. */
+  listen(noticed: () => void): void;
   /** Resolves with the reason when the database is lost to this process for good; one that can be reached again is not. */
   readonly lost: Promise<Error>;
   close(): Promise<void>;

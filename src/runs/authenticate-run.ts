@@ -11,6 +11,8 @@ import type { Run } from './run.js';
 import type { SecurityLog } from '../access/security-log.js';
 
 const NOBODY = Buffer.alloc(32);
+/** Milliseconds by which a use is remembered longer: a replica whose clock is behind must not take for live what was forgotten. */
+const SKEW = 60_000;
 const RUN_ID = /^run[0-9a-z]{1,60}$/;
 
 /**
@@ -33,6 +35,11 @@ export class AuthenticateRun {
     const run = claimed === null ? null : await this.runs.get(claimed);
     const failure = await this.#verify(presented, run);
     if (run !== null && failure === null) return run;
+    if (run !== null) {
+      // what is remembered of the run may be old: another replica may have given it a new credential
+      const now = await this.runs.reload(run.id);
+      if (now !== null && now.credential.id !== run.credential.id && (await this.#verify(presented, now)) === null) return now;
+    }
     const subject = claimed ?? 'unknown';
     // the right credential is never turned away because of others who guess: a run's id is no secret
     const wait = this.failedAttempts.wait(subject, address);
@@ -54,7 +61,7 @@ export class AuthenticateRun {
       if (presented.clientId !== null && presented.clientId !== assertion.subject) return 'client_id differs from sub';
       await verifyRunAssertion(assertion, run.id, run.credential.publicKey, this.issuer, this.clock.now());
       // CONFORMANCE B35: spent only after everything else was found right
-      const fresh = await this.replayGuard.consume(run.id, run.id, assertion.claims.jti, assertion.claims.exp * 1000);
+      const fresh = await this.replayGuard.consume(run.id, run.id, assertion.claims.jti, assertion.claims.exp * 1000 + SKEW);
       return fresh ? null : 'assertion used before';
     } catch (error) {
       if (error instanceof AssertionRefused) return error.message;

@@ -13,8 +13,9 @@ const LIVE = `
   select ${FOR_WHOM}, i.cache_key, i.isolation, i.sealed, i.token_sha256, i.token_jti, i.issued_at, i.expires_at, i.served_until, i.granted, i.audience
   from issuance i
   where i.state = 'issued' and i.revocation is null and i.sealed is not null and i.served_until > now()
-    and ($1::text is null or i.cache_key = $1)
-  order by i.served_until desc limit $2`;
+`;
+const LIVE_OF_ALL = `${LIVE} order by i.served_until desc limit $1`;
+const LIVE_OF_KEY = `${LIVE} and i.cache_key = $2 order by i.served_until desc limit $1`;
 
 /*
  * What is swept is found by index, however much there is of what was: `now()`, which is the beginning of the statement, can be looked
@@ -89,9 +90,11 @@ export class IssuanceRows extends IssuanceStore {
     return rows.map((row) => openRow.parse(row));
   }
 
-  /** Issuances that may be released, of this cache key if one is given, the longest-lived first. It looks through all that live. */
+  /** Issuances that may be released, of this cache key if one is given, the longest-lived first. */
   async live(limit: number, cacheKey: string | null = null): Promise<readonly LiveIssuance[]> {
-    const rows = await this.database.query(LIVE, [cacheKey, limit]);
+    const rows = await (cacheKey === null
+      ? this.database.query(LIVE_OF_ALL, [limit])
+      : this.database.query(LIVE_OF_KEY, [limit, cacheKey]));
     return rows.map((row) => liveRow.parse(row));
   }
 

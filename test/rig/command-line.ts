@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 
 export interface Finished {
@@ -7,14 +7,27 @@ export interface Finished {
   readonly err: string;
 }
 
-const cli = path.resolve(import.meta.dirname, '../../dist/cli.js');
+export interface RunningCommand {
+  readonly child: ChildProcess;
+  /** What it has printed so far. */
+  readonly out: () => string;
+  /** When it has ended and all that it printed was read. */
+  readonly finished: Promise<Finished>;
+}
 
-/** Runs `corridor …` as a person would, with nothing of the surroundings but what is given. */
-export async function corridorCommand(
+export interface CommandOptions {
+  readonly cwd?: string;
+  readonly input?: string;
+}
+
+export const cli = path.resolve(import.meta.dirname, '../../dist/cli.js');
+
+/** Starts `corridor …` as a person would, with nothing of the surroundings but what is given. */
+export function startCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  options: { cwd?: string; input?: string } = {},
-): Promise<Finished> {
+  options: CommandOptions = {},
+): RunningCommand {
   const child = spawn(process.execPath, [cli, ...args], {
     cwd: options.cwd ?? path.dirname(cli),
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
@@ -23,7 +36,25 @@ export async function corridorCommand(
   const texts = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (texts.out += chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (texts.err += chunk));
+  child.stdin.on('error', () => undefined); // it need not read what it is given
   child.stdin.end(options.input ?? '');
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { code, ...texts };
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { child, out: () => texts.out, finished: ended.then((code) => ({ code, ...texts })) };
+}
+
+/** Runs `corridor …` to its end. */
+export async function corridorCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  options: CommandOptions = {},
+): Promise<Finished> {
+  return startCommand(args, env, options).finished;
+}
+
+/** Waits, for half a minute at most. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    if (await holds()) return;
+  }
+  throw new Error('it did not come about');
 }

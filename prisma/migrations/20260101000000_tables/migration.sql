@@ -3,6 +3,7 @@ CREATE TABLE "facts" (
     "only" BOOLEAN NOT NULL DEFAULT true,
     "incarnation" TEXT NOT NULL,
     "number" BIGINT NOT NULL,
+    "earlier" TEXT[] DEFAULT ARRAY[]::TEXT[],
 
     CONSTRAINT "facts_pkey" PRIMARY KEY ("only"),
     CONSTRAINT "facts_only_one" CHECK ("only")
@@ -226,6 +227,9 @@ CREATE INDEX "issuance_expires_at_idx" ON "issuance"("expires_at") WHERE "sealed
 
 -- CreateIndex
 CREATE INDEX "issuance_run_idx" ON "issuance"("run");
+
+-- CreateIndex
+CREATE INDEX "issuance_cache_key_idx" ON "issuance"("cache_key") WHERE "sealed" IS NOT NULL AND "revocation" IS NULL;
 
 -- CreateIndex
 CREATE INDEX "issuance_token_sha256_idx" ON "issuance"("token_sha256") WHERE "token_sha256" IS NOT NULL;

@@ -198,6 +198,7 @@ begin
   end if;
   at := clock_now();
   update facts set number = known.number + 1 where facts.only;
+  notify corridor_facts; -- replicas look sooner; nothing rests on it
   withdrawn := enact_change(change, at);
   perform insert_entries(entries, at);
   verdict := 'applied';
@@ -332,6 +333,19 @@ begin
   end;
   select c.verdict, c.at, c.withdrawn into verdict, at, withdrawn
     from change_facts_alone(change, expected_incarnation, expected_number, entries) c;
+  commit;
+end $$;
+
+-- An operator acknowledges that the database has lost what was seen of it, under these incarnations: a new one begins.
+create procedure start_incarnation(fresh text, lost text[], entries jsonb, out at timestamptz) language plpgsql as $$
+begin
+  commit;
+  perform require_read_committed();
+  perform pg_advisory_xact_lock(42);
+  at := clock_now();
+  insert into facts (incarnation, number) values (fresh, 0) on conflict do nothing;
+  update facts set earlier = earlier || incarnation || lost, incarnation = fresh, number = 1;
+  perform insert_entries(entries, at);
   commit;
 end $$;
 

@@ -1,6 +1,7 @@
 import type { ClientBase, PoolConfig } from 'pg';
 import { DatabaseUnavailable } from '../../store/database.js';
 import { PlatformUnusable } from '../platform-unusable.js';
+import { DatabaseBehind, type LastSeen } from './last-seen.js';
 
 const OLDEST = 15;
 const CONNECT_WITHIN_MS = 5_000;
@@ -25,14 +26,14 @@ export const serving: Settings = {
 /** For the connection that migrates: its statements take what they take, and their locks do not make others wait for long. */
 export const migrating: Settings = { ...serving, statement_timeout: '0', idle_in_transaction_session_timeout: '60s' };
 
-/** Connections that are fit to use: TLS, user, host and database are what the URL says. */
-export function connectionTo(url: string, settings: Settings): PoolConfig {
+/** Connections that are fit to use: TLS, user, host and database are what the URL says, and nothing is lost that was seen. */
+export function connectionTo(url: string, settings: Settings, lastSeen: LastSeen | null = null): PoolConfig {
   return {
     connectionString: url,
     application_name: 'corridor',
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
     keepAlive: true,
-    verify: (client, done) => void checkConnection(client, settings).then(() => done(), done),
+    verify: (client, done) => void checkConnection(client, settings, lastSeen).then(() => done(), done),
   };
 }
 
@@ -49,13 +50,15 @@ interface Server {
 }
 
 /** Makes a new connection fit to use. Every one is asked, since each may have reached another server after a failover. */
-async function checkConnection(client: ClientBase, settings: Settings): Promise<void> {
+async function checkConnection(client: ClientBase, settings: Settings, lastSeen: LastSeen | null): Promise<void> {
   const { rows } = await client.query<Server>(check);
   const [server] = rows;
   const reason = server && unfit(server);
   if (reason) throw reason;
   const set = Object.keys(settings).map((name, i) => `set_config('${name}', $${i + 1}, false)`);
   await client.query(`select ${set.join(', ')}`, Object.values(settings));
+  const holds = await lastSeen?.isHeldBy(async (sql, values) => (await client.query<Record<string, unknown>>(sql, [...values])).rows);
+  if (holds === false) throw new DatabaseBehind();
 }
 
 /** Why this server cannot keep what it acknowledges, or null when it can. */

@@ -4,6 +4,7 @@ import { Database, DatabaseUnavailable, StatementRefused } from '../../store/dat
 import { columnParser } from '../column-value.js';
 import { parameterValue } from '../parameter-value.js';
 import { statementFailure } from '../statement-failure.js';
+import type { LastSeen } from './last-seen.js';
 import { connectionFailure, connectionTo, serving } from './checked-connection.js';
 
 /** How long the server may be silent; its own limits (statement_timeout) come first unless the network is gone. */
@@ -21,9 +22,10 @@ export class PostgresDatabase extends Database {
     url: string,
     /** The migrations that were applied before it was opened. */
     readonly migrated: readonly string[],
+    lastSeen: LastSeen | null = null,
   ) {
     super();
-    this.#pool = new pg.Pool({ ...connectionTo(url, serving), max: CONNECTIONS, query_timeout: ANSWER_WITHIN_MS });
+    this.#pool = new pg.Pool({ ...connectionTo(url, serving, lastSeen), max: CONNECTIONS, query_timeout: ANSWER_WITHIN_MS });
     // whoever waits for a connection that is lost learns of it from the statement; an idle one is replaced
     this.#pool.on('error', () => undefined);
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
