@@ -1,5 +1,5 @@
 import type { Call, Closure, History, Outcome, OwnerChange, Step, Subject } from './history.js';
-import type { Answered, Asked } from './surface.js';
+import { errorOf, type Answered, type Asked } from './surface.js';
 
 /** An answer that is none of those that there may be. */
 export interface Unexpected {
@@ -51,7 +51,7 @@ export class Chronicle implements History {
     if (answer === null) return { outcome: 'lost', error: null };
     const { status, body } = answer;
     if (status === 200 || status === 201) return { outcome: 'got', error: null };
-    const error = String(body['error'] ?? body['code'] ?? '');
+    const error = errorOf(answer);
     if (status === 503 && (error === 'temporarily_unavailable' || passing.has(error))) return { outcome: 'lost', error };
     if (status >= 400 && status < 500 && refusals.has(error)) return { outcome: 'refused', error };
     this.unexpected.push({ status, body });

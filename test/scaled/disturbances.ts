@@ -15,8 +15,8 @@ const suspensionKinds = Object.keys(kinds).filter((kind) => kinds[kind]?.suspens
 
 /** What changes under the requests: suspensions come and go, runs end, owners and catalogues change, keys are revoked. */
 export class Disturbances {
-  /** What the answer of each suspension listed. */
-  readonly exposures = new Map<string, ReadonlySet<string>>();
+  /** What the answer of each suspension listed, and how long it took. */
+  readonly exposures = new Map<string, { readonly listed: ReadonlySet<string>; readonly took: number }>();
   readonly #held = new Set<readonly Closure[]>();
   #withdrawn: readonly Closure[] = [];
   #variant = 0;
@@ -61,15 +61,16 @@ export class Disturbances {
       }),
     );
     this.#held.add(closures);
+    const [{ shut }] = closures as readonly [Closure];
+    const took = (shut.acknowledged ?? NaN) - shut.begun;
     await wait(hold);
     await meanwhile?.();
     if (body === null) return null; // perhaps it was raised: `settle` finds it
     const { id, exposure } = raised.parse(body);
-    this.exposures.set(id, new Set(exposure.map(({ issuance }) => issuance)));
+    this.exposures.set(id, { listed: new Set(exposure.map(({ issuance }) => issuance)), took });
     if (await this.chronicle.opens(closures, () => this.surface.api(anyReplica(), 'DELETE', `/v1/suspensions/${id}`)))
       this.#held.delete(closures);
-    const [{ shut }] = closures as readonly [Closure];
-    return (shut.acknowledged ?? NaN) - shut.begun;
+    return took;
   }
 
   /** When all is quiet: lifts what is still there, whoever was told of it, so that nothing is in force any more. */

@@ -23,6 +23,7 @@ export class Frost {
   constructor() {
     process.on('SIGUSR2', () => {
       this.#armed = moments[this.#next++ % moments.length];
+      writeSync(2, `armed ${this.#armed.join(', ')}\n`);
     });
   }
 

@@ -3,7 +3,7 @@ import type { Received } from '../crash/agents.js';
 import { check, printViolation, type Violation } from './checker.js';
 import { Chronicle } from './chronicle.js';
 import { Disturbances } from './disturbances.js';
-import { Families } from './families.js';
+import { Families, subjectOf } from './families.js';
 import type { Fault } from './faults.js';
 import { hammer } from './hammer.js';
 import { RecordCheck, type RecordedEntry } from './record-check.js';
@@ -30,7 +30,6 @@ export interface Round {
 export class Linearizability {
   readonly chronicle = new Chronicle();
   readonly received: Received[] = [];
-  readonly entries: RecordedEntry[] = [];
   readonly #surface: Surface;
   readonly #families: Families;
   readonly #disturbances: Disturbances;
@@ -49,7 +48,7 @@ export class Linearizability {
 
   async begin(): Promise<void> {
     await this.#disturbances.changeCatalogue(firstVariant);
-    for (let replica = 0; replica < 3; replica++) await this.#families.bear(replica);
+    for (let replica = 0; this.#families.count < 3; replica++) await this.#families.bear(replica);
   }
 
   /** So many operations at least, with one fault in the middle of them. */
@@ -60,7 +59,7 @@ export class Linearizability {
     let over = false;
     const befallen = (async () => {
       await wait(300);
-      return fault(this.world, this.#disturbances);
+      return fault(this.world, this.#disturbances, this.#ask);
     })().finally(() => (over = true));
     const hammered = hammer(this.#surface, this.chronicle, this.#families, { amount, over: () => over });
     let going = true;
@@ -74,7 +73,6 @@ export class Linearizability {
 
     const violations = check(this.chronicle);
     const entries = await this.#reader.more();
-    this.entries.push(...entries);
     const findings = [
       ...violations.map(printViolation),
       ...unexpected.map((answer) => `an answer that must not be: ${JSON.stringify(answer)}`),
@@ -91,8 +89,15 @@ export class Linearizability {
   }
 
   async close(): Promise<void> {
+    await this.#disturbances.changeCatalogue(firstVariant);
     await this.#surface.close();
   }
+
+  readonly #ask = async (replica: number, times: number): Promise<void> => {
+    const member = this.#families.any();
+    const ask = () => this.chronicle.call(subjectOf(member, 'crm'), () => this.#surface.ask(replica, member.run, 'crm'));
+    await Promise.all(Array.from({ length: times }, ask));
+  };
 
   #compare(entries: readonly RecordedEntry[]): readonly string[] {
     const calls = this.chronicle.calls.filter(({ subject }) => subject.resource !== null);

@@ -24,6 +24,12 @@ export interface Asked {
 const members = z.record(z.string(), z.unknown()).catch({});
 const released = z.object({ access_token: z.string(), attribution: z.string() });
 
+/** The error that an answer names, by OAuth or by the administration API; an empty text where it names none. */
+export function errorOf(answer: Answered): string {
+  const error = answer?.body['error'] ?? answer?.body['code'];
+  return typeof error === 'string' ? error : '';
+}
+
 /** The replicas as agents, runtimes and responders call them. */
 export class Surface {
   readonly #connections = new Agent({ connections: 64, headersTimeout: 40_000, bodyTimeout: 40_000 });
