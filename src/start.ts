@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { NestFactory } from '@nestjs/core';
@@ -13,12 +14,12 @@ import type { Settings } from './config/settings.js';
 import { SealBroken } from './credentials/envelope.js';
 import { furnish, httpAdapter } from './http/server.js';
 import { WorkLoop } from './issuance/work-loop.js';
-import { newIdentifier, newSecretText } from './oauth/identifier.js';
+import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
 import type { Journal } from './platform/journal.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
-import { readTextFile, writePrivateFile } from './platform/private-file.js';
+import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
 import { WatchedPolicy } from './watched-policy.js';
@@ -124,17 +125,27 @@ async function requireFreePort({ host, port }: Settings): Promise<void> {
   });
 }
 
-/** The file comes first: a crash in between leaves a key that the next start registers, and never one that nobody has. */
+/**
+ * The file comes first: a crash in between leaves a key that the next start registers, and never one that nobody has. Replicas that
+ * start at the same moment make one key: where they share the directory one makes the file, and else all but one take theirs away.
+ */
 async function ensureAdminKey(platform: Platform, settings: Settings, corridor: Corridor, journal: Journal): Promise<void> {
   const { keys } = await corridor.facts.latest();
   if (keys.some(({ roles }) => roles.includes('admin'))) return;
   const file = path.join(settings.dataDirectory, adminKeyFile);
-  const kept = (await readTextFile(file))?.trim();
-  const text = kept || newSecretText(platform.randomness);
-  if (!kept) await writePrivateFile(file, `${text}\n`);
+  const key = await keyInFile(file, platform.randomness);
   const wish = { name: 'admin', roles: ['admin'], runtime: platform.embedded ? localRuntime : null } as const;
-  await corridor.manageKeys.create(wish, 'first start', new Secret(text));
-  journal.note('info', 'admin_key_made', { file });
+  if (await corridor.manageKeys.createFirst(wish, 'first start', key)) journal.note('info', 'admin_key_made', { file });
+  else await rm(file, { force: true });
+}
+
+async function keyInFile(file: string, randomness: Randomness): Promise<Secret> {
+  const kept = await readTextFile(file);
+  if (kept?.trim()) return new Secret(kept.trim());
+  const text = newSecretText(randomness);
+  if (kept !== null) await writePrivateFile(file, `${text}\n`);
+  else if (!(await claimPrivateFile(file, `${text}\n`))) return keyInFile(file, randomness);
+  return new Secret(text);
 }
 
 async function closeOpenIntents(corridor: Corridor, journal: Journal): Promise<void> {

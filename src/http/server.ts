@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { Server } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { EveryErrorFilter } from './every-error.filter.js';
@@ -13,6 +14,7 @@ const MAX_JSON = 1_048_576;
 const REQUEST_DEADLINE = 10_000;
 const IDLE_DEADLINE = 30_000;
 const LOOK_EVERY = 1_000;
+const CLOSE_IDLE_EVERY = 50;
 
 /** Fastify as every surface needs it: forms as raw text, no trust in forwarded addresses, slow clients cut off. */
 export function httpAdapter(): FastifyAdapter {
@@ -43,7 +45,20 @@ export function furnish(app: NestFastifyApplication): void {
     if (body.length === 0) done(null, undefined);
     else void parseJson(request, body.toString(), done);
   });
+  fastify.addHook('preClose', (done) => {
+    closeIdleConnections(fastify.server);
+    done();
+  });
   app.useGlobalFilters(new EveryErrorFilter(app.get(FaultLog)));
+}
+
+/**
+ * While it closes: a connection whose request was under way is idle only once that is answered, and a client that keeps it for the next
+ * one would keep the whole process.
+ */
+function closeIdleConnections(server: Server): void {
+  const timer = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY);
+  server.once('close', () => clearInterval(timer));
 }
 
 /** Bytes that are no UTF-8 become a text that no form parser accepts (CONFORMANCE B7). */

@@ -2,18 +2,21 @@ import type { ApiKey, Role } from '../access/api-key.js';
 import { Conflict, Invalid, NotFound } from '../access/errors.js';
 import { hashKey } from '../access/principal.js';
 import type { EntryMaker } from '../attribution/entry.js';
+import type { Epoch } from '../attribution/epoch.js';
 import { declared } from '../catalogue/look-up.js';
 import type { Clock } from '../oauth/clock.js';
 import { newIdentifier, newSecretText, type Randomness } from '../oauth/identifier.js';
 import { Secret } from '../oauth/secret.js';
 import { localRuntime } from '../runs/start-run.js';
-import type { ChangeFacts } from './change-facts.js';
+import type { ChangeFacts, Planned } from './change-facts.js';
 
 export interface KeyWish {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly runtime: string | null;
 }
+
+type NewKey = Omit<ApiKey, 'createdAt' | 'revokedAt'>;
 
 /** API keys of named principals: made here, shown once, kept as hashes (DESIGN §4.2). */
 export class ManageKeys {
@@ -24,12 +27,12 @@ export class ManageKeys {
     private readonly randomness: Randomness,
   ) {}
 
-  /** `given` is a key that exists already, as the one of the first start. @throws Invalid, Unavailable */
-  async create(wish: KeyWish, by: string, given: Secret | null = null): Promise<{ id: string; key: Secret }> {
+  /** @throws Invalid, Unavailable */
+  async create(wish: KeyWish, by: string): Promise<{ id: string; key: Secret }> {
     if (wish.roles.length === 0) throw new Invalid('roles_missing', 'a key needs a role at least');
     if (wish.roles.includes('runtime') && wish.runtime === null) throw new Invalid('runtime_missing', 'say which runtime the key is for');
-    const text = given?.reveal() ?? newSecretText(this.randomness);
-    const key = { id: newIdentifier('key', this.clock.now(), this.randomness), ...wish, sha256: hashKey(text) };
+    const key = new Secret(newSecretText(this.randomness));
+    const row = this.#row(wish, key);
     await this.changeFacts.change((facts, after) => {
       if (wish.runtime !== null && wish.runtime !== localRuntime && declared(facts.catalogue.runtimes, wish.runtime) === null) {
         throw new Invalid(
@@ -37,10 +40,24 @@ export class ManageKeys {
           `runtime ${wish.runtime} is not in the catalogue: declare it under runtimes in corridor.yaml first`,
         );
       }
-      const members = { ...keyMembers(key), created_by: by };
-      return { change: { kind: 'key.created', key }, entries: [this.entries.make('key.created', after, members)] };
+      return this.#created(row, by, after);
     });
-    return { id: key.id, key: new Secret(text) };
+    return { id: row.id, key };
+  }
+
+  /**
+   * Registers a key that was made already as the first admin's, unless there is one by then: of replicas that start at the same moment,
+   * one does. Gives whether this key is registered, by whomever. @throws Unavailable
+   */
+  async createFirst(wish: KeyWish, by: string, key: Secret): Promise<boolean> {
+    const row = this.#row(wish, key);
+    let registered = true;
+    await this.changeFacts.change(({ keys }, after) => {
+      const isFirst = !keys.some(({ roles }) => roles.includes('admin'));
+      registered = isFirst || keys.some(({ sha256 }) => sha256 === row.sha256);
+      return isFirst ? this.#created(row, by, after) : null;
+    });
+    return registered;
   }
 
   /** The last admin key stays: nobody could make another. Gives when it was revoked (milliseconds since 1970). @throws NotFound, Conflict, Unavailable */
@@ -54,6 +71,15 @@ export class ManageKeys {
       return { change: { kind: 'key.revoked', key: id }, entries: [this.entries.make('key.revoked', after, members)] };
     });
     return applied?.at ?? this.clock.now();
+  }
+
+  #row(wish: KeyWish, key: Secret): NewKey {
+    return { id: newIdentifier('key', this.clock.now(), this.randomness), ...wish, sha256: hashKey(key.reveal()) };
+  }
+
+  #created(key: NewKey, by: string, after: Epoch): NonNullable<Planned> {
+    const entry = this.entries.make('key.created', after, { ...keyMembers(key), created_by: by });
+    return { change: { kind: 'key.created', key }, entries: [entry] };
   }
 }
 

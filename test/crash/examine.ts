@@ -49,8 +49,9 @@ export function examine({ issued, received, entries }: Evidence): Examined {
   const issuanceOf = new Map<string, string>();
   const unknown = [...closed.values()].flat().filter(({ type }) => type === 'token.unknown');
   const left = new Set(unknown);
+  const outcomeOf = new Map(entries.flatMap((entry) => (entry.type === 'token.issued' ? [[entry.token?.sha256, entry] as const] : [])));
   for (const token of issued) {
-    const outcome = entries.find(({ type, token: recorded }) => type === 'token.issued' && recorded?.sha256 === token.sha256);
+    const outcome = outcomeOf.get(token.sha256);
     const intent = intents.get(outcome?.issuance)?.[0];
     if (outcome?.issuance !== undefined && intent !== undefined) {
       issuanceOf.set(token.sha256, outcome.issuance);
@@ -80,6 +81,10 @@ function isAttempt(token: IssuedToken, intent: RecordedEntry): boolean {
 
 function byIssuance(entries: readonly RecordedEntry[]): ReadonlyMap<string | undefined, readonly RecordedEntry[]> {
   const grouped = new Map<string | undefined, RecordedEntry[]>();
-  for (const entry of entries) grouped.set(entry.issuance, [...(grouped.get(entry.issuance) ?? []), entry]);
+  for (const entry of entries) {
+    const group = grouped.get(entry.issuance);
+    if (group === undefined) grouped.set(entry.issuance, [entry]);
+    else group.push(entry);
+  }
   return grouped;
 }

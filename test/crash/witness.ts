@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { IssuedToken } from '../rig/authorization-server.js';
 import type { RunningCorridor } from '../rig/corridor.js';
-import type { Agents } from './agents.js';
+import type { Received } from './agents.js';
 import type { CrashWorld } from './crash-world.js';
 import { examine, type Examined } from './examine.js';
 import { readRecord, stopEverything } from '../proofs/record.js';
@@ -19,10 +20,10 @@ export class Witness {
   readonly #known = new Set<string>();
   #listed = 0;
 
-  constructor(private readonly world: CrashWorld) {}
+  constructor(private readonly world: Pick<CrashWorld, 'authorizationServer'>) {}
 
   /** Compares both sides of the life that ended, then stops everything: what may be live is listed, and revoked if it can be. */
-  async examine(corridor: RunningCorridor, { received }: Agents): Promise<Testimony> {
+  async examine(corridor: RunningCorridor, { received }: { readonly received: readonly Received[] }): Promise<Testimony> {
     const record = await readRecord(corridor);
     const ids = new Set(record.map(({ id }) => id));
     const lost = [...this.#known].filter((id) => !ids.has(id));
@@ -31,7 +32,9 @@ export class Witness {
     const examined = examine({ issued, received, entries: record.filter(({ id }) => !this.#known.has(id)) });
 
     const { exposed, lift } = await stopEverything(corridor);
-    const unlisted = issued.filter(({ sha256, revoked_at }) => revoked_at === null && !exposed.has(examined.issuanceOf.get(sha256) ?? ''));
+    const unlisted = issued.filter(
+      (token) => token.revoked_at === null && mayLive(token) && !exposed.has(examined.issuanceOf.get(token.sha256) ?? ''),
+    );
     const alive = await this.#aliveAfterRevocation(corridor, examined);
     await lift();
 
@@ -54,12 +57,18 @@ export class Witness {
         new Set(entries.filter(({ type }) => types.includes(type)).map(({ issuance }) => issuance));
       const unknown = issuancesOf('token.unknown');
       const settled = issuancesOf('token.revoked', 'token.exposed');
-      const alive = (await this.world.authorizationServer.issued()).flatMap(({ sha256, jti, revoked_at }) => {
+      const alive = (await this.world.authorizationServer.issued()).flatMap((token) => {
+        const { sha256, jti, revoked_at } = token;
         const issuance = issuanceOf.get(sha256);
-        if (issuance === undefined || unknown.has(issuance)) return [];
+        if (issuance === undefined || unknown.has(issuance) || !mayLive(token)) return [];
         return settled.has(issuance) && (jti !== null || revoked_at !== null) ? [] : [issuance];
       });
       if (alive.length === 0 || performance.now() > until) return alive;
     }
   }
+}
+
+/** Whether it has a second to live at least: what is as good as over need not be listed, nor revoked. */
+function mayLive({ expires_at: expiresAt }: IssuedToken): boolean {
+  return expiresAt > Date.now() + 1_000;
 }

@@ -43,6 +43,8 @@ export interface RunningCorridor {
   api(method: string, path: string, body?: unknown, key?: string): Promise<ApiAnswer>;
   /** As a crash does: nothing is flushed, nothing is removed. */
   kill(): Promise<void>;
+  /** For what neither ends it nor waits for anything; of no effect when it has ended. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGUSR2'): void;
   /** As a service manager does; its data go too, unless the directory was given. */
   stop(): Promise<void>;
 }
@@ -90,6 +92,7 @@ export async function startCorridor(options: CorridorOptions): Promise<RunningCo
     output,
     api: (method, route, body, key = adminKey) => call(url + route, method, body, key),
     kill: () => end(child, 'SIGKILL'),
+    signal: (signal) => void child.kill(signal),
     stop: async () => {
       await end(child, 'SIGTERM');
       await remove();

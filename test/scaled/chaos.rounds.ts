@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { Chaos, type Befallen } from './chaos.js';
+import { RestartablePostgres } from './restartable-postgres.js';
+import { say } from './say.js';
+import { ScaledWorld } from './scaled-world.js';
+import { smallDisk } from './small-disk.js';
+import { Surface } from './surface.js';
+import { Testimony } from './testimony.js';
+
+const rounds = Number(process.env['CORRIDOR_TEST_ROUNDS'] ?? 2);
+const PATIENCE = 600_000;
+const ITSELF_AGAIN_WITHIN = 10_000;
+const MEGABYTES = 256;
+/** So much of it is spared in a run of few rounds. */
+const times = Math.max(1, Math.round(rounds / 4));
+
+const disk = await smallDisk(MEGABYTES).catch((error: unknown) => {
+  process.stderr.write(`\n*** No small disk can be mounted, so what a full one does stays unshown: ${String(error)}\n\n`);
+  return null;
+});
+
+describe('chaos', () => {
+  let postgres: RestartablePostgres;
+  let world: ScaledWorld;
+  let surface: Surface;
+  let chaos: Chaos;
+  beforeAll(async () => {
+    // the smallest write-ahead log that it takes, so that the disk is small
+    postgres = await RestartablePostgres.start(['max_wal_size=64MB', 'min_wal_size=32MB'], disk?.path);
+    world = await ScaledWorld.start(postgres, 'chaos');
+    surface = new Surface(world);
+    const { body } = await world.replica(0).api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
+    chaos = new Chaos(world, surface, z.object({ key: z.string() }).parse(body).key);
+  }, PATIENCE);
+  afterAll(async () => {
+    await surface.close();
+    await world.stop();
+    await postgres.stop();
+    await disk?.remove();
+  }, PATIENCE);
+
+  function judge(what: string, { calls, got, unavailable, brokenOff, longest, itselfAgain, unexpected }: Befallen): void {
+    say(
+      `${what}: ${calls} requests (${got} got, ${unavailable} temporarily_unavailable, ${brokenOff} broken off), the longest ` +
+        `${(longest / 1000).toFixed(1)} s; itself again ${(itselfAgain / 1000).toFixed(1)} s after the fault's end`,
+    );
+    expect(unexpected).toEqual([]);
+    expect(itselfAgain).toBeLessThan(ITSELF_AGAIN_WITHIN);
+    expect(got).toBeGreaterThan(0);
+  }
+
+  it(
+    'of replicas that are killed each second',
+    async () => {
+      const kills = Math.max(3, 12 * (times - 1));
+      judge(`${kills} replicas killed`, await chaos.under(() => chaos.killReplicas(kills)));
+    },
+    PATIENCE,
+  );
+
+  it(
+    'of a database that is killed and started again',
+    async () => {
+      let told: readonly string[] = [];
+      judge(
+        `PostgreSQL killed ${times} times`,
+        await chaos.under(async () => {
+          told = await chaos.killPostgres(times);
+        }),
+      );
+      expect(told).toEqual(Array(times).fill('503 temporarily_unavailable'));
+    },
+    PATIENCE,
+  );
+
+  // smallDisk says aloud why there is none
+  (disk === null ? it.skip : it)(
+    'of a disk that is full',
+    async () => {
+      judge(`disk full for ${2 * times} s`, await chaos.under(() => chaos.fillDisk(disk?.path ?? '', 2_000 * times)));
+    },
+    PATIENCE,
+  );
+
+  it(
+    'keeps every promise, by the record and by the list of the authorization server itself',
+    async () => {
+      const { findings, issued } = await new Testimony(world).of(chaos.received);
+      say(`chaos: ${chaos.received.length} tokens received and ${issued} issued, by the authorization server's own list`);
+      expect(findings).toEqual([]);
+      expect(chaos.received.length).toBeGreaterThan(50);
+    },
+    PATIENCE,
+  );
+});

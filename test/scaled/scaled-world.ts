@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { JWK } from 'jose';
+import { z } from 'zod';
+import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
+import { freePort, startCorridor, type RunningCorridor } from '../rig/corridor.js';
+import { policyWithGrants, type PolicyDirectory } from '../rig/policy-directory.js';
+import { CuttableWire } from './cuttable-wire.js';
+import { RestartablePostgres } from './restartable-postgres.js';
+import { clientOf, firstVariant, purpose, resources, scaledCatalogue, scope, workflows, type Variant } from './scaled-catalogue.js';
+
+/** Milliseconds by which the wall clocks of the replicas are wrong. */
+const SKEWS = [-90_000, 0, 90_000] as const;
+const secrets = ['FETCH', 'INDEX'] as const;
+const jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string() }).transform((key): JWK => key)) });
+/** Seconds that an upstream token lives: every one of a round is over before long. */
+const TOKEN_LIFE = 120;
+
+/** PostgreSQL, three replicas that each reach it over a wire of its own, and an authorization server, each a process of its own. */
+export class ScaledWorld {
+  readonly replicas: RunningCorridor[] = [];
+  #authorizationServer: RunningAuthorizationServer | null = null;
+
+  private constructor(
+    readonly postgres: RestartablePostgres,
+    readonly database: string,
+    readonly wires: readonly CuttableWire[],
+    readonly issuer: string,
+    private readonly ports: readonly number[],
+    private readonly upstreamPort: number,
+    private readonly directory: string,
+    private readonly policies: PolicyDirectory,
+    private readonly secretOf: ReadonlyMap<string, string>,
+  ) {}
+
+  /** All three replicas start at the same moment, upon an empty database. @throws where there is no PostgreSQL */
+  static async start(postgres: RestartablePostgres, name: string): Promise<ScaledWorld> {
+    const database = await postgres.freshDatabase(name);
+    const wires = await Promise.all(SKEWS.map(() => CuttableWire.to(database)));
+    const [upstreamPort, ...ports] = await Promise.all([freePort(), ...SKEWS.map(() => freePort())]);
+    const grants = workflows.flatMap((workflow) =>
+      Object.values(resources).map((resource) => ({ workflow, purpose, resource, scopes: [scope], max_ttl: 3600 })),
+    );
+    const world = new ScaledWorld(
+      postgres,
+      name,
+      wires,
+      `http://127.0.0.1:${ports[0]}/oauth2`,
+      ports,
+      upstreamPort,
+      await mkdtemp(path.join(os.tmpdir(), 'corridor-scaled-')),
+      await policyWithGrants(grants),
+      new Map(secrets.map((secret) => [secret, randomBytes(32).toString('hex')])),
+    );
+    try {
+      await Promise.all(SKEWS.map((_, index) => world.startReplica(index)));
+      await world.#startAuthorizationServer();
+      return world;
+    } catch (error) {
+      await world.stop();
+      throw error;
+    }
+  }
+
+  get authorizationServer(): RunningAuthorizationServer {
+    if (this.#authorizationServer === null) throw new TypeError('the authorization server has not started');
+    return this.#authorizationServer;
+  }
+
+  replica(index: number): RunningCorridor {
+    const replica = this.replicas[index % this.replicas.length];
+    if (replica === undefined) throw new TypeError('there are no replicas');
+    return replica;
+  }
+
+  catalogue(variant: Variant): string {
+    return scaledCatalogue(`http://127.0.0.1:${this.upstreamPort}`, variant);
+  }
+
+  /** Starts one, in place of the one before it if there was one. The last of them can be frozen. */
+  async startReplica(index: number): Promise<RunningCorridor> {
+    const here = (script: string): string => path.join(import.meta.dirname, script);
+    const serves = index === SKEWS.length - 1 ? here('freezing-corridor.mjs') : here('../../dist/main.js');
+    const started = await startCorridor({
+      catalogue: this.catalogue(firstVariant),
+      policies: this.policies.path,
+      dataDir: this.directory,
+      port: this.ports[index] ?? 0,
+      script: ['--import', here('skewed-clock.mjs'), serves],
+      env: {
+        CORRIDOR_DATABASE_URL: this.wires[index]?.url ?? '',
+        CORRIDOR_PUBLIC_URL: new URL(this.issuer).origin,
+        CORRIDOR_TEST_SKEW_MS: String(SKEWS[index]),
+        ...Object.fromEntries([...this.secretOf].map(([name, secret]) => [`CORRIDOR_CLIENT_${name}`, secret])),
+      },
+    });
+    this.replicas[index] = started;
+    return started;
+  }
+
+  async stop(): Promise<void> {
+    for (const replica of this.replicas) replica.signal('SIGCONT');
+    await Promise.all(this.replicas.map((replica) => replica.stop()));
+    await Promise.all([this.#authorizationServer?.stop(), this.policies.remove(), ...this.wires.map((wire) => wire.close())]);
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #startAuthorizationServer(): Promise<void> {
+    const { keys } = jwks.parse((await this.replica(0).api('GET', `/oauth2/clients/${clientOf('plan')}/jwks`)).body);
+    this.#authorizationServer = await startAuthorizationServer({
+      port: this.upstreamPort,
+      clients: [
+        { client_id: 'corridor-plan', token_endpoint_auth_method: 'private_key_jwt', jwks: { keys } },
+        ...[...this.secretOf].map(([name, secret]) => ({
+          client_id: `corridor-${name.toLowerCase()}`,
+          token_endpoint_auth_method: 'client_secret_basic' as const,
+          client_secret: secret,
+        })),
+      ],
+      resources: {
+        [resources.crm]: { scopes: [scope], ttl: TOKEN_LIFE, format: 'jwt' },
+        [resources.files]: { scopes: [scope], ttl: TOKEN_LIFE, format: 'opaque' },
+      },
+    });
+  }
+}

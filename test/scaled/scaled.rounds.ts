@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { asleep, faults } from './faults.js';
+import { leaveIntentsOpen, stopInOrder } from './endings.js';
+import { Linearizability, type Round } from './linearizability.js';
+import { RecordReader } from './record-reader.js';
+import { burn, replay } from './replays.js';
+import { RestartablePostgres } from './restartable-postgres.js';
+import { ScaledWorld } from './scaled-world.js';
+import { say } from './say.js';
+import { percentile, stopLatency } from './stop-latency.js';
+import { Surface } from './surface.js';
+import { Testimony } from './testimony.js';
+import { withoutEpochComparison } from './without-epoch.js';
+
+const rounds = Number(process.env['CORRIDOR_TEST_ROUNDS'] ?? 2);
+const OPERATIONS = 2_600;
+const PATIENCE = 600_000;
+/** Milliseconds for the slowest of a hundred stops: of a full run on a quiet machine, and of a few rounds wherever they run. */
+const SLOWEST_STOP = rounds >= 40 ? 50 : 2_000;
+
+describe('three replicas on PostgreSQL', () => {
+  let postgres: RestartablePostgres;
+  let world: ScaledWorld;
+  let runtimeKey: string;
+  let surface: Surface;
+  beforeAll(async () => {
+    postgres = await RestartablePostgres.start();
+    world = await ScaledWorld.start(postgres, 'scaled');
+    const { body } = await world.replica(0).api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
+    runtimeKey = z.object({ key: z.string() }).parse(body).key;
+    surface = new Surface(world);
+  }, PATIENCE);
+  afterAll(async () => {
+    await surface.close();
+    await world.stop();
+    await postgres.stop();
+  }, PATIENCE);
+
+  it('that start at the same moment on an empty database make one key, one catalogue and one policy', async () => {
+    const made = await postgres.ask(
+      `select type, count(*)::int from entry where type in ('key.created', 'catalogue.changed', 'policy.activated') group by 1 order by 1`,
+      world.database,
+    );
+    expect(made).toEqual([
+      { type: 'catalogue.changed', count: 1 },
+      { type: 'key.created', count: 2 }, // the admin's, and the one that it made
+      { type: 'policy.activated', count: 1 },
+    ]);
+    expect(await postgres.ask(`select count(*)::int from api_key where 'admin' = any (roles)`, world.database)).toEqual([{ count: 1 }]);
+    for (const replica of world.replicas) expect((await replica.api('GET', '/v1/keys')).status).toBe(200);
+  });
+
+  it(
+    'let nothing out that began after a stop was acknowledged, whatever befalls them',
+    async () => {
+      const run = new Linearizability(world, runtimeKey);
+      const all: Round[] = [];
+      await run.begin();
+      for (let round = 0; round < rounds; round++) {
+        const fault = faults[round % faults.length];
+        if (fault === undefined) throw new TypeError('there are no faults');
+        const done = await run.round(OPERATIONS, fault);
+        all.push(done);
+        const { calls, got, refused, lost, closures, seconds, befell, findings } = done;
+        say(
+          `round ${round + 1}/${rounds}: ${calls} operations in ${seconds.toFixed(1)} s (${got} got, ${refused} refused, ${lost} told to try again), ` +
+            `${closures} closures, ${befell}: ${findings.length === 0 ? 'ok' : `${findings.length} findings, ${findings[0]}`}`,
+        );
+        expect(findings.slice(0, 10)).toEqual([]);
+      }
+      await run.close();
+      const sum = (of: (round: Round) => number): number => all.reduce((total, round) => total + of(round), 0);
+      say(
+        `linearizability: ${sum(({ calls }) => calls)} operations, ${sum(({ closures }) => closures)} closures, ` +
+          `${sum(({ entries }) => entries)} entries, ${run.exposuresCompared} issuances looked for in exposures, 0 violations`,
+      );
+      expect(sum(({ got }) => got)).toBeGreaterThan(rounds * 100);
+      expect(sum(({ refused }) => refused)).toBeGreaterThan(rounds * 100);
+      const { findings, issued } = await new Testimony(world).of(run.received);
+      say(`linearizability: ${run.received.length} tokens received and ${issued} issued, by the authorization server's own list`);
+      expect(findings).toEqual([]);
+    },
+    rounds * 120_000,
+  );
+
+  it(
+    'acknowledge a stop quickly under load',
+    async () => {
+      const { times, load } = await stopLatency(world, surface, runtimeKey, Math.min(1_000, 25 * rounds));
+      const [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1].map((share) => percentile(times, share));
+      say(`stop: ${times.length} stops while ${load.toFixed(0)} requests/s were answered`);
+      say(`stop: acknowledged after ms: p50 ${p50?.toFixed(1)}, p90 ${p90?.toFixed(1)}, p99 ${p99?.toFixed(1)}, max ${max?.toFixed(1)}`);
+      expect(p99).toBeLessThan(SLOWEST_STOP);
+    },
+    PATIENCE,
+  );
+
+  it(
+    'accept an assertion once, however often and wherever it is presented at once, and nobody else can spend its jti',
+    async () => {
+      const replayed = [];
+      for (let round = 0; round < Math.min(rounds, 25); round++) replayed.push(await replay(world, surface, runtimeKey));
+      const accepted = replayed.map((each) => each.accepted);
+      say(
+        `replay: ${replayed.length} assertions, each 200 times in parallel at three replicas: accepted ${[...new Set(accepted)].join(', ')} time`,
+      );
+      expect(replayed).toEqual(replayed.map(() => ({ presented: 200, accepted: 1, others: [] })));
+      expect(await burn(world, surface, runtimeKey)).toEqual({
+        'without a signature': 'invalid_client',
+        'signed with another key': 'invalid_client',
+        'for another audience': 'invalid_client',
+        expired: 'invalid_client',
+        'the same jti by another run': 'a token',
+        'the run itself': 'a token',
+        'the run itself, again elsewhere': 'invalid_client',
+      });
+    },
+    PATIENCE,
+  );
+
+  it(
+    'finish what is under way when one is stopped in order, and record it',
+    async () => {
+      const stopped = await stopInOrder(world, surface, new RecordReader(world), runtimeKey);
+      say(
+        `graceful stop: ${stopped.statuses.length} requests under way, ${stopped.statuses.filter((status) => status === 200).length} answered and recorded`,
+      );
+      expect(stopped).toEqual({ statuses: Array(12).fill(200), unrecorded: [], inOrder: true });
+    },
+    PATIENCE,
+  );
+
+  it(
+    'close the intents of one that died and of one that froze, whose late outcome loses',
+    async () => {
+      const { closedAfter, ...left } = await leaveIntentsOpen(world, surface, new RecordReader(world), runtimeKey);
+      say(`intents left open: closed as unknown after ${(closedAfter / 1000).toFixed(1)} s, the late token revoked`);
+      expect(left).toEqual({
+        outcomes: ['token.unknown', 'token.unknown'],
+        late: { status: 503, error: 'temporarily_unavailable', revoked: true },
+      });
+    },
+    PATIENCE,
+  );
+
+  it(
+    'would be caught if append did not compare epochs: the checker bites',
+    async () => {
+      const mend = await withoutEpochComparison(postgres, world.database);
+      const run = new Linearizability(world, runtimeKey);
+      try {
+        await run.begin();
+        const { calls, violations, findings } = await run.round(OPERATIONS / 2, asleep);
+        const got = violations.filter(({ what }) => what === 'got what was closed');
+        const recorded = findings.filter((finding) => finding.includes('was in force'));
+        say(
+          `without the comparison of epochs: ${got.length} violations in the history of ${calls} operations, ${recorded.length} in the record`,
+        );
+        expect(got.length).toBeGreaterThan(0);
+        expect(recorded.length).toBeGreaterThan(0);
+      } finally {
+        await mend();
+        await run.close();
+      }
+    },
+    PATIENCE,
+  );
+});

@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { text } from 'node:stream/consumers';
+import { z } from 'zod';
+import { startFamily } from './families.js';
+import { clientOf, resources, scope } from './scaled-catalogue.js';
+import type { ScaledWorld } from './scaled-world.js';
+import type { Surface } from './surface.js';
+
+export interface Latencies {
+  /** Milliseconds from the call to its acknowledgement, in ascending order. */
+  readonly times: readonly number[];
+  /** Requests a second that the three replicas answered meanwhile. */
+  readonly load: number;
+}
+
+const CONNECTIONS_PER_REPLICA = 4;
+const FAMILIES = 8;
+const raised = z.object({ id: z.string() });
+const lastLine = z.object({ counts: z.record(z.string(), z.number()), seconds: z.number() });
+
+/** How long a stop takes to be acknowledged by three replicas that agents ask for tokens all the time, so many times. */
+export async function stopLatency(world: ScaledWorld, surface: Surface, key: string, stops: number): Promise<Latencies> {
+  const families = await Promise.all(Array.from({ length: FAMILIES }, (_, index) => startFamily(surface, index, key)));
+  const members = families.flatMap((family) => family ?? []);
+  const [first] = members;
+  if (first === undefined) throw new Error('no run could be started');
+  const targets = [
+    { kind: 'workflow', id: 'plan' },
+    { kind: 'run', id: first.run.id },
+    { kind: 'resource', id: 'crm' },
+    { kind: 'client', id: clientOf('index') },
+    { kind: 'everything' },
+  ];
+  const load = spawn(process.execPath, [path.join(import.meta.dirname, 'load.mjs')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const printed = text(load.stdout);
+  load.stdin.end(
+    JSON.stringify({
+      urls: world.replicas.map(({ issuer }) => `${issuer}/token`),
+      authorizations: members.map(({ run }) => `Basic ${Buffer.from(`${run.id}:${run.secret}`).toString('base64')}`),
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource: resources.crm, scope }).toString(),
+      connections: CONNECTIONS_PER_REPLICA,
+    }),
+  );
+  const times: number[] = [];
+  try {
+    await wait(1_500);
+    for (let stop = 0; stop < stops; stop++) {
+      const target = targets[stop % targets.length];
+      const before = performance.now();
+      const answer = await surface.api(stop, 'POST', '/v1/suspensions', { ...target, reason: 'a drill' });
+      times.push(performance.now() - before);
+      await surface.api(stop + 1, 'DELETE', `/v1/suspensions/${raised.parse(answer?.body).id}`);
+      await wait(20);
+    }
+  } finally {
+    const ended = once(load, 'exit');
+    load.kill('SIGTERM');
+    await ended;
+  }
+  const { counts, seconds } = lastLine.parse(JSON.parse((await printed).trim().split('\n').at(-1) ?? ''));
+  const answered = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return { times: times.sort((a, b) => a - b), load: answered / seconds };
+}
+
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+}
