@@ -59,7 +59,10 @@ import { SqlFacts } from './store/sql-facts.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
 import { SqlRuns } from './store/sql-runs.js';
+import { SqlSuspensions } from './store/sql-suspensions.js';
 import { SqlTracing } from './store/sql-trace.js';
+import { ExposureList } from './suspensions/exposure.js';
+import { PastSuspensions } from './suspensions/past-suspensions.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 
@@ -140,7 +143,9 @@ export function compose(platform: Platform, settings: Settings) {
     renewCredentials,
     revokeDue: new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries),
     startRun: new StartRun(facts, runStore, runs, entries, clock, randomness),
-    suspend: new Suspend(changeFacts, new SqlExposure(database), runs, entries, clock, randomness),
+    exposure: new SqlExposure(database),
+    pastSuspensions: new SqlSuspensions(database),
+    suspend: new Suspend(changeFacts, runs, runStore, entries, clock, randomness),
   };
 }
 
@@ -155,11 +160,13 @@ export class AppModule {
       { provide: EndRun, useValue: corridor.endRun },
       { provide: EntryLog, useValue: corridor.entryLog },
       { provide: EntrySearch, useValue: corridor.search },
+      { provide: ExposureList, useValue: corridor.exposure },
       { provide: FactsSource, useValue: corridor.facts },
       { provide: FailedAttempts, useValue: corridor.failedAttempts },
       { provide: FaultLog, useValue: corridor.faultLog },
       { provide: IssueToken, useValue: corridor.issueToken },
       { provide: ManageKeys, useValue: corridor.manageKeys },
+      { provide: PastSuspensions, useValue: corridor.pastSuspensions },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
       { provide: StartRun, useValue: corridor.startRun },

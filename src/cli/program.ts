@@ -10,6 +10,7 @@ import { registerPolicy } from './policy.js';
 import { registerPosture } from './posture.js';
 import { registerRun } from './run.js';
 import { registerSuspend } from './suspend.js';
+import { registerSuspensions } from './suspensions.js';
 import { registerToken } from './token.js';
 import { registerTrace } from './trace.js';
 
@@ -30,6 +31,7 @@ export function buildProgram(surroundings: Surroundings): Command {
     registerEntries,
     registerTrace,
     registerSuspend,
+    registerSuspensions,
     registerPolicy,
     registerPosture,
     registerDemo,

@@ -46,8 +46,16 @@ function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null
 }
 
 function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
-  const clients = resource === null ? [] : lineage.flatMap((member) => clientFor(facts.catalogue, member.workflow, resource.id)?.id ?? []);
-  const suspension = suspensionThatStops(facts.suspensions, { runs: lineage, clients, resource: resource?.id ?? null }, now);
+  if (facts.suspensions.length === 0) return null;
+  const { catalogue } = facts;
+  const what = {
+    runs: lineage,
+    owners: lineage.flatMap((member) => declared(catalogue.workflows, member.workflow)?.owner ?? []),
+    clients: resource === null ? [] : lineage.flatMap((member) => clientFor(catalogue, member.workflow, resource.id)?.id ?? []),
+    resource: resource?.id ?? null,
+    authorizationServer: resource?.authorizationServer ?? null,
+  };
+  const suspension = suspensionThatStops(facts.suspensions, what, now);
   if (suspension === null) return null;
   return { by: 'suspension', error: 'access_denied', reason: { code: 'suspended', kind: suspension.kind, suspension: suspension.id } };
 }
