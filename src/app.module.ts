@@ -9,6 +9,7 @@ import { AuthorizationServerMetadata } from './http/authorization-server-metadat
 import { CatalogueController } from './http/catalogue.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
+import { ExposureController } from './http/exposure.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
 import { RecordController } from './http/record.controller.js';
@@ -25,6 +26,7 @@ import { FactsSource } from './issuance/facts.js';
 import { Fulfil } from './issuance/fulfil.js';
 import { IssueToken } from './issuance/issue-token.js';
 import { KeptTokens } from './issuance/kept-tokens.js';
+import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
 import { RecentFailures } from './issuance/recent-failures.js';
@@ -83,6 +85,7 @@ export function compose(platform: Platform, settings: Settings) {
   const versions = new SqlCredentials(database, sealer);
   const credentials = new CurrentCredentials(versions, facts);
   const issuances = new IssuanceRows(database);
+  const exposure = new SqlExposure(database);
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
 
   const signing = { clock, randomness, keys: new SigningKeys() };
@@ -143,7 +146,8 @@ export function compose(platform: Platform, settings: Settings) {
     renewCredentials,
     revokeDue: new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries),
     startRun: new StartRun(facts, runStore, runs, entries, clock, randomness),
-    exposure: new SqlExposure(database),
+    exposure,
+    listExposure: new ListExposure(facts, exposure, runs, runStore, servers),
     pastSuspensions: new SqlSuspensions(database),
     suspend: new Suspend(changeFacts, runs, runStore, entries, clock, randomness),
   };
@@ -165,6 +169,7 @@ export class AppModule {
       { provide: FailedAttempts, useValue: corridor.failedAttempts },
       { provide: FaultLog, useValue: corridor.faultLog },
       { provide: IssueToken, useValue: corridor.issueToken },
+      { provide: ListExposure, useValue: corridor.listExposure },
       { provide: ManageKeys, useValue: corridor.manageKeys },
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
       { provide: RunDirectory, useValue: corridor.runs },
@@ -179,6 +184,7 @@ export class AppModule {
       controllers: [
         CatalogueController,
         ClientsController,
+        ExposureController,
         KeysController,
         MetadataController,
         RecordController,

@@ -4,6 +4,7 @@ import { registerClient } from './client.js';
 import type { Surroundings } from './command.js';
 import { registerDemo } from './demo.js';
 import { registerEntries } from './entries.js';
+import { registerExposure } from './exposure.js';
 import { registerInit } from './init.js';
 import { registerKey } from './key.js';
 import { registerPolicy } from './policy.js';
@@ -32,6 +33,7 @@ export function buildProgram(surroundings: Surroundings): Command {
     registerTrace,
     registerSuspend,
     registerSuspensions,
+    registerExposure,
     registerPolicy,
     registerPosture,
     registerDemo,

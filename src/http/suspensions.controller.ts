@@ -10,19 +10,13 @@ import { PastSuspensions } from '../suspensions/past-suspensions.js';
 import { namesRuns, suspensionKinds } from '../suspensions/suspension.js';
 import { AccessGuard, Allow, Caller } from './access.guard.js';
 import { parseInput } from './problem.js';
+import { storableText } from './storable-text.js';
 import { printExposed, printKnownSuspension, printSuspension } from './suspension-view.js';
 
-const UNSTORABLE = /[\0\x1f\p{Cs}]/u; // eslint-disable-line no-control-regex
-const text = (most: number) =>
-  z
-    .string()
-    .min(1)
-    .max(most)
-    .refine((given) => !UNSTORABLE.test(given), 'must not hold NUL, U+001F or half a character');
 const raiseBody = z.strictObject({
   kind: z.enum(suspensionKinds),
-  id: text(200).nullish(),
-  reason: text(1000),
+  id: storableText(200).nullish(),
+  reason: storableText(1000),
   expires_at: z.iso.datetime({ offset: true }).nullish(),
 });
 const listQuery = z.strictObject({ all: z.enum(['true', 'false']).optional() });

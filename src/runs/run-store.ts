@@ -60,6 +60,7 @@ export type EndedRun =
  * find gives the run as it is; the name of an operator that was erased is the empty text.
  * isActive says whether neither the run nor an ancestor has ended or expired, by the database's clock.
  * personOf gives the person of this name, which is the candidate when there was none: one step, the same for all replicas.
+ * findPerson gives it if there is one, and makes none.
  */
 export abstract class RunStore {
   abstract start(run: NewRun, epoch: Epoch, entry: Entry): Promise<StartedRun>;
@@ -67,4 +68,5 @@ export abstract class RunStore {
   abstract find(id: string): Promise<Run | null>;
   abstract isActive(id: string): Promise<boolean>;
   abstract personOf(candidate: Person): Promise<Person>;
+  abstract findPerson(name: string): Promise<Person | null>;
 }

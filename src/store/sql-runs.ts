@@ -110,4 +110,9 @@ export class SqlRuns extends RunStore {
     const [row] = await this.database.query(PERSON, [candidate.name, candidate.commitment, candidate.salt]);
     return personRow.parse(row);
   }
+
+  async findPerson(name: string): Promise<Person | null> {
+    const [row] = await this.database.query('select name, commitment, salt from person where name = $1', [name]);
+    return row === undefined ? null : personRow.parse(row);
+  }
 }

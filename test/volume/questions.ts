@@ -8,7 +8,7 @@ import { SqlExposure } from '../../src/store/sql-exposure.js';
 import { SqlFacts } from '../../src/store/sql-facts.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
 import { SqlTracing } from '../../src/store/sql-trace.js';
-import { catalogueChange } from '../store/fact-change-samples.js';
+import { catalogue, catalogueChange } from '../store/fact-change-samples.js';
 import { intentOf, outcomeOf, releaseOf, type Recording } from '../store/recording.js';
 import { identifier, World } from '../store/world.js';
 
@@ -25,7 +25,8 @@ export async function questionsOf(database: Database, recording: Recording): Pro
   ];
   const run = await recording.run();
   const issuance = await recording.issued(run);
-  await world.change(catalogueChange());
+  const workflow7 = { id: 'workflow7', owner: 'owner7', purposes: [], maxRunTtl: 900, labels: {} };
+  await world.change(catalogueChange({ ...catalogue, workflows: { workflow7 } }));
   const [past, decision] = ['0x77', await decisionOfNow(database)];
   const hash = createHash('sha256').update(`${past}x1`).digest('hex');
   return {
@@ -39,7 +40,7 @@ export async function questionsOf(database: Database, recording: Recording): Pro
     'a run by its id': () => found(runs.find(`runpast${past}`)),
     'facts and epoch': () => new SqlFacts(database).latest(),
     'a suspension of a workflow, and its exposure': () => suspend(database, world, 'workflow', 'workflow7'),
-    'a suspension of an owner, and its exposure': () => suspend(database, world, 'owner', 'search-team@example.com'),
+    'a suspension of an owner, and its exposure': () => suspend(database, world, 'owner', 'owner7'),
     'sweep: tokens not served any more': () => rows.withdrawServed(20),
     'sweep: revocations that are due': () => rows.takeDueRevocations(20, 30_000),
     'sweep: texts of dead tokens': () => rows.wipeDead(20),
