@@ -44,6 +44,7 @@ import type { Platform } from './platform/platform.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
 import { EndRun } from './runs/end-run.js';
+import { ExpireRuns } from './runs/expire-runs.js';
 import { FailedAttempts } from './runs/failed-attempts.js';
 import { RunDirectory } from './runs/run-directory.js';
 import { SecurityLog } from './access/security-log.js';
@@ -119,6 +120,7 @@ export function compose(platform: Platform, settings: Settings) {
     platform.evaluator,
   );
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
+  const endRun = new EndRun(facts, runStore, runs, entries);
 
   return {
     clock,
@@ -140,7 +142,8 @@ export function compose(platform: Platform, settings: Settings) {
     applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
-    endRun: new EndRun(facts, runStore, runs, entries),
+    endRun,
+    expireRuns: new ExpireRuns(runStore, endRun),
     issueToken: new IssueToken(authenticateRun, runs, facts, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,

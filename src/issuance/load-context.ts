@@ -41,7 +41,8 @@ function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null
   // with less than a second left a token could not be used
   const over = lineage.find((member) => isOver(member, now + 1000));
   if (over === undefined) return null;
-  const code = over.endedAt !== null ? 'run_ended' : 'run_expired';
+  // whose deadline has passed is ended by it sooner or later
+  const code = over.endedAt !== null && over.endedAt < over.expiresAt ? 'run_ended' : 'run_expired';
   return over === run ? unauthorized(code) : unauthorized(code, { ancestor: over.id });
 }
 
