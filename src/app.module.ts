@@ -9,6 +9,7 @@ import { AuthorizationServerMetadata } from './http/authorization-server-metadat
 import { CatalogueController } from './http/catalogue.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
+import { ExposureController } from './http/exposure.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
 import { RecordController } from './http/record.controller.js';
@@ -25,6 +26,7 @@ import { FactsSource } from './issuance/facts.js';
 import { Fulfil } from './issuance/fulfil.js';
 import { IssueToken } from './issuance/issue-token.js';
 import { KeptTokens } from './issuance/kept-tokens.js';
+import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
 import { RecentFailures } from './issuance/recent-failures.js';
@@ -43,6 +45,7 @@ import { WitnessedLog } from './platform/postgres/witnessed-log.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
 import { EndRun } from './runs/end-run.js';
+import { ExpireRuns } from './runs/expire-runs.js';
 import { FailedAttempts } from './runs/failed-attempts.js';
 import { RunDirectory } from './runs/run-directory.js';
 import { SecurityLog } from './access/security-log.js';
@@ -60,7 +63,10 @@ import { SqlFacts } from './store/sql-facts.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
 import { SqlRuns } from './store/sql-runs.js';
+import { SqlSuspensions } from './store/sql-suspensions.js';
 import { SqlTracing } from './store/sql-trace.js';
+import { ExposureList } from './suspensions/exposure.js';
+import { PastSuspensions } from './suspensions/past-suspensions.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 
@@ -82,6 +88,7 @@ export function compose(platform: Platform, settings: Settings) {
   const versions = new SqlCredentials(database, sealer);
   const credentials = new CurrentCredentials(versions, facts);
   const issuances = new IssuanceRows(database);
+  const exposure = new SqlExposure(database);
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
 
   const signing = { clock, randomness, keys: new SigningKeys() };
@@ -116,6 +123,7 @@ export function compose(platform: Platform, settings: Settings) {
   );
   const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
+  const endRun = new EndRun(facts, runStore, runs, entries);
 
   return {
     clock,
@@ -137,13 +145,17 @@ export function compose(platform: Platform, settings: Settings) {
     applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
-    endRun: new EndRun(facts, runStore, runs, entries),
+    endRun,
+    expireRuns: new ExpireRuns(runStore, endRun),
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
     revokeDue: new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries),
     startRun: new StartRun(facts, runStore, runs, entries, clock, randomness),
-    suspend: new Suspend(changeFacts, new SqlExposure(database), runs, entries, clock, randomness),
+    exposure,
+    listExposure: new ListExposure(facts, exposure, runs, runStore, servers),
+    pastSuspensions: new SqlSuspensions(database),
+    suspend: new Suspend(changeFacts, runs, runStore, entries, clock, randomness),
   };
 }
 
@@ -158,11 +170,14 @@ export class AppModule {
       { provide: EndRun, useValue: corridor.endRun },
       { provide: EntryLog, useValue: corridor.entryLog },
       { provide: EntrySearch, useValue: corridor.search },
+      { provide: ExposureList, useValue: corridor.exposure },
       { provide: FactsSource, useValue: corridor.facts },
       { provide: FailedAttempts, useValue: corridor.failedAttempts },
       { provide: FaultLog, useValue: corridor.faultLog },
       { provide: IssueToken, useValue: corridor.issueToken },
+      { provide: ListExposure, useValue: corridor.listExposure },
       { provide: ManageKeys, useValue: corridor.manageKeys },
+      { provide: PastSuspensions, useValue: corridor.pastSuspensions },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
       { provide: StartRun, useValue: corridor.startRun },
@@ -175,6 +190,7 @@ export class AppModule {
       controllers: [
         CatalogueController,
         ClientsController,
+        ExposureController,
         KeysController,
         MetadataController,
         RecordController,

@@ -4,12 +4,14 @@ import { registerClient } from './client.js';
 import type { Surroundings } from './command.js';
 import { registerDemo } from './demo.js';
 import { registerEntries } from './entries.js';
+import { registerExposure } from './exposure.js';
 import { registerInit } from './init.js';
 import { registerKey } from './key.js';
 import { registerPolicy } from './policy.js';
 import { registerPosture } from './posture.js';
 import { registerRun } from './run.js';
 import { registerSuspend } from './suspend.js';
+import { registerSuspensions } from './suspensions.js';
 import { registerToken } from './token.js';
 import { registerTrace } from './trace.js';
 
@@ -30,6 +32,8 @@ export function buildProgram(surroundings: Surroundings): Command {
     registerEntries,
     registerTrace,
     registerSuspend,
+    registerSuspensions,
+    registerExposure,
     registerPolicy,
     registerPosture,
     registerDemo,

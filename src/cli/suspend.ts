@@ -2,33 +2,15 @@ import { Argument } from 'commander';
 import { z } from 'zod';
 import { suspensionKinds, type SuspensionKind } from '../suspensions/suspension.js';
 import { CommandFailed } from './corridor-api.js';
-import { corridor, show, table, type Register } from './command.js';
+import { corridor, show, type Register } from './command.js';
+import { exposedPage, printExposed } from './exposed-tokens.js';
 
-const exposed = z.object({
-  issuance: z.string(),
-  run: z.string(),
-  resource: z.string(),
-  expires_at: z.string(),
-  revocation: z.enum(['pending', 'revoked', 'unsupported']),
-});
-const raised = z.looseObject({
+const raised = exposedPage.loose().extend({
   id: z.string(),
   kind: z.string(),
-  target: z.string().optional(),
+  raised_at: z.string(),
   epoch: z.string(),
-  exposure: z.array(exposed),
-});
-const inForce = z.object({
-  suspensions: z.array(
-    z.looseObject({
-      id: z.string(),
-      kind: z.string(),
-      target: z.string().optional(),
-      raised_at: z.string(),
-      raised_by: z.string(),
-      reason: z.string(),
-    }),
-  ),
+  covers: z.object({ runs: z.number() }).optional(),
 });
 const lifted = z.looseObject({ id: z.string(), kind: z.string(), lifted_at: z.string() });
 
@@ -38,11 +20,11 @@ interface Suspend {
   json?: boolean;
 }
 
-/** corridor suspend, resume, suspensions */
+/** corridor suspend, resume */
 export const registerSuspend: Register = (program, surroundings) => {
   program
     .command('suspend')
-    .description('stop a run, workflow, client, resource, or everything, at once')
+    .description('stop runs, or what they use, at once')
     .addArgument(new Argument('<kind>', 'what to stop').choices(suspensionKinds))
     .argument('[id]', 'which one; none for everything')
     .requiredOption('--reason <text>', 'why; it stands in the record')
@@ -57,15 +39,13 @@ export const registerSuspend: Register = (program, surroundings) => {
       const body = { kind, ...(id === undefined ? {} : { id }), reason: options.reason, expires_at: options.expires ?? null };
       const suspension = await (await corridor(surroundings)).call('POST', '/v1/suspensions', raised, { body });
       show(surroundings, options.json, suspension, () => {
-        const rows = suspension.exposure.map((live) => [
-          live.issuance,
-          live.run,
-          live.resource,
-          `until ${live.expires_at}`,
-          live.revocation,
-        ]);
-        const live = rows.length === 0 ? 'No token of it is live.' : `Live when it took hold:\n${table(rows)}`;
-        return `${suspension.id}: ${kind} ${id ?? ''} stopped at epoch ${suspension.epoch}.\n${live}\nLift it with: corridor resume ${suspension.id}`;
+        const runs = suspension.covers === undefined ? '' : ` It covers ${suspension.covers.runs} active runs.`;
+        return [
+          `${suspension.id}: ${kind} ${id ?? ''}`.trimEnd() + ` stopped at ${suspension.raised_at}, epoch ${suspension.epoch}.${runs}`,
+          printExposed(suspension),
+          `See what is left with: corridor suspensions ${suspension.id}`,
+          `Lift it with: corridor resume ${suspension.id}`,
+        ].join('\n');
       });
     });
 
@@ -76,27 +56,5 @@ export const registerSuspend: Register = (program, surroundings) => {
     .action(async (id: string, options: { json?: boolean }) => {
       const suspension = await (await corridor(surroundings)).call('DELETE', `/v1/suspensions/${encodeURIComponent(id)}`, lifted);
       show(surroundings, options.json, suspension, () => `${suspension.id} lifted at ${suspension.lifted_at}`);
-    });
-
-  program
-    .command('suspensions')
-    .description('what is stopped')
-    .option('--json', 'for programs')
-    .action(async (options: { json?: boolean }) => {
-      const { suspensions } = await (await corridor(surroundings)).call('GET', '/v1/suspensions', inForce);
-      show(surroundings, options.json, suspensions, () =>
-        suspensions.length === 0
-          ? 'Nothing is stopped.'
-          : table(
-              suspensions.map(({ id, kind, target, raised_at: at, raised_by: by, reason }) => [
-                id,
-                kind,
-                target ?? '',
-                at,
-                `by ${by}`,
-                reason,
-              ]),
-            ),
-      );
     });
 };

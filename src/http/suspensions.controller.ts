@@ -1,21 +1,34 @@
-import { Body, Controller, Delete, Get, Param, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
+import { NotFound } from '../access/errors.js';
 import type { Principal } from '../access/principal.js';
 import { printEpoch } from '../attribution/epoch.js';
 import { FactsSource } from '../issuance/facts.js';
 import { Suspend } from '../issuance/suspend.js';
-import { timestamp } from '../oauth/clock.js';
-import type { Exposure } from '../suspensions/exposure.js';
-import { suspensionKinds, type Suspension } from '../suspensions/suspension.js';
+import { ExposureList } from '../suspensions/exposure.js';
+import { PastSuspensions } from '../suspensions/past-suspensions.js';
+import { namesRuns, suspensionKinds } from '../suspensions/suspension.js';
 import { AccessGuard, Allow, Caller } from './access.guard.js';
 import { parseInput } from './problem.js';
+import { storableText } from './storable-text.js';
+import { printExposed, printKnownSuspension, printSuspension } from './suspension-view.js';
 
 const raiseBody = z.strictObject({
   kind: z.enum(suspensionKinds),
-  id: z.string().min(1).max(200).nullish(),
-  reason: z.string().min(1).max(1000),
+  id: storableText(200).nullish(),
+  reason: storableText(1000),
   expires_at: z.iso.datetime({ offset: true }).nullish(),
 });
+const listQuery = z.strictObject({ all: z.enum(['true', 'false']).optional() });
+const pageQuery = z.strictObject({
+  cursor: z
+    .string()
+    .regex(/^iss[0-9a-z]{1,60}$/, 'must be a cursor of this list')
+    .optional(),
+});
+
+/** Tokens on a page, and suspensions of the past that are listed. */
+const PAGE = 1000;
 
 /** The kill switch (EXAMPLES "Administration"). */
 @Controller('v1/suspensions')
@@ -24,28 +37,40 @@ export class SuspensionsController {
   constructor(
     private readonly suspend: Suspend,
     private readonly facts: FactsSource,
+    private readonly past: PastSuspensions,
+    private readonly exposure: ExposureList,
   ) {}
 
   @Post()
   @Allow('responder', 'admin')
   async raise(@Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
     const wish = parseInput(raiseBody, body);
-    const { suspension, epoch, exposure } = await this.suspend.raise(
-      {
-        kind: wish.kind,
-        target: wish.id ?? null,
-        reason: wish.reason,
-        expiresAt: wish.expires_at ? Date.parse(wish.expires_at) : null,
-      },
-      caller.name,
-    );
-    return { ...printSuspension({ ...suspension, liftedAt: null }), epoch: printEpoch(epoch), exposure: exposure.map(printExposure) };
+    const { kind, reason } = wish;
+    const expiresAt = wish.expires_at ? Date.parse(wish.expires_at) : null;
+    const { suspension, epoch } = await this.suspend.raise({ kind, target: wish.id ?? null, reason, expiresAt }, caller.name);
+    return {
+      ...printSuspension({ ...suspension, liftedAt: null }),
+      epoch: printEpoch(epoch),
+      ...(namesRuns(kind) ? { covers: { runs: await this.exposure.activeRuns(kind, suspension.target) } } : {}),
+      ...(await this.#exposed(suspension.id, '')),
+    };
   }
 
   @Get()
   @Allow('responder', 'auditor', 'admin')
-  async list(): Promise<{ suspensions: Record<string, unknown>[] }> {
+  async list(@Query() query: unknown): Promise<{ suspensions: Record<string, unknown>[] }> {
+    if (parseInput(listQuery, query).all === 'true') return { suspensions: (await this.past.all(PAGE)).map(printKnownSuspension) };
     return { suspensions: (await this.facts.latest()).suspensions.map(printSuspension) };
+  }
+
+  /** Also of one that is over: what became of each token that it exposed. */
+  @Get(':id')
+  @Allow('responder', 'auditor', 'admin')
+  async read(@Param('id') id: string, @Query() query: unknown): Promise<Record<string, unknown>> {
+    const { cursor } = parseInput(pageQuery, query);
+    const suspension = /^sus[0-9a-z]{1,60}$/.test(id) ? await this.past.find(id) : null;
+    if (suspension === null) throw new NotFound('suspension_unknown', 'there is no such suspension');
+    return { ...printKnownSuspension(suspension), ...(await this.#exposed(id, cursor ?? '')) };
   }
 
   @Delete(':id')
@@ -54,28 +79,10 @@ export class SuspensionsController {
     const { suspension, liftedAt } = await this.suspend.lift(id, caller.name);
     return printSuspension({ ...suspension, liftedAt });
   }
-}
 
-function printSuspension(suspension: Suspension): Record<string, unknown> {
-  return {
-    id: suspension.id,
-    kind: suspension.kind,
-    ...(suspension.target === null ? {} : { target: suspension.target }),
-    reason: suspension.reason,
-    raised_by: suspension.raisedBy,
-    raised_at: timestamp(suspension.raisedAt),
-    expires_at: suspension.expiresAt === null ? null : timestamp(suspension.expiresAt),
-    ...(suspension.liftedAt === null ? {} : { lifted_at: timestamp(suspension.liftedAt) }),
-  };
-}
-
-function printExposure(exposure: Exposure): Record<string, unknown> {
-  return {
-    issuance: exposure.issuance,
-    run: exposure.run,
-    resource: exposure.resource,
-    expires_at: timestamp(exposure.expiresAt),
-    state: exposure.state,
-    revocation: exposure.revocation ?? 'pending',
-  };
+  async #exposed(suspension: string, after: string): Promise<Record<string, unknown>> {
+    const tokens = await this.exposure.ofSuspension(suspension, after, PAGE);
+    const next = tokens.length < PAGE ? null : (tokens.at(-1)?.issuance ?? null);
+    return printExposed(await this.exposure.summary(suspension), tokens, next);
+  }
 }

@@ -61,8 +61,9 @@ export function epochAfter(epoch: Epoch): Epoch {
  * that when it has resolved nothing can be recorded that rests on older facts, on any replica; that wait is bounded: FactsLocked.
  * It MUST NOT resolve before the change survives a crash, MUST NOT run inside anyone's transaction, and MUST NOT change twice
  * when it is called again with the same entries after an answer was lost.
- * Raising a suspension withdraws every live issuance and every attempt under way that it covers, shared ones included: the first
- * 10,000 in the same step, any others before apply resolves; the suspension itself keeps them from being released.
+ * Raising a suspension withdraws every live issuance and every attempt under way that it covers, shared ones included, and keeps what it
+ * found exposed: the first 10,000 in the same step, any others before apply resolves; the suspension itself keeps them from being
+ * released. A catalogue that gives an owner who is suspended another workflow withdraws what that workflow holds.
  */
 export abstract class FactChanges {
   abstract apply(change: FactChange, expected: Epoch, entries: readonly Entry[]): Promise<FactChanged>;

@@ -41,13 +41,22 @@ function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null
   // with less than a second left a token could not be used
   const over = lineage.find((member) => isOver(member, now + 1000));
   if (over === undefined) return null;
-  const code = over.endedAt !== null ? 'run_ended' : 'run_expired';
+  // whose deadline has passed is ended by it sooner or later
+  const code = over.endedAt !== null && over.endedAt < over.expiresAt ? 'run_ended' : 'run_expired';
   return over === run ? unauthorized(code) : unauthorized(code, { ancestor: over.id });
 }
 
 function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
-  const clients = resource === null ? [] : lineage.flatMap((member) => clientFor(facts.catalogue, member.workflow, resource.id)?.id ?? []);
-  const suspension = suspensionThatStops(facts.suspensions, { runs: lineage, clients, resource: resource?.id ?? null }, now);
+  if (facts.suspensions.length === 0) return null;
+  const { catalogue } = facts;
+  const what = {
+    runs: lineage,
+    owners: lineage.flatMap((member) => declared(catalogue.workflows, member.workflow)?.owner ?? []),
+    clients: resource === null ? [] : lineage.flatMap((member) => clientFor(catalogue, member.workflow, resource.id)?.id ?? []),
+    resource: resource?.id ?? null,
+    authorizationServer: resource?.authorizationServer ?? null,
+  };
+  const suspension = suspensionThatStops(facts.suspensions, what, now);
   if (suspension === null) return null;
   return { by: 'suspension', error: 'access_denied', reason: { code: 'suspended', kind: suspension.kind, suspension: suspension.id } };
 }

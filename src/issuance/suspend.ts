@@ -1,35 +1,34 @@
 import { Conflict, Invalid, NotFound } from '../access/errors.js';
 import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
+import type { EntryColumns } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
-import type { Catalogue } from '../catalogue/catalogue.js';
-import { declared } from '../catalogue/look-up.js';
 import { timestamp, type Clock } from '../oauth/clock.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
+import { isCommitment, operatorOf } from '../runs/operator-of.js';
 import type { RunDirectory } from '../runs/run-directory.js';
-import type { Exposure, ExposureList } from '../suspensions/exposure.js';
-import type { Suspension, SuspensionKind } from '../suspensions/suspension.js';
+import type { RunStore } from '../runs/run-store.js';
+import type { Suspension } from '../suspensions/suspension.js';
 import type { ChangeFacts } from './change-facts.js';
+import { requireTarget, type Aim } from './suspension-target.js';
 
-export interface SuspensionWish {
-  readonly kind: SuspensionKind;
-  readonly target: string | null;
+/** Of an operator, `target` is the name, or the commitment. */
+export interface SuspensionWish extends Aim {
   readonly reason: string;
   readonly expiresAt: number | null;
 }
 
-/** Times in milliseconds since 1970. `epoch` is the one from which it holds. */
+/** `epoch` is the one from which it holds. */
 export interface Raised {
   readonly suspension: Omit<Suspension, 'liftedAt'>;
   readonly epoch: Epoch;
-  readonly exposure: readonly Exposure[];
 }
 
 /** The kill switch (DESIGN §7): once `raise` has resolved, nothing that it covers is released by any request that begins later. */
 export class Suspend {
   constructor(
     private readonly changeFacts: ChangeFacts,
-    private readonly exposure: ExposureList,
     private readonly runs: RunDirectory,
+    private readonly runStore: RunStore,
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
     private readonly randomness: Randomness,
@@ -40,15 +39,14 @@ export class Suspend {
     if (wish.expiresAt !== null && wish.expiresAt <= this.clock.now())
       throw new Invalid('expires_in_the_past', 'expires_at must lie ahead');
     const id = newIdentifier('sus', this.clock.now(), this.randomness);
-    const suspension = { id, ...wish, raisedBy: by };
+    const suspension = { id, ...wish, target: await this.#stored(wish), raisedBy: by };
     const applied = await this.changeFacts.change(async (facts, after) => {
-      await this.#mustExist(wish, facts.catalogue);
+      await requireTarget(wish, facts.catalogue, this.runs);
       const entry = this.entries.make('suspension.raised', after, suspensionMembers(suspension), columns(suspension));
       return { change: { kind: 'suspension.raised', suspension }, entries: [entry] };
     });
     if (applied === null) throw new TypeError('raising a suspension always changes something');
-    const exposure = await this.exposure.of(wish.kind, wish.target, applied.withdrawn);
-    return { suspension: { ...suspension, raisedAt: applied.at }, epoch: applied.epoch, exposure };
+    return { suspension: { ...suspension, raisedAt: applied.at }, epoch: applied.epoch };
   }
 
   /** @throws NotFound, Conflict, Unavailable */
@@ -67,16 +65,10 @@ export class Suspend {
     return { suspension: lifted, liftedAt: applied.at };
   }
 
-  /** A misspelt name must not pass for a stop. */
-  async #mustExist({ kind, target }: SuspensionWish, catalogue: Catalogue): Promise<void> {
-    if (kind === 'everything') {
-      if (target !== null) throw new Invalid('target_superfluous', 'everything takes no id');
-      return;
-    }
-    if (target === null) throw new Invalid('target_missing', `say which ${kind} by its id`);
-    const sections = { workflow: catalogue.workflows, client: catalogue.clients, resource: catalogue.resources };
-    const exists = kind === 'run' ? (await this.runs.get(target)) !== null : declared<unknown>(sections[kind], target) !== null;
-    if (!exists) throw new NotFound('target_unknown', `there is no ${kind} of this id`);
+  /** A person is stopped by commitment, also one who has started nothing yet, so that the record names nobody. */
+  async #stored({ kind, target }: Aim): Promise<string | null> {
+    if (kind !== 'operator' || target === null || isCommitment(target)) return target;
+    return (await operatorOf(target, this.runStore, this.randomness)).commitment;
   }
 }
 
@@ -91,9 +83,10 @@ function suspensionMembers(suspension: Omit<Suspension, 'raisedAt' | 'liftedAt'>
   };
 }
 
-function columns({
-  kind,
-  target,
-}: Pick<Suspension, 'kind' | 'target'>): Partial<Record<'run' | 'workflow' | 'client' | 'resource', string>> {
-  return kind === 'everything' || target === null ? {} : { [kind]: target };
+/** What an entry is found by. */
+const columnsOf = ['run', 'workflow', 'client', 'resource', 'owner'] as const;
+
+function columns({ kind, target }: Aim): EntryColumns {
+  const column = columnsOf.find((name) => name === kind);
+  return column === undefined || target === null ? {} : { [column]: target };
 }

@@ -1,7 +1,7 @@
 import { NotFound } from '../access/errors.js';
-import type { EntryMaker } from '../attribution/entry.js';
+import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
 import type { RunDirectory } from './run-directory.js';
-import type { RunStore } from './run-store.js';
+import type { EndedRun, RunStore } from './run-store.js';
 import type { Entitlement } from './start-run.js';
 import { whoMembers } from './who-members.js';
 import { declared } from '../catalogue/look-up.js';
@@ -18,17 +18,27 @@ export class EndRun {
 
   /** Gives when it ended (milliseconds since 1970), and the issuances that are withdrawn because of it. @throws NotFound */
   async end(run: Run, by: string): Promise<{ endedAt: number; withdrawn: readonly string[] }> {
+    const ended = await this.#end(run, { by });
+    if (ended.verdict === 'unknown') throw new NotFound('run_unknown', 'there is no such run');
+    return { endedAt: ended.endedAt, withdrawn: ended.verdict === 'ended' ? ended.withdrawn : [] };
+  }
+
+  /** Nobody ended it: its deadline did. */
+  async expire(run: Run): Promise<void> {
+    await this.#end(run, { cause: 'expired' });
+  }
+
+  async #end(run: Run, why: EntryMembers): Promise<EndedRun> {
     const { epoch, catalogue } = await this.facts.current();
     const owner = declared(catalogue.workflows, run.workflow)?.owner ?? null;
     const entry = this.entries.make(
       'run.ended',
       epoch,
-      { ...whoMembers(run, owner), by },
+      { ...whoMembers(run, owner), ...why },
       { run: run.id, workflow: run.workflow, ...(owner === null ? {} : { owner }) },
     );
     const ended = await this.store.end(run.id, entry);
     this.runs.forget(run.id);
-    if (ended.verdict === 'unknown') throw new NotFound('run_unknown', 'there is no such run');
-    return { endedAt: ended.endedAt, withdrawn: ended.verdict === 'ended' ? ended.withdrawn : [] };
+    return ended;
   }
 }

@@ -57,14 +57,18 @@ export type EndedRun =
  * with what it does. When end has resolved, no release to the run or a descendant of it can be recorded any more.
  * A token that runs share is withdrawn by end only when no other active run holds it.
  *
+ * overdue gives runs that have not ended although their deadline has passed, the oldest deadline first.
  * find gives the run as it is; the name of an operator that was erased is the empty text.
  * isActive says whether neither the run nor an ancestor has ended or expired, by the database's clock.
  * personOf gives the person of this name, which is the candidate when there was none: one step, the same for all replicas.
+ * findPerson gives it if there is one, and makes none.
  */
 export abstract class RunStore {
   abstract start(run: NewRun, epoch: Epoch, entry: Entry): Promise<StartedRun>;
   abstract end(run: string, entry: Entry): Promise<EndedRun>;
+  abstract overdue(limit: number): Promise<readonly Run[]>;
   abstract find(id: string): Promise<Run | null>;
   abstract isActive(id: string): Promise<boolean>;
   abstract personOf(candidate: Person): Promise<Person>;
+  abstract findPerson(name: string): Promise<Person | null>;
 }

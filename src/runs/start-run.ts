@@ -7,10 +7,11 @@ import { declared } from '../catalogue/look-up.js';
 import type { Clock } from '../oauth/clock.js';
 import { newIdentifier, newSecretText, type Randomness } from '../oauth/identifier.js';
 import { Secret } from '../oauth/secret.js';
+import { operatorOf } from './operator-of.js';
 import { parsePublicKey, PublicKeyUnusable } from './public-key.js';
 import type { RunDirectory } from './run-directory.js';
 import type { RunStore, StartedRun } from './run-store.js';
-import { isOver, maxAncestors, type Agent, type Operator, type Run, type RunCredential } from './run.js';
+import { isOver, maxAncestors, type Agent, type Run, type RunCredential } from './run.js';
 import { whoMembers } from './who-members.js';
 
 /** What a runtime asks for. `ttl` in seconds; absent: as long as the workflow allows. */
@@ -61,7 +62,7 @@ export class StartRun {
   async start(runtime: string, wish: RunWish, repeatOf: { key: string; body: string } | null): Promise<RunStarted> {
     const parent = await this.#parentOf(wish, runtime);
     const { credential, secret } = await this.#credentialOf(wish);
-    const operator = wish.operator === null ? null : await this.#operator(wish.operator);
+    const operator = wish.operator === null ? null : await operatorOf(wish.operator, this.store, this.randomness);
     const id = newIdentifier('run', this.clock.now(), this.randomness);
     const idempotency = repeatOf === null ? null : { key: `${runtime} ${repeatOf.key}`, body: repeatOf.body };
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -133,14 +134,6 @@ export class StartRun {
       if (error instanceof PublicKeyUnusable) throw new Invalid('public_key_unusable', error.message);
       throw error;
     }
-  }
-
-  /** The person's commitment: SHA-256 over a salt of their own and the name, so that the record names nobody. */
-  async #operator(name: string): Promise<Operator> {
-    const salt = this.randomness.bytes(32);
-    const commitment = `sha256:${createHash('sha256').update(salt).update(name).digest('hex')}`;
-    const person = await this.store.personOf({ name, commitment, salt });
-    return { name: person.name, commitment: person.commitment };
   }
 }
 

@@ -1,25 +1,48 @@
-import { z } from 'zod';
-import { ExposureList, type Exposure } from '../suspensions/exposure.js';
+import {
+  ExposureList,
+  mostReleasesCounted,
+  type ExposedToken,
+  type ExposureSummary,
+  type Fate,
+  type LiveToken,
+} from '../suspensions/exposure.js';
 import type { SuspensionKind } from '../suspensions/suspension.js';
-import { time } from './column-types.js';
 import type { Database } from './database.js';
+import { activeRow, exposedRow, fateRow, liveTokenRow } from './exposure-row.js';
 
-const COVERED = `
-  select id, state, run, resource, revocation, case when state in ('open', 'unknown') then exposed_until else expires_at end as ends
-  from issuance
-  where id = any (array(select id from issuances_covered($1, $2) where revocation is distinct from 'revoked') || $3::text[])
-  order by ends desc, id`;
+const WHICH = `i.id, i.state, i.run, i.workflow, i.client, i.resource, i.authorization_server`;
 
-const exposureRow = z
-  .object({
-    id: z.string(),
-    state: z.enum(['open', 'issued', 'refused', 'unknown']),
-    run: z.string(),
-    resource: z.string(),
-    revocation: z.enum(['pending', 'revoked', 'unsupported']).nullable(),
-    ends: time,
-  })
-  .transform(({ id, ends, ...exposure }): Exposure => ({ issuance: id, ...exposure, expiresAt: ends }));
+// The fence keeps the planner from the index by type: every release there ever was.
+const LIVE = `
+  with live as (
+    select * from issuances_covered($1, $2) where revocation is distinct from 'revoked'
+    order by case when state in ('open', 'unknown') then exposed_until else expires_at end desc, id limit $3
+  )
+  select ${WHICH}, i.isolation, i.revocation, case when i.audience_verified then i.audience end as audience,
+    case when i.state in ('open', 'unknown') then i.exposed_until else i.expires_at end as ends,
+    (select count(*)::int from (select from (select e.type from entry e where e.issuance = i.id offset 0) named
+      where named.type = 'token.released' limit ${mostReleasesCounted}) counted) as released
+  from live i order by ends desc, i.id`;
+
+const FATE = `
+  case when i.revocation = 'revoked' then 'revoked'
+    when i.state in ('failed', 'refused') and i.token_sha256 is null then 'never_issued'
+    when coalesce(i.expires_at, i.exposed_until) <= now() then 'expired'
+    when i.revocation = 'unsupported' or i.state = 'unknown' and i.token_sha256 is null then 'unsupported'
+    else 'pending' end`;
+
+const OF_SUSPENSION = `
+  select ${WHICH}, coalesce(i.expires_at, i.exposed_until) as ends, ${FATE} as fate,
+    coalesce(w.attempts, 0) as attempts, w.last_error, w.due_at, w.done_at
+  from (select e.issuance from suspension_exposure e where e.suspension = $1 and e.issuance > $2 order by e.issuance limit $3) e
+    join issuance i on i.id = e.issuance left join work w on w.kind = 'revoke' and w.subject = i.id
+  order by i.id`;
+
+const SUMMARY = `
+  select ${FATE} as fate, count(*)::int as tokens, max(coalesce(i.expires_at, i.exposed_until)) as ends
+  from suspension_exposure e join issuance i on i.id = e.issuance where e.suspension = $1 group by 1`;
+
+const ACTIVE_RUNS = 'select active_runs_covered($1, $2) as runs';
 
 /** Exposure from the issuances and their releases. */
 export class SqlExposure extends ExposureList {
@@ -27,8 +50,34 @@ export class SqlExposure extends ExposureList {
     super();
   }
 
-  async of(kind: SuspensionKind, target: string | null, withdrawn: readonly string[] = []): Promise<readonly Exposure[]> {
-    const rows = await this.database.query(COVERED, [kind, target, withdrawn]);
-    return rows.map((row) => exposureRow.parse(row));
+  async live(kind: SuspensionKind, target: string | null, limit: number): Promise<readonly LiveToken[]> {
+    const rows = await this.database.query(LIVE, [kind, target, limit]);
+    return rows.map((row) => liveTokenRow.parse(row));
+  }
+
+  async ofSuspension(suspension: string, after: string, limit: number): Promise<readonly ExposedToken[]> {
+    const rows = await this.database.query(OF_SUSPENSION, [suspension, after, limit]);
+    return rows.map((row) => exposedRow.parse(row));
+  }
+
+  async summary(suspension: string): Promise<ExposureSummary> {
+    const rows = (await this.database.query(SUMMARY, [suspension])).map((row) => fateRow.parse(row));
+    const tokens = (wanted: Fate): number => rows.find(({ fate }) => fate === wanted)?.tokens ?? 0;
+    const ends = rows.filter(({ fate }) => fate === 'pending' || fate === 'unsupported').map((row) => row.ends);
+    return {
+      fates: {
+        revoked: tokens('revoked'),
+        pending: tokens('pending'),
+        unsupported: tokens('unsupported'),
+        expired: tokens('expired'),
+        never_issued: tokens('never_issued'),
+      },
+      liveUntil: ends.length === 0 ? null : Math.max(...ends),
+    };
+  }
+
+  async activeRuns(kind: SuspensionKind, target: string | null): Promise<number> {
+    const [row] = await this.database.query(ACTIVE_RUNS, [kind, target]);
+    return activeRow.parse(row).runs;
   }
 }

@@ -18,8 +18,9 @@ import { repeatOnce } from './repeat-once.js';
 
 const CHANGE = 'call change_facts($1::jsonb, $2::text, $3::bigint, $4::jsonb, null, null, null)';
 
-const WITHDRAW_MORE = 'select withdraw_covered($1, $2, clock_now()) as withdrawn';
-/** What withdraw_covered withdraws at most. */
+const WITHDRAW_MORE = 'select withdraw_covered($1, $2, $3, clock_now()) as withdrawn';
+const EXPOSED = 'select count(*)::int as exposed from suspension_exposure where suspension = $1';
+/** What withdraw_covered takes at most. */
 const PORTION = 10_000;
 
 const verdictRow = z.discriminatedUnion('verdict', [
@@ -40,24 +41,28 @@ export class SqlFactChanges extends FactChanges {
     const answer = verdictRow.parse(row);
     if (answer.verdict === 'locked') throw new FactsLocked();
     if (answer.verdict === 'stale') return answer;
-    const rest = change.kind === 'suspension.raised' ? await this.#withdrawRest(change.suspension, answer.withdrawn.length) : [];
+    const rest = change.kind === 'suspension.raised' ? await this.#withdrawRest(change.suspension) : [];
     return { ...answer, epoch: epochAfter(expected), withdrawn: [...answer.withdrawn, ...rest] };
   }
 
   /** The stop holds already, so a failure here does not undo it: what is left is withdrawn when it may be served no longer. */
-  async #withdrawRest({ kind, target }: Pick<Suspension, 'kind' | 'target'>, first: number): Promise<readonly string[]> {
+  async #withdrawRest({ id, kind, target }: Pick<Suspension, 'id' | 'kind' | 'target'>): Promise<readonly string[]> {
     const rest: string[] = [];
     try {
-      for (let last = first; last >= PORTION;) {
-        const [row] = await this.database.query(WITHDRAW_MORE, [kind, target]);
-        const { withdrawn } = z.object({ withdrawn: texts }).parse(row);
-        rest.push(...withdrawn);
-        last = withdrawn.length;
+      for (let before = 0, now = await this.#exposed(id); now - before >= PORTION;) {
+        const [row] = await this.database.query(WITHDRAW_MORE, [id, kind, target]);
+        rest.push(...z.object({ withdrawn: texts }).parse(row).withdrawn);
+        [before, now] = [now, await this.#exposed(id)];
       }
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable || error instanceof StatementRefused)) throw error;
     }
     return rest;
+  }
+
+  async #exposed(suspension: string): Promise<number> {
+    const [row] = await this.database.query(EXPOSED, [suspension]);
+    return z.object({ exposed: z.number() }).parse(row).exposed;
   }
 }
 

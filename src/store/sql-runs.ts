@@ -10,9 +10,12 @@ import { repeatOnce } from './repeat-once.js';
 
 const START = 'call start_run($1::jsonb, $2::text, $3::bigint, $4::jsonb, null, null, null, null)';
 const END = 'call end_run($1::text, $2::jsonb, null, null, null)';
-const FIND = `
+const RUN = `
   select r.id, r.runtime, r.workflow, r.purpose, r.operator, p.name, r.agent, r.lineage, r.credential, r.started_at, r.expires_at, r.ended_at
-  from run r left join person p on p.commitment = r.operator where r.id = $1`;
+  from run r left join person p on p.commitment = r.operator`;
+const FIND = `${RUN} where r.id = $1`;
+// `now()` can be looked up in an index, as clock_timestamp() cannot
+const OVERDUE = `${RUN} where r.ended_at is null and r.expires_at <= now() order by r.expires_at limit $1`;
 // the update that changes nothing makes the row that is there come back, whoever was first
 const PERSON = `
   insert into person (name, commitment, salt) values ($1, $2, $3)
@@ -96,6 +99,11 @@ export class SqlRuns extends RunStore {
     return endedRow.parse(row);
   }
 
+  async overdue(limit: number): Promise<readonly Run[]> {
+    const rows = await this.database.query(OVERDUE, [limit]);
+    return rows.map((row) => runRow.parse(row));
+  }
+
   async find(id: string): Promise<Run | null> {
     const [row] = await this.database.query(FIND, [id]);
     return row === undefined ? null : runRow.parse(row);
@@ -109,5 +117,10 @@ export class SqlRuns extends RunStore {
   async personOf(candidate: Person): Promise<Person> {
     const [row] = await this.database.query(PERSON, [candidate.name, candidate.commitment, candidate.salt]);
     return personRow.parse(row);
+  }
+
+  async findPerson(name: string): Promise<Person | null> {
+    const [row] = await this.database.query('select name, commitment, salt from person where name = $1', [name]);
+    return row === undefined ? null : personRow.parse(row);
   }
 }

@@ -1,26 +1,68 @@
 import type { SuspensionKind } from './suspension.js';
 
+export type ExposedState = 'open' | 'issued' | 'refused' | 'failed' | 'unknown';
+
 /**
  * A token that may still work, or an attempt whose token may: what a suspension cannot take back by itself.
  * `expiresAt` (milliseconds since 1970) is the token's end, or the latest that it can have where its outcome is not known.
  */
-export interface Exposure {
+interface Exposed {
   readonly issuance: string;
-  readonly state: 'open' | 'issued' | 'refused' | 'unknown';
+  readonly state: ExposedState;
   readonly run: string;
+  readonly workflow: string;
+  readonly client: string;
   readonly resource: string;
+  readonly authorizationServer: string;
   readonly expiresAt: number;
+}
+
+export interface LiveToken extends Exposed {
+  readonly isolation: 'run' | 'workflow';
   /** null while it may still be released; unsupported where the server cannot revoke. */
-  readonly revocation: 'pending' | 'revoked' | 'unsupported' | null;
+  readonly revocation: 'pending' | 'unsupported' | null;
+  readonly audience: readonly string[] | 'unverified';
+  /** How often it was handed to a run; it is counted as far as `mostReleasesCounted`. */
+  readonly released: number;
+}
+
+export const mostReleasesCounted = 1000;
+
+export const fates = ['revoked', 'pending', 'unsupported', 'expired', 'never_issued'] as const;
+/**
+ * What became of a token that a suspension exposed. revoked: its server says so. pending: the server is asked until it does.
+ * unsupported: it cannot be revoked and lives until it expires, and so may one whose text was never seen. expired: dead by itself.
+ * never_issued: nothing came of the attempt.
+ */
+export type Fate = (typeof fates)[number];
+
+/** Times in milliseconds since 1970. `lastError` is what the server answered to the last attempt at revoking it. */
+export interface ExposedToken extends Exposed {
+  readonly fate: Fate;
+  readonly attempts: number;
+  readonly lastError: string | null;
+  readonly nextAttemptAt: number | null;
+  readonly revokedAt: number | null;
+}
+
+/** How many tokens had which fate, and until when the last that may still work lives; null when none does. */
+export interface ExposureSummary {
+  readonly fates: Readonly<Record<Fate, number>>;
+  readonly liveUntil: number | null;
 }
 
 /**
  * Where exposure is looked up.
  *
- * of lists everything that a suspension of this kind and target covers and that was not confirmed revoked, the longest-lived
- * first, and the issuances that `withdrawn` names whatever became of them. A run's and a workflow's exposure include what
- * their descendants hold, and shared tokens that any of them holds.
+ * live lists what a suspension of this kind and target would cover and that was not confirmed revoked, the longest-lived first.
+ * What runs hold includes what their descendants hold, and shared tokens that any of them holds.
+ * ofSuspension lists what a suspension exposed when it was raised, whatever became of it, by issuance and after the one given;
+ * summary counts it.
+ * activeRuns counts the runs that it would cover now and that are not over.
  */
 export abstract class ExposureList {
-  abstract of(kind: SuspensionKind, target: string | null, withdrawn?: readonly string[]): Promise<readonly Exposure[]>;
+  abstract live(kind: SuspensionKind, target: string | null, limit: number): Promise<readonly LiveToken[]>;
+  abstract ofSuspension(suspension: string, after: string, limit: number): Promise<readonly ExposedToken[]>;
+  abstract summary(suspension: string): Promise<ExposureSummary>;
+  abstract activeRuns(kind: SuspensionKind, target: string | null): Promise<number>;
 }

@@ -9,17 +9,30 @@ export function isInForce(suspension: Suspension, now: number): boolean {
   return suspension.liftedAt === null && (suspension.expiresAt === null || suspension.expiresAt > now);
 }
 
-function covers(suspension: Suspension, what: Stoppable): boolean {
-  switch (suspension.kind) {
+/** What is withdrawn is found in the database (issuances_covered), which must mean the same. */
+export function covers({ kind, target }: Pick<Suspension, 'kind' | 'target'>, what: Stoppable): boolean {
+  switch (kind) {
     case 'everything':
       return true;
     case 'run':
-      return what.runs.some((run) => run.id === suspension.target);
+      return what.runs.some((run) => run.id === target);
+    case 'agent':
+      return what.runs.some((run) => run.agent.name === target);
     case 'workflow':
-      return what.runs.some((run) => run.workflow === suspension.target);
+      return what.runs.some((run) => run.workflow === target);
+    case 'owner':
+      return what.owners.some((owner) => owner === target);
+    case 'operator':
+      return what.runs.some((run) => run.operator !== null && run.operator.commitment === target);
+    case 'purpose':
+      return what.runs.some((run) => run.purpose === target);
+    case 'runtime':
+      return what.runs.some((run) => run.runtime === target);
     case 'client':
-      return what.clients.some((client) => client === suspension.target);
+      return what.clients.some((client) => client === target);
     case 'resource':
-      return what.resource === suspension.target;
+      return what.resource === target;
+    case 'authorization_server':
+      return what.authorizationServer === target;
   }
 }

@@ -13,6 +13,8 @@ const REMEMBERED = 256;
 
 interface Remembered {
   readonly metadata: Promise<ServerMetadata>;
+  /** Once it was read. */
+  known: ServerMetadata | null;
   /** Milliseconds since 1970; a document is kept for the life of the process, so that it cannot drift unseen (A74). */
   until: number;
 }
@@ -30,19 +32,25 @@ export class MetadataCache {
     private readonly deadline = DEADLINE,
   ) {}
 
+  /** What was read of it already; null when nothing was. */
+  known(server: AuthorizationServer): ServerMetadata | null {
+    return this.#remembered.get(keyOf(server))?.known ?? null;
+  }
+
   /** @throws UpstreamFailed */
   get(server: AuthorizationServer): Promise<ServerMetadata> {
-    const key = JSON.stringify([server.issuer, server.tokenEndpoint, server.revocationEndpoint, server.allowHosts]);
+    const key = keyOf(server);
     const remembered = this.#remembered.get(key);
     if (remembered !== undefined && this.clock.now() < remembered.until) return remembered.metadata;
     return this.#read(key, server);
   }
 
   #read(key: string, server: AuthorizationServer): Promise<ServerMetadata> {
-    const reading: Remembered = { metadata: readMetadata(server, this.http, this.clock, this.deadline), until: Infinity };
+    const reading: Remembered = { metadata: readMetadata(server, this.http, this.clock, this.deadline), known: null, until: Infinity };
     reading.metadata.then(
-      ({ source }) => {
-        if (source === 'catalogue') reading.until = this.clock.now() + DECLARATION_HOLDS;
+      (metadata) => {
+        reading.known = metadata;
+        if (metadata.source === 'catalogue') reading.until = this.clock.now() + DECLARATION_HOLDS;
       },
       () => {
         reading.until = this.clock.now() + FAILURE_HOLDS;
@@ -54,4 +62,8 @@ export class MetadataCache {
     if (this.#remembered.size > REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
     return reading.metadata;
   }
+}
+
+function keyOf(server: AuthorizationServer): string {
+  return JSON.stringify([server.issuer, server.tokenEndpoint, server.revocationEndpoint, server.allowHosts]);
 }

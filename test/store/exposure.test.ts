@@ -1,4 +1,3 @@
-import type { FactChange } from '../../src/issuance/fact-changes.js';
 import type { Database } from '../../src/store/database.js';
 import { SqlExposure } from '../../src/store/sql-exposure.js';
 import type { SuspensionKind } from '../../src/suspensions/suspension.js';
@@ -9,6 +8,7 @@ describe.each(databases)('exposure on %s', (_name, open) => {
   let database: Database;
   let world: World;
   let exposure: SqlExposure;
+  let raised: string;
   beforeAll(async () => {
     database = await open();
     exposure = new SqlExposure(database);
@@ -19,12 +19,13 @@ describe.each(databases)('exposure on %s', (_name, open) => {
   });
 
   async function suspend(kind: SuspensionKind, target: string | null): Promise<readonly string[]> {
-    const change: FactChange = {
+    const change = {
       kind: 'suspension.raised',
       suspension: { id: identifier('sus'), kind, target, reason: 'leaked image', raisedBy: 'key01', expiresAt: null },
-    };
+    } as const;
     const changed = await world.change(change);
     if (changed.verdict !== 'applied') throw new Error('stale');
+    raised = change.suspension.id;
     return changed.withdrawn;
   }
 
@@ -102,7 +103,8 @@ describe.each(databases)('exposure on %s', (_name, open) => {
     );
     expect(new Set(await suspend('everything', null)).size).toBe(10_101);
     expect(await world.rows('select count(*)::int as left from issuance where revocation is null')).toEqual([{ left: 0 }]);
-    expect((await exposure.of('everything', null)).length).toBe(10_101);
+    expect(await exposure.summary(raised)).toMatchObject({ fates: { pending: 10_101 } });
+    expect((await exposure.live('everything', null, 1001)).length).toBe(1001);
   });
 
   it('lists what may still work: withdrawn tokens, refused ones, attempts under way and unknown outcomes', async () => {
@@ -117,33 +119,38 @@ describe.each(databases)('exposure on %s', (_name, open) => {
     await world.issuance({ run, expiresIn: -1 });
     await world.issuance({ run, revocation: 'revoked' });
     await suspend('run', run);
+    await world.released(issued, run);
     const expected = [
-      { issuance: issued, state: 'issued', revocation: 'pending' },
+      { issuance: issued, state: 'issued', revocation: 'pending', released: 1 },
       { issuance: unsupported, state: 'issued', revocation: 'unsupported' },
       { issuance: refused, state: 'refused', revocation: 'pending' },
       { issuance: opened, state: 'open', revocation: 'pending' },
       { issuance: unknown, state: 'unknown', revocation: null },
-    ].map((item) => ({ ...item, run, resource: 'crm', expiresAt: expect.any(Number) as number }));
+    ].map((item) => ({
+      released: 0,
+      ...item,
+      run,
+      workflow: 'nightly-index',
+      client: 'indexer',
+      resource: 'crm',
+      authorizationServer: 'demo',
+      isolation: 'run',
+      audience: 'unverified',
+      expiresAt: expect.any(Number) as number,
+    }));
     for (const [kind, target] of [
       ['run', run],
       ['workflow', 'nightly-index'],
       ['client', 'indexer'],
       ['resource', 'crm'],
+      ['authorization_server', 'demo'],
       ['everything', null],
     ] as const) {
-      expect(await exposure.of(kind, target)).toEqual(expected);
+      expect(await exposure.live(kind, target, 10)).toEqual(expected);
     }
-    expect(await exposure.of('workflow', 'triage')).toEqual([]);
-    const ends = (await exposure.of('run', run)).map(({ expiresAt }) => Math.round((expiresAt - Date.now()) / 100_000));
+    expect(await exposure.live('workflow', 'triage', 10)).toEqual([]);
+    expect(await exposure.live('run', run, 2)).toEqual(expected.slice(0, 2));
+    const ends = (await exposure.live('run', run, 10)).map(({ expiresAt }) => Math.round((expiresAt - Date.now()) / 100_000));
     expect(ends).toEqual([6, 5, 4, 3, 2]);
-  });
-
-  it('still lists what a suspension withdrew when it was revoked meanwhile', async () => {
-    const run = await world.running();
-    const issued = await world.issuance({ run });
-    const withdrawn = await suspend('run', run);
-    await world.rows(`update issuance set revocation = 'revoked' where id = $1`, issued);
-    expect(await exposure.of('run', run)).toEqual([]);
-    expect(await exposure.of('run', run, withdrawn)).toMatchObject([{ issuance: issued, revocation: 'revoked' }]);
   });
 });

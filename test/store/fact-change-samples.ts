@@ -1,6 +1,7 @@
 import type { Catalogue } from '../../src/catalogue/catalogue.js';
 import { standardProfile } from '../../src/catalogue/profile.js';
 import type { FactChange } from '../../src/issuance/fact-changes.js';
+import type { SuspensionKind } from '../../src/suspensions/suspension.js';
 import { identifier, sha256 } from './world.js';
 
 export const catalogue: Catalogue = {
@@ -55,7 +56,7 @@ export function catalogueChange(applied: Catalogue = catalogue): FactChange {
   };
 }
 
-export function suspension(kind: 'run' | 'workflow' | 'client' | 'resource' | 'everything', target: string | null): FactChange {
+export function suspension(kind: SuspensionKind, target: string | null): FactChange {
   return {
     kind: 'suspension.raised',
     suspension: { id: identifier('sus'), kind, target, reason: 'leaked image', raisedBy: 'key01', expiresAt: null },

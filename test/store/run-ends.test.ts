@@ -89,4 +89,27 @@ describe.each(databases)('ending a run on %s', (_name, open) => {
       expect(ended.flatMap((end) => ('withdrawn' in end ? end.withdrawn : []))).toEqual([shared]);
     }
   });
+
+  it('is due when the deadline has passed, the oldest first, and not once it has ended', async () => {
+    const deadline = (run: string, seconds: number) =>
+      world.rows('update run set expires_at = now() + make_interval(secs => $2) where id = $1', run, seconds);
+    const [first, second, ended, running] = [await world.running(), await world.running(), await world.running(), await world.running()];
+    await deadline(second, -1);
+    await deadline(first, -2);
+    await deadline(ended, -3);
+    await deadline(running, 60);
+    await world.end(ended);
+    expect((await world.runs.overdue(10)).map(({ id }) => id)).toEqual([first, second]);
+    expect(await world.runs.overdue(1)).toEqual([await world.runs.find(first)]);
+  });
+
+  it('of a whole tree withdraws what the lowest of it holds, and lets none of it have children', async () => {
+    const lineage = [await world.running()];
+    for (let depth = 0; depth < 8; depth++) lineage.unshift(await world.running({ ancestors: lineage }));
+    const held = await world.issuance({ run: lineage[0] ?? '' });
+    expect(await world.end(lineage.at(-1) ?? '')).toMatchObject({ withdrawn: [held] });
+    for (let place = 1; place < lineage.length; place++)
+      expect(await world.start({ ancestors: lineage.slice(place) })).toEqual({ verdict: 'parent_over' });
+    expect(await world.runs.isActive(lineage[0] ?? '')).toBe(false);
+  });
 });

@@ -8,6 +8,7 @@ import { SqlExposure } from '../../src/store/sql-exposure.js';
 import { SqlFacts } from '../../src/store/sql-facts.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
 import { SqlTracing } from '../../src/store/sql-trace.js';
+import { catalogue, catalogueChange } from '../store/fact-change-samples.js';
 import { intentOf, outcomeOf, releaseOf, type Recording } from '../store/recording.js';
 import { identifier, World } from '../store/world.js';
 
@@ -24,6 +25,8 @@ export async function questionsOf(database: Database, recording: Recording): Pro
   ];
   const run = await recording.run();
   const issuance = await recording.issued(run);
+  const workflow7 = { id: 'workflow7', owner: 'owner7', purposes: [], maxRunTtl: 900, labels: {} };
+  await world.change(catalogueChange({ ...catalogue, workflows: { workflow7 } }));
   const [past, decision] = ['0x77', await decisionOfNow(database)];
   const hash = createHash('sha256').update(`${past}x1`).digest('hex');
   return {
@@ -36,11 +39,13 @@ export async function questionsOf(database: Database, recording: Recording): Pro
     'the start of a run, and its end': async () => world.end(await world.running()),
     'a run by its id': () => found(runs.find(`runpast${past}`)),
     'facts and epoch': () => new SqlFacts(database).latest(),
-    'a suspension of a workflow, and its exposure': () => suspend(database, world, 'workflow7'),
+    'a suspension of a workflow, and its exposure': () => suspend(database, world, 'workflow', 'workflow7'),
+    'a suspension of an owner, and its exposure': () => suspend(database, world, 'owner', 'owner7'),
     'sweep: tokens not served any more': () => rows.withdrawServed(20),
     'sweep: revocations that are due': () => rows.takeDueRevocations(20, 30_000),
     'sweep: texts of dead tokens': () => rows.wipeDead(20),
     'sweep: intents past their deadline': () => rows.openPastDeadline(100),
+    'sweep: runs past their deadline': () => runs.overdue(100),
     'sweep: inputs of old decisions': () => new SqlDecisionInputs(database).forget(90 * 86_400),
     'entries: the newest': () => page(entries.find({})),
     'entries: of a type that is frequent': () => page(entries.find({ type: 'token.released' })),
@@ -64,11 +69,14 @@ async function recorded(recording: Recording, ...items: readonly Append[]): Prom
   if (verdicts.some((verdict) => verdict !== 'recorded')) throw new Error(verdicts.join());
 }
 
-async function suspend(database: Database, world: World, target: string): Promise<void> {
-  const suspension = { id: identifier('sus'), kind: 'workflow', target, reason: 'a drill', raisedBy: 'key01', expiresAt: null } as const;
+async function suspend(database: Database, world: World, kind: 'workflow' | 'owner', target: string): Promise<void> {
+  const suspension = { id: identifier('sus'), kind, target, reason: 'a drill', raisedBy: 'key01', expiresAt: null } as const;
   const raised = await world.change({ kind: 'suspension.raised', suspension });
   if (raised.verdict !== 'applied') throw new Error('the suspension was not raised');
-  await new SqlExposure(database).of('workflow', target);
+  const exposure = new SqlExposure(database);
+  await exposure.ofSuspension(suspension.id, '', 1000);
+  await exposure.live(kind, target, 1000);
+  await exposure.activeRuns(kind, target);
   await world.change({ kind: 'suspension.lifted', suspension: suspension.id, liftedBy: 'key01' });
 }
 

@@ -54,11 +54,20 @@ CREATE TABLE "suspension" (
     "reason" TEXT NOT NULL,
     "raised_by" TEXT NOT NULL,
     "raised_at" TIMESTAMPTZ(3) NOT NULL,
+    "epoch" TEXT NOT NULL,
     "expires_at" TIMESTAMPTZ(3),
     "lifted_by" TEXT,
     "lifted_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "suspension_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "suspension_exposure" (
+    "suspension" TEXT NOT NULL,
+    "issuance" TEXT NOT NULL,
+
+    CONSTRAINT "suspension_exposure_pkey" PRIMARY KEY ("suspension","issuance")
 );
 
 -- CreateTable
@@ -210,6 +219,10 @@ CREATE UNIQUE INDEX "run_idempotency_key_key" ON "run"("idempotency_key");
 
 -- CreateIndex
 CREATE INDEX "run_lineage_idx" ON "run" USING GIN ("lineage");
+
+-- CreateIndex
+-- Partial: runs that have not ended are few, those that have are nearly all.
+CREATE INDEX "run_expires_at_idx" ON "run"("expires_at") WHERE "ended_at" IS NULL;
 
 -- CreateIndex
 CREATE INDEX "assertion_seen_expires_at_idx" ON "assertion_seen"("expires_at");

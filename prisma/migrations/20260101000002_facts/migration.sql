@@ -65,13 +65,50 @@ begin
       select o.issuance from of_family o where o.type = 'token.released');
 end $$;
 
--- The issuances that a suspension covers and whose tokens may still work, whether they may still be released or not.
+-- The workflows of an owner, by the catalogue in force.
+create function workflows_of(wanted text) returns text[] language sql stable as $$
+  select array(select w.key from catalogue_revision c, jsonb_each(c.catalogue -> 'workflows') as w (key, value)
+    where c.active and w.value ->> 'owner' = wanted)
+$$;
+
+-- Whether a run itself, whatever its ancestors, is what a suspension names. `owned` are the workflows of an owner that it names.
+create function run_is_named(named run, kind text, target text, owned text[]) returns boolean language sql immutable as $$
+  select case kind
+    when 'everything' then true
+    when 'run' then named.id = target
+    when 'agent' then named.agent ->> 'name' = target
+    when 'workflow' then named.workflow = target
+    when 'owner' then named.workflow = any (owned)
+    when 'operator' then named.operator = target
+    when 'purpose' then named.purpose = target
+    when 'runtime' then named.runtime = target
+    else false end
+$$;
+
+-- How many runs that are neither over nor of an ancestor that is a suspension covers.
+create function active_runs_covered(kind text, target text) returns int
+  language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set plan_cache_mode = force_generic_plan
+as $$
+declare
+  clock constant timestamptz := clock_timestamp(); -- a volatile function is no condition for an index
+  owned constant text[] := case when kind = 'owner' then workflows_of(target) end;
+begin
+  return (
+    select count(*) from run r where r.ended_at is null and r.expires_at > clock
+      and (select bool_or(coalesce(run_is_named(member, kind, target, owned), false)) and bool_and(member.ended_at is null)
+        from run member where member.id = any (r.lineage)));
+end $$;
+
+-- The issuances that a suspension covers and whose tokens may still work, whether they may still be released or not. A suspension that
+-- names runs covers whatever one of them or a descendant of one holds, shared or not.
 create function issuances_covered(kind text, target text) returns setof issuance
   language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
 declare
   clock constant timestamptz := clock_timestamp(); -- a volatile function is no condition for an index
+  owned constant text[] := case when kind = 'owner' then workflows_of(target) end;
 begin
   if kind = 'run' then
     return query select * from issuances_held(target) i
@@ -89,9 +126,10 @@ begin
       when 'everything' then true
       when 'client' then i.client = target
       when 'resource' then i.resource = target
-      when 'workflow' then i.workflow = target or exists (
+      when 'authorization_server' then i.authorization_server = target
+      else exists (
         select from holders_of(i) as holder (id) join run r on r.id = holder.id join run member on member.id = any (r.lineage)
-          where member.workflow = target)
+          where run_is_named(member, kind, target, owned))
       end;
 end $$;
 
@@ -110,16 +148,32 @@ create function withdraw_issuances(ids text[], at timestamptz) returns text[] la
   select coalesce(array_agg(id order by id), '{}') from withdrawn
 $$;
 
--- Withdraws what a suspension covers, 10,000 at most, so that a stop never takes too long to be made: the caller goes on until there
--- are fewer. Meanwhile the suspension itself keeps the rest from being released.
-create function withdraw_covered(kind text, target text, at timestamptz) returns text[] language plpgsql volatile as $$
+-- Notes what a suspension found exposed and withdraws it, 10,000 at most, so that a stop never takes too long to be made: the caller
+-- goes on until there are fewer. What may still be released comes first; the suspension itself keeps the rest from being released.
+create function withdraw_covered(raised text, kind text, target text, at timestamptz) returns text[] language plpgsql volatile as $$
 declare
   covered text[];
 begin
   covered := array(select c.id from issuances_covered(kind, target) c
-    where c.state in ('open', 'issued') and c.revocation is null order by c.id limit 10000);
+    where c.revocation is distinct from 'revoked'
+      and not exists (select from suspension_exposure e where e.suspension = raised and e.issuance = c.id)
+    order by (c.revocation is null and c.state in ('open', 'issued')) desc, c.id limit 10000);
   perform from issuance where id = any (covered) order by id for update;
+  insert into suspension_exposure (suspension, issuance) select raised, unnest(covered);
   return withdraw_issuances(covered, at);
+end $$;
+
+-- What a new catalogue brings under the suspension of an owner.
+create function withdraw_newly_owned(at timestamptz) returns text[] language plpgsql volatile as $$
+declare
+  raised suspension%rowtype;
+  withdrawn text[] := '{}';
+begin
+  for raised in select * from suspension s
+    where s.kind = 'owner' and s.lifted_at is null and (s.expires_at is null or s.expires_at > at) order by s.id loop
+    withdrawn := withdrawn || withdraw_covered(raised.id, raised.kind, raised.target, at);
+  end loop;
+  return withdrawn;
 end $$;
 
 -- Versions of credentials that come into use and go out of it: {created: [...], retired: [id, ...]}.
@@ -144,10 +198,11 @@ create function enact_change(change jsonb, at timestamptz) returns text[] langua
 begin
   case change ->> 'kind'
     when 'suspension.raised' then
-      insert into suspension (id, kind, target, reason, raised_by, raised_at, expires_at)
-        values (change ->> 'id', change ->> 'suspends', change ->> 'target', change ->> 'reason', change ->> 'raised_by', at,
-                (change ->> 'expires_at')::timestamptz);
-      return withdraw_covered(change ->> 'suspends', change ->> 'target', at);
+      insert into suspension (id, kind, target, reason, raised_by, raised_at, epoch, expires_at)
+        select change ->> 'id', change ->> 'suspends', change ->> 'target', change ->> 'reason', change ->> 'raised_by', at,
+               f.incarnation || ':' || f.number, (change ->> 'expires_at')::timestamptz
+        from facts f where f.only;
+      return withdraw_covered(change ->> 'id', change ->> 'suspends', change ->> 'target', at);
     when 'suspension.lifted' then
       update suspension set lifted_at = at, lifted_by = change ->> 'lifted_by' where id = change ->> 'id' and lifted_at is null;
       if not found then raise exception 'there is no such suspension in force'; end if;
@@ -156,6 +211,7 @@ begin
       insert into catalogue_revision (id, sha256, catalogue, source, applied_by, applied_at, active)
         values (change ->> 'id', change ->> 'sha256', change -> 'catalogue', change ->> 'source', change ->> 'applied_by', at, true);
       perform change_credentials(change -> 'credentials', at);
+      return withdraw_newly_owned(at);
     when 'credential.changed' then
       perform change_credentials(change -> 'credentials', at);
     when 'policy.activated' then

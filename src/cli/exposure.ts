@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { suspensionKinds } from '../suspensions/suspension.js';
+import { corridor, show, table, type Register } from './command.js';
+import { CommandFailed } from './corridor-api.js';
+
+const listed = z.object({
+  at: z.string(),
+  tokens: z.array(
+    z.looseObject({
+      issuance: z.string(),
+      state: z.string(),
+      run: z.string(),
+      workflow: z.string(),
+      client: z.string(),
+      resource: z.string(),
+      expires_at: z.string(),
+      revocation: z.string().nullable(),
+      revocable: z.boolean().nullable(),
+      binding: z.string(),
+      audience: z.union([z.array(z.string()), z.literal('unverified')]),
+      released: z.number(),
+    }),
+  ),
+  more: z.boolean(),
+});
+type Listed = z.infer<typeof listed>;
+type Token = Listed['tokens'][number];
+
+const kinds = suspensionKinds.filter((kind) => kind !== 'everything');
+const optionOf = (kind: string): string => kind.replace('_', '-');
+
+/** corridor exposure: what is live now. */
+export const registerExposure: Register = (program, surroundings) => {
+  const command = program.command('exposure').description('which tokens are live, until when, and whether they can be revoked');
+  for (const kind of kinds) command.option(`--${optionOf(kind)} <which>`, `only of this ${kind.replace('_', ' ')}`);
+  command.option('--json', 'for programs').action(async () => {
+    const options = z.record(z.string(), z.union([z.string(), z.boolean()])).parse(command.opts());
+    const chosen = kinds.flatMap((kind) => {
+      const which = options[kind === 'authorization_server' ? 'authorizationServer' : kind];
+      return typeof which === 'string' ? [[kind, which]] : [];
+    });
+    if (chosen.length > 1) throw new CommandFailed(`give at most one of ${kinds.map((kind) => `--${optionOf(kind)}`).join(', ')}`);
+    const found = await (await corridor(surroundings)).call('GET', `/v1/exposure?${new URLSearchParams(chosen).toString()}`, listed);
+    show(surroundings, options['json'] === true, found, print);
+  });
+};
+
+function print({ at, tokens, more }: Listed): string {
+  if (tokens.length === 0) return `No token is live at ${at}.`;
+  const heads = ['issuance', 'run', 'workflow', 'client', 'resource', 'until', 'what is known of it'];
+  const rows = tokens.map((token) => [
+    token.issuance,
+    token.run,
+    token.workflow,
+    token.client,
+    token.resource,
+    token.expires_at,
+    remarks(token).join(', '),
+  ]);
+  return [table([heads, ...rows]), summary(tokens, at, more)].join('\n');
+}
+
+function remarks({ state, revocation, revocable, binding, audience, released }: Token): string[] {
+  return [
+    ...(state === 'issued' ? [] : [state === 'open' ? 'attempt under way' : `outcome ${state}`]),
+    revocation === 'pending' ? 'being revoked' : revocable === null ? 'unknown if revocable' : revocable ? 'revocable' : 'not revocable',
+    binding === 'none' ? 'bearer' : `bound (${binding})`,
+    ...(audience === 'unverified' ? ['audience unverified'] : []),
+    released === 0 ? 'never released' : `released ${released} times`,
+  ];
+}
+
+/** The line to read when there is time for one. */
+function summary(tokens: readonly Token[], at: string, more: boolean): string {
+  const count = (which: (token: Token) => boolean): number => tokens.filter(which).length;
+  const parts = [
+    [count(({ revocable }) => revocable === false), 'not revocable'],
+    [count(({ revocation }) => revocation === 'pending'), 'being revoked'],
+    [count(({ state }) => state === 'open' || state === 'unknown'), 'of an open or unknown outcome'],
+    [count(({ audience }) => audience === 'unverified'), 'with an unverified audience'],
+    [count(({ released }) => released === 0), 'never released'],
+  ];
+  const said = parts.filter(([tokensOf]) => tokensOf !== 0).map(([tokensOf, what]) => `${tokensOf} ${what}`);
+  const which = said.length === 0 ? '' : ` (${said.join(', ')})`;
+  const all = more ? `More than ${tokens.length} tokens are live at ${at}; these live longest` : `${tokens.length} live at ${at}`;
+  return `${all}${which}. The last lives until ${tokens[0]?.expires_at ?? at}.`;
+}

@@ -1,0 +1,58 @@
+import { NotFound } from '../access/errors.js';
+import type { Catalogue } from '../catalogue/catalogue.js';
+import { declared } from '../catalogue/look-up.js';
+import { isCommitment } from '../runs/operator-of.js';
+import type { RunDirectory } from '../runs/run-directory.js';
+import type { RunStore } from '../runs/run-store.js';
+import type { ExposureList, LiveToken } from '../suspensions/exposure.js';
+import type { MetadataCache } from '../upstreams/metadata-cache.js';
+import type { FactsSource } from './facts.js';
+import { requireTarget, type Aim } from './suspension-target.js';
+
+export interface ListedToken extends LiveToken {
+  /** Of the workflow, by the catalogue of now; null when the workflow left it. */
+  readonly owner: string | null;
+  /** Whether its server revokes tokens; null while that is not known. */
+  readonly revocable: boolean | null;
+}
+
+/** What is live now, the longest-lived first; `more` when there is more than was asked for. */
+export class ListExposure {
+  constructor(
+    private readonly facts: FactsSource,
+    private readonly exposure: ExposureList,
+    private readonly runs: RunDirectory,
+    private readonly runStore: RunStore,
+    private readonly metadata: MetadataCache,
+  ) {}
+
+  /** A misspelt name must not pass for nothing exposed. @throws NotFound */
+  async of({ kind, target }: Aim, limit: number): Promise<{ tokens: readonly ListedToken[]; more: boolean }> {
+    const stored = kind === 'operator' && target !== null ? await this.#commitment(target) : target;
+    const { catalogue } = await this.facts.latest();
+    const live = await this.exposure.live(kind, stored, limit + 1);
+    if (live.length === 0) await requireTarget({ kind, target }, catalogue, this.runs);
+    return { tokens: live.slice(0, limit).map((token) => this.#listed(token, catalogue)), more: live.length > limit };
+  }
+
+  async #commitment(operator: string): Promise<string> {
+    if (isCommitment(operator)) return operator;
+    const known = await this.runStore.findPerson(operator);
+    if (known === null) throw new NotFound('target_unknown', 'nobody of this name has started a run');
+    return known.commitment;
+  }
+
+  #listed(token: LiveToken, catalogue: Catalogue): ListedToken {
+    const owner = declared(catalogue.workflows, token.workflow)?.owner ?? null;
+    return { ...token, owner, revocable: this.#revocable(token, catalogue) };
+  }
+
+  #revocable({ revocation, authorizationServer }: LiveToken, catalogue: Catalogue): boolean | null {
+    if (revocation === 'unsupported') return false;
+    const server = declared(catalogue.authorizationServers, authorizationServer);
+    if (server === null) return null;
+    if (server.revocationEndpoint !== undefined) return true;
+    const metadata = this.metadata.known(server);
+    return metadata === null ? null : metadata.revocationEndpoint !== null;
+  }
+}
