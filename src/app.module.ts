@@ -12,6 +12,7 @@ import { FaultLog } from './access/fault-log.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
 import { RecordController } from './http/record.controller.js';
+import { RevocationController } from './http/revocation.controller.js';
 import { RunsController } from './http/runs.controller.js';
 import { SuspensionsController } from './http/suspensions.controller.js';
 import { TokenController } from './http/token.controller.js';
@@ -30,6 +31,7 @@ import { MintToken } from './issuance/mint-token.js';
 import { RecentFailures } from './issuance/recent-failures.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
 import { RevokeDue } from './issuance/revoke-due.js';
+import { RevokeGivenToken } from './issuance/revoke-given-token.js';
 import { RevokeToken } from './issuance/revoke-token.js';
 import { Suspend } from './issuance/suspend.js';
 import { TokenCache } from './issuance/token-cache.js';
@@ -55,7 +57,7 @@ import { SqlEntryLog } from './store/sql-entry-log.js';
 import { SqlExposure } from './store/sql-exposure.js';
 import { SqlFactChanges } from './store/sql-fact-changes.js';
 import { SqlFacts } from './store/sql-facts.js';
-
+import { SqlGivenTokens } from './store/sql-given-tokens.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
 import { SqlRuns } from './store/sql-runs.js';
@@ -87,10 +89,11 @@ export function compose(platform: Platform, settings: Settings) {
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer);
+  const tokenCache = new TokenCache();
   const fulfil = new Fulfil(
     credentials,
     servers,
-    new TokenCache(),
+    tokenCache,
     keptTokens,
     new RecentFailures(clock),
     mintToken,
@@ -112,6 +115,8 @@ export function compose(platform: Platform, settings: Settings) {
     platform.moduleCache,
     platform.evaluator,
   );
+  const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries);
+  const givenTokens = new SqlGivenTokens(database);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
 
   return {
@@ -138,7 +143,8 @@ export function compose(platform: Platform, settings: Settings) {
     issueToken: new IssueToken(authenticateRun, runs, facts, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
-    revokeDue: new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries),
+    revokeDue,
+    revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
     startRun: new StartRun(facts, runStore, runs, entries, clock, randomness),
     suspend: new Suspend(changeFacts, new SqlExposure(database), runs, entries, clock, randomness),
   };
@@ -160,6 +166,7 @@ export class AppModule {
       { provide: FaultLog, useValue: corridor.faultLog },
       { provide: IssueToken, useValue: corridor.issueToken },
       { provide: ManageKeys, useValue: corridor.manageKeys },
+      { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
       { provide: StartRun, useValue: corridor.startRun },
@@ -175,6 +182,7 @@ export class AppModule {
         KeysController,
         MetadataController,
         RecordController,
+        RevocationController,
         RunsController,
         SuspensionsController,
         TokenController,

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AdministrationError } from '../access/errors.js';
 import { LogUnavailable } from '../attribution/entry-log.js';
 import { InvalidRequest, OAuthError, TemporarilyUnavailable } from '../oauth/errors.js';
-import { SecurityLog } from '../access/security-log.js';
+import { SecurityLog, type SecurityEvent } from '../access/security-log.js';
 import { FaultLog } from '../access/fault-log.js';
 import { noStore, oauthAnswer, type OAuthAnswer } from './oauth-error.js';
 import { problem, problemOf, TooManyAttempts } from './problem.js';
@@ -30,7 +30,13 @@ export class EveryErrorFilter implements ExceptionFilter {
   #oauth(error: unknown, request: FastifyRequest): OAuthAnswer {
     if (error instanceof OAuthError) {
       if (error instanceof InvalidRequest) {
-        this.securityLog.write({ event: 'malformed_request', surface: 'token', subject: null, address: request.ip, detail: error.message });
+        this.securityLog.write({
+          event: 'malformed_request',
+          surface: surfaceOf(request.url),
+          subject: null,
+          address: request.ip,
+          detail: error.message,
+        });
       }
       if (error.cause !== undefined) this.faultLog.write(error.cause);
       return oauthAnswer(error);
@@ -70,6 +76,12 @@ export class EveryErrorFilter implements ExceptionFilter {
 
 export function isOAuthPath(url: string): boolean {
   return url.startsWith('/oauth2/') || url === '/oauth2';
+}
+
+/** For the security log: which OAuth endpoint was asked. */
+function surfaceOf(url: string): SecurityEvent['surface'] {
+  if (url.startsWith('/oauth2/revoke')) return 'revocation';
+  return url.startsWith('/oauth2/introspect') ? 'introspection' : 'token';
 }
 
 function contentType(url: string): string {

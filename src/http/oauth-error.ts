@@ -17,6 +17,7 @@ const statuses: Readonly<Record<OAuthErrorCode, number>> = {
   invalid_target: 400,
   access_denied: 400,
   slow_down: 429,
+  unsupported_token_type: 400,
   server_error: 502,
   temporarily_unavailable: 503,
 };

@@ -35,7 +35,7 @@ export function parseTokenRequest(raw: RawTokenRequest): TokenRequest {
 }
 
 /** RFC 6749 §2.3: one mechanism only; a `client_id` beside another mechanism must agree with it. */
-function parseClientAuthentication(form: Form, authorization: string | undefined): ClientAuthentication {
+export function parseClientAuthentication(form: Form, authorization: string | undefined): ClientAuthentication {
   const clientId = form.get('client_id');
   const secret = form.get('client_secret');
   const assertion = form.get('client_assertion');

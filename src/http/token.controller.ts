@@ -1,8 +1,7 @@
 import { All, Controller, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { IssueToken } from '../issuance/issue-token.js';
-import { InvalidRequest } from '../oauth/errors.js';
-import { MethodNotAllowed } from './framework-errors.js';
+import { formBody } from './form-body.js';
 import { noStore } from './oauth-error.js';
 import { parseTokenRequest } from './token-request.js';
 import { printTokenResponse } from './token-response.js';
@@ -14,13 +13,10 @@ export class TokenController {
 
   @All('oauth2/token')
   async token(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    if (request.method !== 'POST') throw new MethodNotAllowed();
-    // CONFORMANCE B3: nothing in the URL is ever honoured
-    if (request.url.includes('?')) throw new InvalidRequest('parameters belong in the body, not in the URL');
-    if (typeof request.body !== 'string') throw new InvalidRequest('the body must be application/x-www-form-urlencoded');
+    const body = formBody(request);
     const release = await this.issueToken.issue(
       parseTokenRequest({
-        body: request.body,
+        body,
         authorization: request.headers.authorization,
         traceparent: single(request.headers['traceparent']),
         address: request.ip,

@@ -1,4 +1,4 @@
-/** The error codes that Corridor's OAuth endpoints may answer with (RFC 6749 §5.2, RFC 8707 §2, RFC 8628 §3.5, RFC 6749 §4.1.2.1). */
+/** The error codes that Corridor's OAuth endpoints may answer with (RFC 6749 §5.2, RFC 8707 §2, RFC 8628 §3.5, RFC 7009 §2.2.1, RFC 6749 §4.1.2.1). */
 export type OAuthErrorCode =
   | 'invalid_request'
   | 'invalid_client'
@@ -8,6 +8,7 @@ export type OAuthErrorCode =
   | 'invalid_target'
   | 'access_denied'
   | 'slow_down'
+  | 'unsupported_token_type'
   | 'server_error'
   | 'temporarily_unavailable';
 
@@ -76,6 +77,11 @@ export class AccessDenied extends OAuthError {
 
 export class SlowDown extends OAuthError {
   readonly code = 'slow_down';
+}
+
+/** The token cannot be revoked where it was issued (RFC 7009 §2.2.1). */
+export class UnsupportedTokenType extends OAuthError {
+  readonly code = 'unsupported_token_type';
 }
 
 /** The authorization server's answer cannot be used: broader than asked, or for another resource. */
