@@ -9,6 +9,7 @@ import { AuthorizationServerMetadata } from './http/authorization-server-metadat
 import { CatalogueController } from './http/catalogue.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
+import { IntrospectionController } from './http/introspection.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
 import { RecordController } from './http/record.controller.js';
@@ -18,12 +19,14 @@ import { SuspensionsController } from './http/suspensions.controller.js';
 import { TokenController } from './http/token.controller.js';
 import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
+import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
 import { ChangeFacts } from './issuance/change-facts.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
 import { FactsSource } from './issuance/facts.js';
 import { Fulfil } from './issuance/fulfil.js';
+import { IntrospectToken } from './issuance/introspect-token.js';
 import { IssueToken } from './issuance/issue-token.js';
 import { KeptTokens } from './issuance/kept-tokens.js';
 import { ManageKeys } from './issuance/manage-keys.js';
@@ -117,6 +120,7 @@ export function compose(platform: Platform, settings: Settings) {
   );
   const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries);
   const givenTokens = new SqlGivenTokens(database);
+  const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
 
   return {
@@ -140,6 +144,7 @@ export function compose(platform: Platform, settings: Settings) {
     decisionInputs: new SqlDecisionInputs(database),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun: new EndRun(facts, runStore, runs, entries),
+    introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
     issueToken: new IssueToken(authenticateRun, runs, facts, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
@@ -164,6 +169,7 @@ export class AppModule {
       { provide: FactsSource, useValue: corridor.facts },
       { provide: FailedAttempts, useValue: corridor.failedAttempts },
       { provide: FaultLog, useValue: corridor.faultLog },
+      { provide: IntrospectToken, useValue: corridor.introspectToken },
       { provide: IssueToken, useValue: corridor.issueToken },
       { provide: ManageKeys, useValue: corridor.manageKeys },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
@@ -179,6 +185,7 @@ export class AppModule {
       controllers: [
         CatalogueController,
         ClientsController,
+        IntrospectionController,
         KeysController,
         MetadataController,
         RecordController,

@@ -28,6 +28,10 @@ export class AuthorizationServerMetadata {
       revocation_endpoint: `${this.issuer}/revoke`,
       revocation_endpoint_auth_methods_supported: runMethods,
       revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+      introspection_endpoint: `${this.issuer}/introspect`,
+      // RFC 8414 §2 allows token types here: a resource server presents its key as one
+      introspection_endpoint_auth_methods_supported: [...runMethods, 'Bearer'],
+      introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
       ...(hasAuthorizationEndpoint ? { authorization_endpoint: `${this.issuer}/authorize`, response_types_supported: ['none'] } : {}),
     };
   }

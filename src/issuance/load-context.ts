@@ -45,7 +45,8 @@ function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null
   return over === run ? unauthorized(code) : unauthorized(code, { ancestor: over.id });
 }
 
-function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
+/** What a suspension stops: the runs, their clients for the resource, or the resource. */
+export function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
   const clients = resource === null ? [] : lineage.flatMap((member) => clientFor(facts.catalogue, member.workflow, resource.id)?.id ?? []);
   const suspension = suspensionThatStops(facts.suspensions, { runs: lineage, clients, resource: resource?.id ?? null }, now);
   if (suspension === null) return null;

@@ -13,6 +13,7 @@ export interface KeyWish {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly runtime: string | null;
+  readonly resource?: string | null;
 }
 
 /** API keys of named principals: made here, shown once, kept as hashes (DESIGN §4.2). */
@@ -26,15 +27,21 @@ export class ManageKeys {
 
   /** `given` is a key that exists already, as the one of the first start. @throws Invalid, Unavailable */
   async create(wish: KeyWish, by: string, given: Secret | null = null): Promise<{ id: string; key: Secret }> {
-    if (wish.roles.length === 0) throw new Invalid('roles_missing', 'a key needs a role at least');
-    if (wish.roles.includes('runtime') && wish.runtime === null) throw new Invalid('runtime_missing', 'say which runtime the key is for');
+    const { resource = null } = wish;
+    requireSense(wish.roles, wish.runtime, resource);
     const text = given?.reveal() ?? newSecretText(this.randomness);
-    const key = { id: newIdentifier('key', this.clock.now(), this.randomness), ...wish, sha256: hashKey(text) };
+    const key = { id: newIdentifier('key', this.clock.now(), this.randomness), ...wish, resource, sha256: hashKey(text) };
     await this.changeFacts.change((facts, after) => {
       if (wish.runtime !== null && wish.runtime !== localRuntime && declared(facts.catalogue.runtimes, wish.runtime) === null) {
         throw new Invalid(
           'runtime_unknown',
           `runtime ${wish.runtime} is not in the catalogue: declare it under runtimes in corridor.yaml first`,
+        );
+      }
+      if (resource !== null && declared(facts.catalogue.resources, resource) === null) {
+        throw new Invalid(
+          'resource_unknown',
+          `resource ${resource} is not in the catalogue: declare it under resources in corridor.yaml first`,
         );
       }
       const members = { ...keyMembers(key), created_by: by };
@@ -57,6 +64,24 @@ export class ManageKeys {
   }
 }
 
-function keyMembers(key: Pick<ApiKey, 'id' | 'name' | 'roles' | 'runtime'>) {
-  return { key: key.id, name: key.name, roles: key.roles, ...(key.runtime === null ? {} : { runtime: key.runtime }) };
+/** A resource server's key lies on machines that others run, so that it is good for nothing else. @throws Invalid */
+function requireSense(roles: readonly Role[], runtime: string | null, resource: string | null): void {
+  if (roles.length === 0) throw new Invalid('roles_missing', 'a key needs a role at least');
+  if (roles.includes('runtime') && runtime === null) throw new Invalid('runtime_missing', 'say which runtime the key is for');
+  const asksAboutTokens = roles.includes('resource-server');
+  if (asksAboutTokens && resource === null) throw new Invalid('resource_missing', 'say which resource the key is for');
+  if (asksAboutTokens && (roles.length > 1 || runtime !== null))
+    throw new Invalid('roles_mixed', 'the key of a resource server has no other role');
+  if (!asksAboutTokens && resource !== null)
+    throw new Invalid('resource_superfluous', 'only a key with the role resource-server is for a resource');
+}
+
+function keyMembers(key: Pick<ApiKey, 'id' | 'name' | 'roles' | 'runtime' | 'resource'>) {
+  return {
+    key: key.id,
+    name: key.name,
+    roles: key.roles,
+    ...(key.runtime === null ? {} : { runtime: key.runtime }),
+    ...(key.resource === null ? {} : { resource: key.resource }),
+  };
 }

@@ -43,12 +43,12 @@ export class InvalidRequest extends OAuthError {
   readonly code = 'invalid_request';
 }
 
-/** `challenge` says that the Authorization header was used, so that RFC 6749 §5.2 asks for 401 and a challenge. */
+/** `challenge` asks for 401 and a challenge: because the Authorization header was used (RFC 6749 §5.2), or always (RFC 7662 §2.3). */
 export class InvalidClient extends OAuthError {
   readonly code = 'invalid_client';
   constructor(
     description: string,
-    readonly challenge: boolean,
+    readonly challenge: boolean | 'Bearer',
     detail: ErrorDetail = {},
   ) {
     super(description, detail);

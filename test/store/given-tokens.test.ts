@@ -21,6 +21,71 @@ describe.each(databases)('tokens that runs were given, on %s', (_name, open) => 
   const workOf = (issuance: string) =>
     world.rows(`select attempts, due_at > now() + interval '20 s' as taken from work where subject = $1`, issuance);
 
+  it('are live for the run that they were made for and for the server of their resource, and for nobody else', async () => {
+    const [run, stranger] = [await world.running(), await world.running()];
+    const issuance = await world.issuance({ run, tokenJti: 'jti1' });
+    const live = await tokens.live(sha256(issuance), { run });
+    expect(live).toEqual({
+      run,
+      purpose: 'search-indexing',
+      workflow: 'nightly-index',
+      isolation: 'run',
+      client: 'indexer',
+      authorizationServer: 'demo',
+      resource: 'crm',
+      jti: 'jti1',
+      granted: ['crm:read'],
+      audience: 'unverified',
+      issuedAt: expect.any(Number) as number,
+      servedUntil: expect.any(Number) as number,
+    });
+    expect(await tokens.live(sha256(issuance), { resource: 'crm' })).toEqual(live);
+    expect(await tokens.live(sha256(issuance), { run: stranger })).toBeNull();
+    expect(await tokens.live(sha256(issuance), { resource: 'billing' })).toBeNull();
+    expect(await tokens.live(sha256('garbage'), { run })).toBeNull();
+  });
+
+  it.each([
+    ['it has expired', { expiresIn: -1 }],
+    ['it was withdrawn', { revocation: 'pending' }],
+    ['it was revoked', { revocation: 'revoked' }],
+    ['its server could not revoke it', { revocation: 'unsupported' }],
+    ['it was refused', { state: 'refused' }],
+  ])('are live for nobody when %s', async (_, row) => {
+    const run = await world.running();
+    const issuance = await world.issuance({ run, ...row });
+    expect(await tokens.live(sha256(issuance), { run })).toBeNull();
+    expect(await tokens.live(sha256(issuance), { resource: 'crm' })).toBeNull();
+  });
+
+  it('are live for nobody when they may be served no longer, though they work', async () => {
+    const run = await world.running();
+    const issuance = await world.issuance({ run });
+    await world.rows(`update issuance set served_until = now() where id = $1`, issuance);
+    expect(await tokens.live(sha256(issuance), { resource: 'crm' })).toBeNull();
+  });
+
+  it('are live as long as one of the runs that share them is active, but not for one that is not', async () => {
+    const [first, second] = [await world.running(), await world.running()];
+    const shared = await world.issuance({ run: first, isolation: 'workflow' });
+    await world.released(shared, second);
+    await world.end(first);
+    expect(await tokens.live(sha256(shared), { run: first })).toBeNull();
+    expect(await tokens.live(sha256(shared), { run: second })).toMatchObject({ isolation: 'workflow' });
+    expect(await tokens.live(sha256(shared), { resource: 'crm' })).toMatchObject({ isolation: 'workflow' });
+    await world.rows(`update run set expires_at = now() where id = $1`, second);
+    expect(await tokens.live(sha256(shared), { run: second })).toBeNull();
+    expect(await tokens.live(sha256(shared), { resource: 'crm' })).toBeNull();
+  });
+
+  it('are dead in every issuance that holds the text when it was revoked in one', async () => {
+    const [run, other] = [await world.running(), await world.running()];
+    await world.issuance({ run, tokenSha256: sha256('reused') });
+    expect(await tokens.live(sha256('reused'), { run })).not.toBeNull();
+    await world.issuance({ run: other, tokenSha256: sha256('reused'), revocation: 'revoked' });
+    expect(await tokens.live(sha256('reused'), { run })).toBeNull();
+  });
+
   it('are withdrawn by the run that they were made for, which then has the work of revoking them', async () => {
     const run = await world.running();
     const issuance = await world.issuance({ run });
