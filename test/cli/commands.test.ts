@@ -145,7 +145,9 @@ describe('corridor apply', () => {
     expect((await corridor(['apply', '-f', 'corridor.yaml'])).out).toContain('Nothing to change');
     await writeFile(
       file,
-      source.replace('owner: search-team@example.com, purposes', 'purposes').replace('resources: [crm, ledger, mcp]', 'resources: [crm, ledger, mpc]'),
+      source
+        .replace('owner: search-team@example.com, purposes', 'purposes')
+        .replace('resources: [crm, ledger, mcp]', 'resources: [crm, ledger, mpc]'),
     );
     const broken = await corridor(['apply', '-f', 'corridor.yaml']);
     expect(broken.code).toBe(1);
