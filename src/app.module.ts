@@ -10,20 +10,24 @@ import { CatalogueController } from './http/catalogue.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
 import { ExposureController } from './http/exposure.controller.js';
+import { IntrospectionController } from './http/introspection.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
 import { RecordController } from './http/record.controller.js';
+import { RevocationController } from './http/revocation.controller.js';
 import { RunsController } from './http/runs.controller.js';
 import { SuspensionsController } from './http/suspensions.controller.js';
 import { TokenController } from './http/token.controller.js';
 import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
+import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
 import { ChangeFacts } from './issuance/change-facts.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
 import { FactsSource } from './issuance/facts.js';
 import { Fulfil } from './issuance/fulfil.js';
+import { IntrospectToken } from './issuance/introspect-token.js';
 import { IssueToken } from './issuance/issue-token.js';
 import { KeptTokens } from './issuance/kept-tokens.js';
 import { ListExposure } from './issuance/list-exposure.js';
@@ -32,6 +36,7 @@ import { MintToken } from './issuance/mint-token.js';
 import { RecentFailures } from './issuance/recent-failures.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
 import { RevokeDue } from './issuance/revoke-due.js';
+import { RevokeGivenToken } from './issuance/revoke-given-token.js';
 import { RevokeToken } from './issuance/revoke-token.js';
 import { Suspend } from './issuance/suspend.js';
 import { TokenCache } from './issuance/token-cache.js';
@@ -59,7 +64,7 @@ import { SqlEntryLog } from './store/sql-entry-log.js';
 import { SqlExposure } from './store/sql-exposure.js';
 import { SqlFactChanges } from './store/sql-fact-changes.js';
 import { SqlFacts } from './store/sql-facts.js';
-
+import { SqlGivenTokens } from './store/sql-given-tokens.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
 import { SqlRuns } from './store/sql-runs.js';
@@ -96,10 +101,11 @@ export function compose(platform: Platform, settings: Settings) {
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
+  const tokenCache = new TokenCache();
   const fulfil = new Fulfil(
     credentials,
     servers,
-    new TokenCache(),
+    tokenCache,
     keptTokens,
     new RecentFailures(clock),
     mintToken,
@@ -122,6 +128,9 @@ export function compose(platform: Platform, settings: Settings) {
     platform.evaluator,
   );
   const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries);
+  const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries);
+  const givenTokens = new SqlGivenTokens(database);
+  const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
   const endRun = new EndRun(facts, runStore, runs, entries);
 
@@ -147,10 +156,12 @@ export function compose(platform: Platform, settings: Settings) {
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun,
     expireRuns: new ExpireRuns(runStore, endRun),
+    introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
-    revokeDue: new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries),
+    revokeDue,
+    revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
     startRun: new StartRun(facts, runStore, runs, entries, clock, randomness),
     exposure,
     listExposure: new ListExposure(facts, exposure, runs, runStore, servers),
@@ -174,10 +185,12 @@ export class AppModule {
       { provide: FactsSource, useValue: corridor.facts },
       { provide: FailedAttempts, useValue: corridor.failedAttempts },
       { provide: FaultLog, useValue: corridor.faultLog },
+      { provide: IntrospectToken, useValue: corridor.introspectToken },
       { provide: IssueToken, useValue: corridor.issueToken },
       { provide: ListExposure, useValue: corridor.listExposure },
       { provide: ManageKeys, useValue: corridor.manageKeys },
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
+      { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
       { provide: StartRun, useValue: corridor.startRun },
@@ -191,9 +204,11 @@ export class AppModule {
         CatalogueController,
         ClientsController,
         ExposureController,
+        IntrospectionController,
         KeysController,
         MetadataController,
         RecordController,
+        RevocationController,
         RunsController,
         SuspensionsController,
         TokenController,

@@ -1,7 +1,7 @@
 /** What is noted when nobody could be authenticated, or an administrator acted: never a secret, never text of the request. */
 export interface SecurityEvent {
-  readonly event: 'authentication_failed' | 'throttled' | 'malformed_request' | 'access_refused';
-  readonly surface: 'token' | 'api';
+  readonly event: 'authentication_failed' | 'throttled' | 'malformed_request' | 'access_refused' | 'foreign_token';
+  readonly surface: 'token' | 'revocation' | 'introspection' | 'api';
   /** The identifier that was claimed, when it has the shape of one. */
   readonly subject: string | null;
   readonly address: string;

@@ -3,17 +3,21 @@ import { z } from 'zod';
 import { roles, type Role } from '../access/api-key.js';
 import { corridor, show, table, type Register } from './command.js';
 
-const created = z.object({ id: z.string(), name: z.string(), roles: z.array(z.string()), runtime: z.string().optional(), key: z.string() });
-const listed = z.object({
-  keys: z.array(
-    z.object({ id: z.string(), name: z.string(), roles: z.array(z.string()), runtime: z.string().optional(), created_at: z.string() }),
-  ),
-});
+const described = {
+  id: z.string(),
+  name: z.string(),
+  roles: z.array(z.string()),
+  runtime: z.string().optional(),
+  resource: z.string().optional(),
+};
+const created = z.object({ ...described, key: z.string() });
+const listed = z.object({ keys: z.array(z.object({ ...described, created_at: z.string() })) });
 const revoked = z.object({ id: z.string(), revoked_at: z.string() });
 
 interface Create {
   role?: Role[];
   runtime?: string;
+  resource?: string;
   name?: string;
   json?: boolean;
 }
@@ -27,14 +31,16 @@ export const registerKey: Register = (program, surroundings) => {
     .description('make a key; it is shown once')
     .option('--role <role>', `a role (may be repeated): ${roles.join(', ')}`, collectRole)
     .option('--runtime <runtime>', 'the runtime of the catalogue that starts runs with this key')
+    .option('--resource <resource>', 'the resource of the catalogue whose server introspects tokens with this key')
     .option('--name <name>', 'whose key it is')
     .option('--json', 'for programs')
     .action(async (options: Create) => {
-      const chosen = options.role ?? (options.runtime === undefined ? [] : ['runtime']);
+      const chosen = options.role ?? rolesMeant(options);
       const body = {
         roles: chosen,
         ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
-        name: options.name ?? options.runtime ?? chosen.join('-'),
+        ...(options.resource === undefined ? {} : { resource: options.resource }),
+        name: options.name ?? options.runtime ?? options.resource ?? chosen.join('-'),
       };
       const made = await (await corridor(surroundings)).call('POST', '/v1/keys', created, { body });
       show(surroundings, options.json, made, () => `${made.key}\n`.trimEnd());
@@ -49,7 +55,15 @@ export const registerKey: Register = (program, surroundings) => {
     .action(async (options: { json?: boolean }) => {
       const { keys } = await (await corridor(surroundings)).call('GET', '/v1/keys', listed);
       show(surroundings, options.json, keys, () =>
-        table(keys.map(({ id, name, roles: held, runtime, created_at: at }) => [id, name, held.join(', '), runtime ?? '', at])),
+        table(
+          keys.map(({ id, name, roles: held, runtime, resource, created_at: at }) => [
+            id,
+            name,
+            held.join(', '),
+            runtime ?? resource ?? '',
+            at,
+          ]),
+        ),
       );
     });
 
@@ -62,6 +76,11 @@ export const registerKey: Register = (program, surroundings) => {
       show(surroundings, options.json, gone, () => `${gone.id} revoked`);
     });
 };
+
+/** The role that goes with what the key is for. */
+function rolesMeant({ runtime, resource }: Create): Role[] {
+  return [...(runtime === undefined ? [] : (['runtime'] as const)), ...(resource === undefined ? [] : (['resource-server'] as const))];
+}
 
 function collectRole(text: string, before: Role[] = []): Role[] {
   const role = roles.find((known) => known === text);

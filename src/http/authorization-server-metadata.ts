@@ -1,6 +1,9 @@
 import { assertionAlgorithms } from '../runs/public-key.js';
 import { pathOf } from './oauth-path.js';
 
+/** How a run authenticates, at every endpoint. */
+const runMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
+
 /** Corridor's metadata as an authorization server (RFC 8414 §2), made from configuration alone (CONFORMANCE B9). */
 export class AuthorizationServerMetadata {
   readonly issuer: string;
@@ -24,8 +27,15 @@ export class AuthorizationServerMetadata {
       issuer: this.issuer,
       token_endpoint: this.tokenEndpoint,
       grant_types_supported: ['client_credentials'],
-      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+      token_endpoint_auth_methods_supported: runMethods,
       token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+      revocation_endpoint: `${this.issuer}/revoke`,
+      revocation_endpoint_auth_methods_supported: runMethods,
+      revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+      introspection_endpoint: `${this.issuer}/introspect`,
+      // RFC 8414 §2 allows token types here: a resource server presents its key as one
+      introspection_endpoint_auth_methods_supported: [...runMethods, 'Bearer'],
+      introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
       ...(hasAuthorizationEndpoint ? { authorization_endpoint: `${this.issuer}/authorize`, response_types_supported: ['none'] } : {}),
     };
   }

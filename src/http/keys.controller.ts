@@ -12,6 +12,7 @@ const createBody = z.strictObject({
   name: z.string().min(1).max(200),
   roles: z.array(z.enum(roles)).min(1).max(roles.length),
   runtime: z.string().min(1).max(200).nullish(),
+  resource: z.string().min(1).max(200).nullish(),
 });
 
 /** API keys: shown once, kept as hashes. */
@@ -27,9 +28,10 @@ export class KeysController {
   @Header('cache-control', 'no-store')
   @Allow('admin')
   async create(@Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
-    const wish = parseInput(createBody, body);
-    const { id, key } = await this.manageKeys.create({ ...wish, runtime: wish.runtime ?? null }, caller.name);
-    return { id, name: wish.name, roles: wish.roles, ...(wish.runtime ? { runtime: wish.runtime } : {}), key: key.reveal() };
+    const { name, roles: wanted, runtime, resource } = parseInput(createBody, body);
+    const wish = { name, roles: wanted, runtime: runtime ?? null, resource: resource ?? null };
+    const { id, key } = await this.manageKeys.create(wish, caller.name);
+    return { id, name, roles: wanted, ...(runtime ? { runtime } : {}), ...(resource ? { resource } : {}), key: key.reveal() };
   }
 
   @Get()
@@ -42,6 +44,7 @@ export class KeysController {
         name: key.name,
         roles: key.roles,
         ...(key.runtime === null ? {} : { runtime: key.runtime }),
+        ...(key.resource === null ? {} : { resource: key.resource }),
         created_at: timestamp(key.createdAt),
       })),
     };

@@ -18,22 +18,26 @@ const statuses: Readonly<Record<OAuthErrorCode, number>> = {
   invalid_authorization_details: 400,
   access_denied: 400,
   slow_down: 429,
+  unsupported_token_type: 400,
   server_error: 502,
   temporarily_unavailable: 503,
 };
+
+const BASIC = 'Basic realm="corridor", charset="UTF-8"';
+const BEARER = 'Bearer realm="corridor", error="invalid_token"';
 
 /** RFC 6749 §5.1, §5.2: nothing under the OAuth endpoints is ever kept by a cache. */
 export const noStore = { 'cache-control': 'no-store', pragma: 'no-cache' } as const;
 
 export function oauthAnswer(error: OAuthError): OAuthAnswer {
   const { decision, reasons, attribution, retryAfter } = error.detail;
-  const challenged = error instanceof InvalidClient && error.challenge;
+  const challenge = error instanceof InvalidClient ? error.challenge : false;
   return {
-    status: challenged ? 401 : statuses[error.code],
+    status: challenge !== false ? 401 : statuses[error.code],
     headers: {
       ...noStore,
       // RFC 6749 §5.2: the scheme that the client used
-      ...(challenged ? { 'www-authenticate': 'Basic realm="corridor", charset="UTF-8"' } : {}),
+      ...(challenge === false ? {} : { 'www-authenticate': challenge === true ? BASIC : BEARER }),
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
     },
     body: {

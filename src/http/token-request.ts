@@ -6,18 +6,12 @@ import { Secret } from '../oauth/secret.js';
 import type { ClientAuthentication } from '../runs/client-authentication.js';
 import { parseBasicCredentials } from './basic-credentials.js';
 import { Form } from './form.js';
-
-export interface RawTokenRequest {
-  readonly body: string;
-  readonly authorization: string | undefined;
-  readonly traceparent: string | undefined;
-  readonly address: string;
-}
+import type { PostedForm } from './posted-form.js';
 
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /** @throws InvalidRequest, InvalidClient, UnsupportedGrantType, InvalidScope, InvalidTarget, InvalidAuthorizationDetails */
-export function parseTokenRequest(raw: RawTokenRequest): TokenRequest {
+export function parseTokenRequest(raw: PostedForm): TokenRequest {
   const form = Form.parse(raw.body);
   const grant = form.get('grant_type');
   if (grant === null) throw new InvalidRequest('grant_type is missing');
@@ -37,7 +31,7 @@ export function parseTokenRequest(raw: RawTokenRequest): TokenRequest {
 }
 
 /** RFC 6749 §2.3: one mechanism only; a `client_id` beside another mechanism must agree with it. */
-function parseClientAuthentication(form: Form, authorization: string | undefined): ClientAuthentication {
+export function parseClientAuthentication(form: Form, authorization: string | undefined): ClientAuthentication {
   const clientId = form.get('client_id');
   const secret = form.get('client_secret');
   const assertion = form.get('client_assertion');

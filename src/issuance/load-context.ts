@@ -46,7 +46,8 @@ function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null
   return over === run ? unauthorized(code) : unauthorized(code, { ancestor: over.id });
 }
 
-function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
+/** What a suspension stops: the runs, whoever answers for them, their clients for the resource, the resource, or its server. */
+export function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
   if (facts.suspensions.length === 0) return null;
   const { catalogue } = facts;
   const what = {

@@ -14,6 +14,7 @@ export interface KeyWish {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly runtime: string | null;
+  readonly resource?: string | null;
 }
 
 type NewKey = Omit<ApiKey, 'createdAt' | 'revokedAt'>;
@@ -29,8 +30,8 @@ export class ManageKeys {
 
   /** @throws Invalid, Unavailable */
   async create(wish: KeyWish, by: string): Promise<{ id: string; key: Secret }> {
-    if (wish.roles.length === 0) throw new Invalid('roles_missing', 'a key needs a role at least');
-    if (wish.roles.includes('runtime') && wish.runtime === null) throw new Invalid('runtime_missing', 'say which runtime the key is for');
+    const { resource = null } = wish;
+    requireSense(wish.roles, wish.runtime, resource);
     const key = new Secret(newSecretText(this.randomness));
     const row = this.#row(wish, key);
     await this.changeFacts.change((facts, after) => {
@@ -38,6 +39,12 @@ export class ManageKeys {
         throw new Invalid(
           'runtime_unknown',
           `runtime ${wish.runtime} is not in the catalogue: declare it under runtimes in corridor.yaml first`,
+        );
+      }
+      if (resource !== null && declared(facts.catalogue.resources, resource) === null) {
+        throw new Invalid(
+          'resource_unknown',
+          `resource ${resource} is not in the catalogue: declare it under resources in corridor.yaml first`,
         );
       }
       return this.#created(row, by, after);
@@ -74,7 +81,7 @@ export class ManageKeys {
   }
 
   #row(wish: KeyWish, key: Secret): NewKey {
-    return { id: newIdentifier('key', this.clock.now(), this.randomness), ...wish, sha256: hashKey(key.reveal()) };
+    return { id: newIdentifier('key', this.clock.now(), this.randomness), ...wish, resource: wish.resource ?? null, sha256: hashKey(key.reveal()) };
   }
 
   #created(key: NewKey, by: string, after: Epoch): NonNullable<Planned> {
@@ -83,6 +90,24 @@ export class ManageKeys {
   }
 }
 
-function keyMembers(key: Pick<ApiKey, 'id' | 'name' | 'roles' | 'runtime'>) {
-  return { key: key.id, name: key.name, roles: key.roles, ...(key.runtime === null ? {} : { runtime: key.runtime }) };
+/** A resource server's key lies on machines that others run, so that it is good for nothing else. @throws Invalid */
+function requireSense(roles: readonly Role[], runtime: string | null, resource: string | null): void {
+  if (roles.length === 0) throw new Invalid('roles_missing', 'a key needs a role at least');
+  if (roles.includes('runtime') && runtime === null) throw new Invalid('runtime_missing', 'say which runtime the key is for');
+  const asksAboutTokens = roles.includes('resource-server');
+  if (asksAboutTokens && resource === null) throw new Invalid('resource_missing', 'say which resource the key is for');
+  if (asksAboutTokens && (roles.length > 1 || runtime !== null))
+    throw new Invalid('roles_mixed', 'the key of a resource server has no other role');
+  if (!asksAboutTokens && resource !== null)
+    throw new Invalid('resource_superfluous', 'only a key with the role resource-server is for a resource');
+}
+
+function keyMembers(key: Pick<ApiKey, 'id' | 'name' | 'roles' | 'runtime' | 'resource'>) {
+  return {
+    key: key.id,
+    name: key.name,
+    roles: key.roles,
+    ...(key.runtime === null ? {} : { runtime: key.runtime }),
+    ...(key.resource === null ? {} : { resource: key.resource }),
+  };
 }

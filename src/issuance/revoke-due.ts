@@ -38,16 +38,18 @@ export class RevokeDue {
     await this.issuances.withdrawServed(AT_ONCE);
     const due = await this.issuances.takeDueRevocations(AT_ONCE, LEASE);
     const facts = await this.facts.current();
-    await Promise.all(due.map((one) => this.#revoke(one, facts)));
+    await Promise.all(due.map((one) => this.revoke(one, facts)));
     await this.issuances.wipeDead(AT_ONCE);
     return due.length === AT_ONCE;
   }
 
-  async #revoke(due: DueRevocation, facts: Facts): Promise<void> {
+  /** Makes one attempt and records what came of it. */
+  async revoke(due: DueRevocation, facts: Facts): Promise<RevocationOutcome> {
     const outcome = await this.#attempt(due, facts);
     if (outcome.kind === 'pending') {
       const pause = Math.min(1000 * 2 ** Math.min(due.attempts, 10), LONGEST_PAUSE);
-      return this.issuances.postponeRevocation(due.issuance, outcome.fault, Math.max(pause, (outcome.retryAfter ?? 0) * 1000));
+      await this.issuances.postponeRevocation(due.issuance, outcome.fault, Math.max(pause, (outcome.retryAfter ?? 0) * 1000));
+      return outcome;
     }
     const revoked = outcome.kind === 'revoked';
     const members = {
@@ -71,6 +73,7 @@ export class RevokeDue {
         decisionInput: null,
       },
     ]);
+    return outcome;
   }
 
   async #attempt(due: DueRevocation, { catalogue }: Facts): Promise<RevocationOutcome> {

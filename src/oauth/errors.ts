@@ -1,4 +1,4 @@
-/** The error codes that Corridor's OAuth endpoints may answer with (RFC 6749 §5.2, RFC 8707 §2, RFC 9396 §5, RFC 8628 §3.5, RFC 6749 §4.1.2.1). */
+/** The error codes that Corridor's OAuth endpoints may answer with (RFC 6749 §5.2, RFC 8707 §2, RFC 9396 §5, RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 6749 §4.1.2.1). */
 export type OAuthErrorCode =
   | 'invalid_request'
   | 'invalid_client'
@@ -9,6 +9,7 @@ export type OAuthErrorCode =
   | 'invalid_authorization_details'
   | 'access_denied'
   | 'slow_down'
+  | 'unsupported_token_type'
   | 'server_error'
   | 'temporarily_unavailable';
 
@@ -43,12 +44,12 @@ export class InvalidRequest extends OAuthError {
   readonly code = 'invalid_request';
 }
 
-/** `challenge` says that the Authorization header was used, so that RFC 6749 §5.2 asks for 401 and a challenge. */
+/** `challenge` asks for 401 and a challenge: because the Authorization header was used (RFC 6749 §5.2), or always (RFC 7662 §2.3). */
 export class InvalidClient extends OAuthError {
   readonly code = 'invalid_client';
   constructor(
     description: string,
-    readonly challenge: boolean,
+    readonly challenge: boolean | 'Bearer',
     detail: ErrorDetail = {},
   ) {
     super(description, detail);
@@ -81,6 +82,11 @@ export class AccessDenied extends OAuthError {
 
 export class SlowDown extends OAuthError {
   readonly code = 'slow_down';
+}
+
+/** The token cannot be revoked where it was issued (RFC 7009 §2.2.1). */
+export class UnsupportedTokenType extends OAuthError {
+  readonly code = 'unsupported_token_type';
 }
 
 /** The authorization server's answer cannot be used: broader than asked, or for another resource. */

@@ -8,7 +8,9 @@ import type { ReplayGuard } from './replay-guard.js';
 import { AssertionRefused, parseAssertion, verifyRunAssertion } from './run-assertion.js';
 import type { RunDirectory } from './run-directory.js';
 import type { Run } from './run.js';
-import type { SecurityLog } from '../access/security-log.js';
+import type { SecurityEvent, SecurityLog } from '../access/security-log.js';
+
+type Surface = SecurityEvent['surface'];
 
 const NOBODY = Buffer.alloc(32);
 /** Milliseconds by which a use is remembered longer: a replica whose clock is behind must not take for live what was forgotten. */
@@ -16,7 +18,7 @@ const SKEW = 60_000;
 const RUN_ID = /^run[0-9a-z]{1,60}$/;
 
 /**
- * Says which run a token request comes from. A run that is over but whose credential is right is somebody: its refusal
+ * Says which run a request comes from, at whichever endpoint: an assertion is spent at all of them (CONFORMANCE B42). A run that is over but whose credential is right is somebody: its refusal
  * is for the guardrails, and is recorded. An unknown run and a wrong credential look the same (CONFORMANCE B21).
  */
 export class AuthenticateRun {
@@ -30,7 +32,7 @@ export class AuthenticateRun {
   ) {}
 
   /** @throws InvalidClient, SlowDown */
-  async authenticate(presented: ClientAuthentication, address: string): Promise<Run> {
+  async authenticate(presented: ClientAuthentication, address: string, surface: Surface = 'token'): Promise<Run> {
     const claimed = claimedRun(presented);
     const run = claimed === null ? null : await this.runs.get(claimed);
     const failure = await this.#verify(presented, run);
@@ -45,7 +47,7 @@ export class AuthenticateRun {
     const wait = this.failedAttempts.wait(subject, address);
     this.failedAttempts.note(subject, address);
     const event = wait > 0 ? 'throttled' : 'authentication_failed';
-    this.securityLog.write({ event, surface: 'token', subject: claimed, address, detail: failure ?? 'unknown run' });
+    this.securityLog.write({ event, surface, subject: claimed, address, detail: failure ?? 'unknown run' });
     if (wait > 0) throw new SlowDown('too many failed attempts: wait before the next', { retryAfter: wait });
     throw new InvalidClient('client authentication failed', presented.kind === 'basic');
   }

@@ -16,7 +16,7 @@ const SNAPSHOT = `
     coalesce((select json_agg(json_build_object('id', s.id, 'kind', s.kind, 'target', s.target, 'reason', s.reason, 'raisedBy', s.raised_by,
         'raisedAt', extract(epoch from s.raised_at) * 1000, 'expiresAt', extract(epoch from s.expires_at) * 1000, 'liftedAt', null) order by s.id)
       from suspension s where s.lifted_at is null), '[]') as suspensions,
-    coalesce((select json_agg(json_build_object('id', k.id, 'name', k.name, 'roles', k.roles, 'runtime', k.runtime, 'sha256', k.sha256,
+    coalesce((select json_agg(json_build_object('id', k.id, 'name', k.name, 'roles', k.roles, 'runtime', k.runtime, 'resource', k.resource, 'sha256', k.sha256,
         'createdAt', extract(epoch from k.created_at) * 1000, 'revokedAt', null) order by k.id)
       from api_key k where k.revoked_at is null), '[]') as keys
   from facts f left join catalogue_revision c on c.active`;
@@ -41,6 +41,7 @@ const key = z.object({
   name: z.string(),
   roles: z.array(z.enum(roles)),
   runtime: z.string().nullable(),
+  resource: z.string().nullable(),
   sha256: z.string(),
   createdAt: z.number(),
   revokedAt: z.null(),

@@ -104,6 +104,11 @@ describe('corridor key', () => {
       err: expect.stringContaining('unknown or revoked'),
     });
     expect((await corridor(['key', 'create', '--runtime', 'ci'])).out.trim()).toMatch(/^[A-Za-z0-9]{43}$/);
+    expect(JSON.parse((await corridor(['key', 'create', '--resource', 'crm', '--json'])).out)).toMatchObject({
+      name: 'crm',
+      roles: ['resource-server'],
+      resource: 'crm',
+    });
     expect((await corridor(['key', 'create', '--role', 'king'])).code).toBe(1);
   });
 });
@@ -140,7 +145,9 @@ describe('corridor apply', () => {
     expect((await corridor(['apply', '-f', 'corridor.yaml'])).out).toContain('Nothing to change');
     await writeFile(
       file,
-      source.replace('owner: search-team@example.com, purposes', 'purposes').replace('resources: [crm, mcp]', 'resources: [crm, mpc]'),
+      source
+        .replace('owner: search-team@example.com, purposes', 'purposes')
+        .replace('resources: [crm, ledger, mcp]', 'resources: [crm, ledger, mpc]'),
     );
     const broken = await corridor(['apply', '-f', 'corridor.yaml']);
     expect(broken.code).toBe(1);

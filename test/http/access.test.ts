@@ -9,7 +9,12 @@ const keys = new Map<Role, string>();
 beforeAll(async () => {
   world = await startWorld();
   for (const role of roles) {
-    const body = { name: `a ${role}`, roles: [role], ...(role === 'runtime' ? { runtime: 'ci' } : {}) };
+    const body = {
+      name: `a ${role}`,
+      roles: [role],
+      ...(role === 'runtime' ? { runtime: 'ci' } : {}),
+      ...(role === 'resource-server' ? { resource: 'crm' } : {}),
+    };
     const created = await world.corridor.api('POST', '/v1/keys', body);
     keys.set(role, z.object({ key: z.string() }).parse(created.body).key);
   }

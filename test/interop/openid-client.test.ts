@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
-import { billing, crm, startWorld, type World } from './world.js';
+import { z } from 'zod';
+import { billing, crm, ledger, startWorld, type World } from './world.js';
 
 let world: World;
 beforeAll(async () => {
@@ -100,6 +101,38 @@ describe('openid-client, unmodified', () => {
       status: 400,
       body: { error: 'unauthorized_client' },
     });
+  });
+
+  it('revokes a token, and asks about it before and after (B91, B95)', async () => {
+    const { id, secret } = await world.startRun();
+    const configuration = await configure(id, client.ClientSecretBasic(secret));
+    const { access_token: token } = await client.clientCredentialsGrant(configuration, { resource: ledger });
+    expect(await client.tokenIntrospection(configuration, token)).toMatchObject({ active: true, aud: ledger, scope: 'ledger:read' });
+    await client.tokenRevocation(configuration, token, { token_type_hint: 'access_token' });
+    expect(await client.tokenIntrospection(configuration, token)).toEqual({ active: false });
+    await client.tokenRevocation(configuration, token);
+  });
+
+  it('does both with a key (B42)', async () => {
+    const { id, privateKey } = await world.startRunWithKey('ES256');
+    const configuration = await configure(id, client.PrivateKeyJwt(privateKey));
+    const { access_token: token } = await client.clientCredentialsGrant(configuration, { resource: ledger });
+    expect(await client.tokenIntrospection(configuration, token)).toMatchObject({ active: true });
+    await client.tokenRevocation(configuration, token);
+    expect(await client.tokenIntrospection(configuration, token)).toEqual({ active: false });
+  });
+
+  it('asks about the tokens of its resource as a resource server, and understands that a JWT cannot be revoked (B94, B97)', async () => {
+    const { id, secret } = await world.startRun();
+    const agent = await configure(id, client.ClientSecretPost(secret));
+    const { access_token: token } = await client.clientCredentialsGrant(agent, { resource: crm });
+    const created = await world.corridor.api('POST', '/v1/keys', { name: 'crm', roles: ['resource-server'], resource: 'crm' });
+    const key = z.object({ id: z.string(), key: z.string() }).parse(created.body);
+    for (const authentication of [client.ClientSecretBasic(key.key), client.ClientSecretPost(key.key)]) {
+      const server = await configure(key.id, authentication);
+      expect(await client.tokenIntrospection(server, token)).toMatchObject({ active: true, aud: crm, run: id });
+    }
+    expect(await refusal(client.tokenRevocation(agent, token))).toMatchObject({ status: 400, body: { error: 'unsupported_token_type' } });
   });
 
   it('is challenged for Basic when the secret is wrong (B19), and told so in the body when it was sent there', async () => {

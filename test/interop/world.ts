@@ -16,6 +16,8 @@ const runStarted = z.object({
 const entryShape = z.looseObject({ id: z.string(), type: z.string(), run: z.string().optional() });
 
 export const crm = 'https://crm.example/api';
+/** Its tokens are opaque, so that their server can revoke them. */
+export const ledger = 'https://ledger.example/api';
 export const billing = 'https://billing.example/api';
 const workflow = 'nightly-index';
 const purpose = 'search-indexing';
@@ -54,7 +56,11 @@ export async function startWorld(rego?: string, env: Readonly<Record<string, str
   const secret = randomBytes(32).toString('hex');
   const authorizationServer = await startAuthorizationServer({
     clients: [{ client_id: 'corridor-indexer', token_endpoint_auth_method: 'client_secret_basic', client_secret: secret }],
-    resources: { [crm]: { scopes: ['crm:read', 'crm:write'] }, [mcp.url]: { scopes: ['mcp:use'] } },
+    resources: {
+      [crm]: { scopes: ['crm:read', 'crm:write'] },
+      [ledger]: { scopes: ['ledger:read'], format: 'opaque' },
+      [mcp.url]: { scopes: ['mcp:use'] },
+    },
   });
   const api = await startProtectedApi({ issuer: authorizationServer.issuer, audience: crm, scope: 'crm:read' });
   const policies =
@@ -62,6 +68,7 @@ export async function startWorld(rego?: string, env: Readonly<Record<string, str
       ? await policyOf(rego)
       : await policyWithGrants([
           { workflow, purpose, resource: crm, scopes: ['crm:read'] },
+          { workflow, purpose, resource: ledger, scopes: ['ledger:read'] },
           { workflow, purpose, resource: mcp.url, scopes: ['mcp:use'] },
         ]);
   const corridor = await startCorridor({
@@ -124,6 +131,7 @@ authorization_servers:
   upstream: { issuer: "${issuer}", profile: standard, allow_hosts: [127.0.0.1] }
 resources:
   crm: { uri: "${crm}", authorization_server: upstream, scopes: [crm:read, crm:write], default_scopes: [crm:read], max_token_ttl: 1h }
+  ledger: { uri: "${ledger}", authorization_server: upstream, scopes: [ledger:read], default_scopes: [ledger:read], max_token_ttl: 1h }
   billing: { uri: "${billing}", authorization_server: upstream, scopes: [billing:read], max_token_ttl: 1h }
   mcp: { uri: "${mcpUrl}", authorization_server: upstream, scopes: [mcp:use], default_scopes: [mcp:use], max_token_ttl: 1h }
 purposes:
@@ -132,7 +140,7 @@ workflows:
   ${workflow}: { owner: search-team@example.com, purposes: [${purpose}], max_run_ttl: 1h, labels: { environment: test } }
 clients:
   indexer: { client_id: corridor-indexer, authorization_server: upstream, owner: search-team@example.com, workflows: [${workflow}],
-             resources: [crm, mcp], method: client_secret_basic, credential: "env:CORRIDOR_CLIENT_INDEXER", rotate_every: 90d, max_token_life: 1h }
+             resources: [crm, ledger, mcp], method: client_secret_basic, credential: "env:CORRIDOR_CLIENT_INDEXER", rotate_every: 90d, max_token_life: 1h }
 runtimes:
   ci: { workflows: [${workflow}] }
 `;

@@ -60,6 +60,8 @@ export interface RunningAuthorizationServer {
   /** How often each route was asked, by `POST /token` and the like. */
   requests(): Promise<Readonly<Record<string, number>>>;
   delay(delays: Delays): Promise<void>;
+  /** From now on these routes, by `POST /token/revocation` and the like, answer with this status and do nothing; all others are well. */
+  outages(statuses: Readonly<Record<string, number>>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -75,6 +77,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
     issued: async () => z.object({ issued: z.array(issuedToken) }).parse(await read('issued')).issued,
     requests: async () => z.record(z.string(), z.number()).parse(await read('requests')),
     delay: async (delays) => void (await read('delays', { method: 'PUT', body: JSON.stringify(delays) })),
+    outages: async (statuses) => void (await read('outages', { method: 'PUT', body: JSON.stringify(statuses) })),
     stop,
   };
 }

@@ -65,5 +65,8 @@ export function suspension(kind: SuspensionKind, target: string | null): FactCha
 
 export function newKey(): FactChange {
   const id = identifier('key');
-  return { kind: 'key.created', key: { id, name: `key ${id}`, roles: ['runtime', 'auditor'], runtime: 'ci', sha256: sha256(id) } };
+  return {
+    kind: 'key.created',
+    key: { id, name: `key ${id}`, roles: ['runtime', 'auditor'], runtime: 'ci', resource: null, sha256: sha256(id) },
+  };
 }

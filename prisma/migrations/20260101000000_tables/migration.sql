@@ -39,6 +39,7 @@ CREATE TABLE "api_key" (
     "name" TEXT NOT NULL,
     "roles" TEXT[],
     "runtime" TEXT,
+    "resource" TEXT,
     "sha256" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL,
     "revoked_at" TIMESTAMPTZ(3),

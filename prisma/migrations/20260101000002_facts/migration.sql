@@ -221,9 +221,9 @@ begin
         on conflict (digest) do update
           set activated_by = excluded.activated_by, activated_at = excluded.activated_at, active = true;
     when 'key.created' then
-      insert into api_key (id, name, roles, runtime, sha256, created_at)
+      insert into api_key (id, name, roles, runtime, resource, sha256, created_at)
         values (change ->> 'id', change ->> 'name', array(select jsonb_array_elements_text(change -> 'roles')), change ->> 'runtime',
-                change ->> 'sha256', at);
+                change ->> 'resource', change ->> 'sha256', at);
     when 'key.revoked' then
       update api_key set revoked_at = at where id = change ->> 'id' and revoked_at is null;
       if not found then raise exception 'there is no such key in force'; end if;

@@ -1,15 +1,24 @@
 import type { FastifyRequest } from 'fastify';
 import { InvalidRequest } from '../oauth/errors.js';
-import type { RawTokenRequest } from './token-request.js';
+import { MethodNotAllowed } from './framework-errors.js';
 
 /** Node keeps the first of these and drops the others; whoever stands before us may have read the last. */
 const ONCE = new Set(['authorization', 'content-type', 'content-encoding']);
 
+/** A form that was posted, as raw text, with what else its message says. */
+export interface PostedForm {
+  readonly body: string;
+  readonly authorization: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly address: string;
+}
+
 /**
- * Takes what a token request says out of its HTTP message, which must say each thing in one place.
- * @throws InvalidRequest
+ * Takes a form out of its HTTP message, which must say each thing in one place: how every OAuth endpoint here is asked.
+ * @throws MethodNotAllowed, InvalidRequest
  */
-export function readTokenRequest({ url, raw, headers, body, ip }: FastifyRequest): RawTokenRequest {
+export function readPostedForm({ method, url, raw, headers, body, ip }: FastifyRequest): PostedForm {
+  if (method !== 'POST') throw new MethodNotAllowed();
   // CONFORMANCE B3: nothing in the URL is ever honoured
   if (url.includes('?')) throw new InvalidRequest('parameters belong in the body, not in the URL');
   // CONFORMANCE B13: two Authorization headers are two mechanisms

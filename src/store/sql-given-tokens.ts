@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { GivenTokens, type Asker, type LiveGivenToken, type Withdrawal, type WithdrawnToken } from '../issuance/given-tokens.js';
+import { bytes, texts, time } from './column-types.js';
+import type { Database } from './database.js';
+import { dueRow } from './issuance-row.js';
+import { repeatOnce } from './repeat-once.js';
+
+// Found by its hash first and then looked at: with outdated statistics the planner would join whole tables. A text that was revoked
+// in one issuance is dead in all of them.
+const LIVE = `
+  with known as materialized (select * from issuance where token_sha256 = $1)
+  select i.run, (select r.purpose from run r where r.id = i.run) as purpose, i.workflow, i.isolation, i.client, i.authorization_server,
+    i.resource, i.token_jti, i.granted, i.audience, i.issued_at, i.served_until
+  from known k join issuance i on i.id = k.id
+  where i.state = 'issued' and i.revocation is null and i.served_until > now()
+    and not exists (select from known twin where twin.revocation in ('pending', 'revoked'))
+    and case when $2::text is null then i.resource = $3::text and is_in_use(i) else was_given(i, $2) and run_is_active($2) end
+  order by i.served_until desc limit 1`;
+
+const liveRow = z
+  .object({
+    run: z.string(),
+    purpose: z.string(),
+    workflow: z.string(),
+    isolation: z.enum(['run', 'workflow']),
+    client: z.string(),
+    authorization_server: z.string(),
+    resource: z.string(),
+    token_jti: z.string().nullable(),
+    granted: texts,
+    audience: texts.nullable(),
+    issued_at: time,
+    served_until: time,
+  })
+  .transform(({ authorization_server, token_jti, audience, issued_at, served_until, ...live }): LiveGivenToken => ({
+    ...live,
+    authorizationServer: authorization_server,
+    jti: token_jti,
+    audience: audience ?? 'unverified',
+    issuedAt: issued_at,
+    servedUntil: served_until,
+  }));
+
+const WITHDRAW = 'select * from withdraw_given($1, $2, $3)';
+
+const knownRow = z.object({ given: z.boolean() });
+
+const withdrawnRow = z.object({
+  id: z.string(),
+  cache_key: z.string(),
+  expires_at: time,
+  revocation: z.enum(['pending', 'revoked', 'unsupported']),
+  sealed: bytes.nullable(),
+});
+
+/** Tokens by the hash of their text, in SQL. */
+export class SqlGivenTokens extends GivenTokens {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  async live(sha256: string, asker: Asker): Promise<LiveGivenToken | null> {
+    const parameters = 'run' in asker ? [sha256, asker.run, null] : [sha256, null, asker.resource];
+    const [row] = await this.database.query(LIVE, parameters);
+    return row === undefined ? null : liveRow.parse(row);
+  }
+
+  async withdraw(sha256: string, run: string, againIn: number): Promise<Withdrawal> {
+    const rows = await repeatOnce(() => this.database.query(WITHDRAW, [sha256, run, againIn]));
+    const [first] = rows;
+    if (first === undefined) return { kind: 'unknown' };
+    return knownRow.parse(first).given ? { kind: 'withdrawn', tokens: rows.map(withdrawnToken) } : { kind: 'foreign' };
+  }
+}
+
+function withdrawnToken(row: unknown): WithdrawnToken {
+  const { id, cache_key: cacheKey, expires_at: expiresAt, revocation, sealed } = withdrawnRow.parse(row);
+  const due = revocation === 'pending' && sealed !== null ? dueRow.parse(row) : null;
+  return { issuance: id, cacheKey, expiresAt, revocation, due };
+}
