@@ -41,11 +41,14 @@ import { PreparePolicy } from './policy/prepare-policy.js';
 import type { Platform } from './platform/platform.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
+import { AuthenticateWorkload } from './runs/authenticate-workload.js';
 import { EndRun } from './runs/end-run.js';
+import { ExchangeAssertion } from './runs/exchange-assertion.js';
 import { FailedAttempts } from './runs/failed-attempts.js';
 import { RunDirectory } from './runs/run-directory.js';
 import { SecurityLog } from './access/security-log.js';
 import { StartRun } from './runs/start-run.js';
+import { VerifyWorkload } from './runs/verify-workload.js';
 import { IssuanceRows } from './store/issuance-rows.js';
 import { SqlCounters } from './store/sql-counters.js';
 import { SqlCredentials } from './store/sql-credentials.js';
@@ -60,6 +63,7 @@ import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
 import { SqlRuns } from './store/sql-runs.js';
 import { SqlTracing } from './store/sql-trace.js';
+import { IssuerKeyCache } from './upstreams/issuer-keys.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 
@@ -104,7 +108,19 @@ export function compose(platform: Platform, settings: Settings) {
   const decideRequest = new DecideRequest(decide, credentials, new SqlCounters(database), sealer, new LocalTime(), clock, randomness);
   const failedAttempts = new FailedAttempts(clock);
   const replayGuard = new SqlReplayGuard(database);
-  const authenticateRun = new AuthenticateRun(metadata.issuer, runs, replayGuard, failedAttempts, platform.securityLog, clock);
+  const startRun = new StartRun(facts, runStore, runs, entries, clock, randomness);
+  const workloads = new VerifyWorkload(metadata.issuer, facts, new IssuerKeyCache(http, clock), replayGuard, clock);
+  const authenticateWorkload = new AuthenticateWorkload(workloads, runs, startRun);
+  const authenticateRun = new AuthenticateRun(
+    metadata.issuer,
+    runs,
+    replayGuard,
+    failedAttempts,
+    platform.securityLog,
+    clock,
+    workloads,
+    authenticateWorkload,
+  );
   const prepare = new PreparePolicy(
     platform.compiler,
     platform.compilerDigest,
@@ -139,7 +155,8 @@ export function compose(platform: Platform, settings: Settings) {
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
     revokeDue: new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries),
-    startRun: new StartRun(facts, runStore, runs, entries, clock, randomness),
+    startRun,
+    exchangeAssertion: new ExchangeAssertion(workloads, startRun, platform.securityLog),
     suspend: new Suspend(changeFacts, new SqlExposure(database), runs, entries, clock, randomness),
   };
 }
@@ -155,6 +172,7 @@ export class AppModule {
       { provide: EndRun, useValue: corridor.endRun },
       { provide: EntryLog, useValue: corridor.entryLog },
       { provide: EntrySearch, useValue: corridor.search },
+      { provide: ExchangeAssertion, useValue: corridor.exchangeAssertion },
       { provide: FactsSource, useValue: corridor.facts },
       { provide: FailedAttempts, useValue: corridor.failedAttempts },
       { provide: FaultLog, useValue: corridor.faultLog },

@@ -15,6 +15,8 @@ export interface RawTokenRequest {
 }
 
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+/** draft-ietf-oauth-spiffe-client-auth §3.1 (CONFORMANCE B107) */
+const JWT_SPIFFE = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe';
 
 /** @throws InvalidRequest, InvalidClient, UnsupportedGrantType, InvalidScope, InvalidTarget */
 export function parseTokenRequest(raw: RawTokenRequest): TokenRequest {
@@ -53,6 +55,13 @@ function parseClientAuthentication(form: Form, authorization: string | undefined
     return { kind: 'post', clientId, secret: new Secret(secret) };
   }
   if (assertion === null) throw new InvalidClient('the client must authenticate', false);
-  if (assertionType !== JWT_BEARER) throw new InvalidRequest(`client_assertion_type must be ${JWT_BEARER}`);
-  return { kind: 'assertion', clientId, assertion: new Secret(assertion) };
+  if (assertionType !== JWT_BEARER && assertionType !== JWT_SPIFFE) {
+    throw new InvalidRequest(`client_assertion_type must be ${JWT_BEARER}, or ${JWT_SPIFFE} for an SVID`);
+  }
+  return {
+    kind: 'assertion',
+    form: assertionType === JWT_SPIFFE ? 'jwt-spiffe' : 'jwt-bearer',
+    clientId,
+    assertion: new Secret(assertion),
+  };
 }

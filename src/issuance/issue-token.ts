@@ -40,7 +40,7 @@ export class IssueToken {
 
   /** @throws OAuthError; LogUnavailable when the record cannot be written, and then nothing leaves */
   async issue(request: TokenRequest): Promise<Release> {
-    let run = await this.authenticateRun.authenticate(request.clientAuthentication, request.address);
+    let run = await this.authenticateRun.authenticate(request.clientAuthentication, request.address, true);
     let facts = await this.facts.current();
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const context = await loadContext(run, request, facts, this.runs, this.clock.now());

@@ -5,11 +5,16 @@ import type { Secret } from '../oauth/secret.js';
 import type { ClientAuthentication } from './client-authentication.js';
 import type { FailedAttempts } from './failed-attempts.js';
 import type { ReplayGuard } from './replay-guard.js';
-import { AssertionRefused, parseAssertion, verifyRunAssertion } from './run-assertion.js';
+import type { AuthenticateWorkload } from './authenticate-workload.js';
+import { AssertionRefused } from './compact-jws.js';
+import { parseAssertion, verifyRunAssertion } from './run-assertion.js';
 import type { RunDirectory } from './run-directory.js';
 import type { Run } from './run.js';
 import type { SecurityLog } from '../access/security-log.js';
+import type { VerifyWorkload } from './verify-workload.js';
 
+/** How long an assertion is remembered after it has expired: replicas may differ in what they take for the time. Milliseconds. */
+const SKEW = 60_000;
 const NOBODY = Buffer.alloc(32);
 const RUN_ID = /^run[0-9a-z]{1,60}$/;
 
@@ -25,22 +30,46 @@ export class AuthenticateRun {
     private readonly failedAttempts: FailedAttempts,
     private readonly securityLog: SecurityLog,
     private readonly clock: Clock,
+    private readonly workloads: VerifyWorkload,
+    private readonly authenticateWorkload: AuthenticateWorkload,
   ) {}
 
-  /** @throws InvalidClient, SlowDown */
-  async authenticate(presented: ClientAuthentication, address: string): Promise<Run> {
-    const claimed = claimedRun(presented);
-    const run = claimed === null ? null : await this.runs.get(claimed);
-    const failure = await this.#verify(presented, run);
-    if (run !== null && failure === null) return run;
+  /**
+   * `mayStart`: a workload assertion whose run is not there starts it; where that is not asked for, it is nobody's.
+   * @throws InvalidClient, SlowDown, TemporarilyUnavailable
+   */
+  async authenticate(presented: ClientAuthentication, address: string, mayStart = false): Promise<Run> {
+    const identified = (await this.#workload(presented, mayStart)) ?? (await this.#run(presented));
+    if ('run' in identified) return identified.run;
+    const { claimed, failure } = identified;
     const subject = claimed ?? 'unknown';
     // the right credential is never turned away because of others who guess: a run's id is no secret
     const wait = this.failedAttempts.wait(subject, address);
     this.failedAttempts.note(subject, address);
     const event = wait > 0 ? 'throttled' : 'authentication_failed';
-    this.securityLog.write({ event, surface: 'token', subject: claimed, address, detail: failure ?? 'unknown run' });
+    this.securityLog.write({ event, surface: 'token', subject: claimed, address, detail: failure });
     if (wait > 0) throw new SlowDown('too many failed attempts: wait before the next', { retryAfter: wait });
     throw new InvalidClient('client authentication failed', presented.kind === 'basic');
+  }
+
+  /** Null where the assertion is none of a runtime's. */
+  async #workload(presented: ClientAuthentication, mayStart: boolean): Promise<Identified | null> {
+    if (presented.kind !== 'assertion' || claimedRun(presented) !== null) return null;
+    const claimed = await this.workloads.claimed(presented.assertion.reveal(), [presented.form]);
+    if (claimed === null) return null;
+    try {
+      return { run: await this.authenticateWorkload.authenticate(claimed, presented.clientId, mayStart) };
+    } catch (error) {
+      if (error instanceof AssertionRefused) return { claimed: claimed.runtime, failure: error.message };
+      throw error;
+    }
+  }
+
+  async #run(presented: ClientAuthentication): Promise<Identified> {
+    const claimed = claimedRun(presented);
+    const run = claimed === null ? null : await this.runs.get(claimed);
+    const failure = await this.#verify(presented, run);
+    return run !== null && failure === null ? { run } : { claimed, failure: failure ?? 'unknown run' };
   }
 
   /** Why the credential is not right, or null when it is. */
@@ -54,7 +83,7 @@ export class AuthenticateRun {
       if (presented.clientId !== null && presented.clientId !== assertion.subject) return 'client_id differs from sub';
       await verifyRunAssertion(assertion, run.id, run.credential.publicKey, this.issuer, this.clock.now());
       // CONFORMANCE B35: spent only after everything else was found right
-      const fresh = await this.replayGuard.consume(run.id, run.id, assertion.claims.jti, assertion.claims.exp * 1000);
+      const fresh = await this.replayGuard.consume(run.id, run.id, assertion.claims.jti, assertion.claims.exp * 1000 + SKEW);
       return fresh ? null : 'assertion used before';
     } catch (error) {
       if (error instanceof AssertionRefused) return error.message;
@@ -63,12 +92,16 @@ export class AuthenticateRun {
   }
 }
 
+type Identified = { readonly run: Run } | { readonly claimed: string | null; readonly failure: string };
+
 /** The run that the request claims to be, by its own words; null when that has not the shape of one. */
 function claimedRun(presented: ClientAuthentication): string | null {
   if (presented.kind !== 'assertion') return RUN_ID.test(presented.clientId) ? presented.clientId : null;
   try {
-    const { subject } = parseAssertion(presented.assertion.reveal());
-    return RUN_ID.test(subject) ? subject : null;
+    if (presented.form !== 'jwt-bearer') return null;
+    const { subject, claims } = parseAssertion(presented.assertion.reveal());
+    // by its issuer: what a platform calls its workloads may look like a run's id
+    return RUN_ID.test(subject) && RUN_ID.test(claims.iss) ? subject : null;
   } catch {
     return null;
   }
