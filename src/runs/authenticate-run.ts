@@ -39,7 +39,7 @@ export class AuthenticateRun {
    * @throws InvalidClient, SlowDown, TemporarilyUnavailable
    */
   async authenticate(presented: ClientAuthentication, address: string, mayStart = false): Promise<Run> {
-    const identified = (await this.#workload(presented, mayStart)) ?? (await this.#run(presented));
+    const identified = await this.#identify(presented, mayStart);
     if ('run' in identified) return identified.run;
     const { claimed, failure } = identified;
     const subject = claimed ?? 'unknown';
@@ -52,24 +52,25 @@ export class AuthenticateRun {
     throw new InvalidClient('client authentication failed', presented.kind === 'basic');
   }
 
-  /** Null where the assertion is none of a runtime's. */
-  async #workload(presented: ClientAuthentication, mayStart: boolean): Promise<Identified | null> {
-    if (presented.kind !== 'assertion' || claimedRun(presented) !== null) return null;
-    const claimed = await this.workloads.claimed(presented.assertion.reveal(), [presented.form]);
-    if (claimed === null) return null;
-    try {
-      return { run: await this.authenticateWorkload.authenticate(claimed, presented.clientId, mayStart) };
-    } catch (error) {
-      if (error instanceof AssertionRefused) return { claimed: claimed.runtime, failure: error.message };
-      throw error;
-    }
-  }
-
-  async #run(presented: ClientAuthentication): Promise<Identified> {
+  async #identify(presented: ClientAuthentication, mayStart: boolean): Promise<Identified> {
     const claimed = claimedRun(presented);
+    if (claimed === null && presented.kind === 'assertion') return this.#workload(presented, mayStart);
     const run = claimed === null ? null : await this.runs.get(claimed);
     const failure = await this.#verify(presented, run);
     return run !== null && failure === null ? { run } : { claimed, failure: failure ?? 'unknown run' };
+  }
+
+  /** An assertion that is not by a run itself can only be by the issuer of a runtime. */
+  async #workload({ assertion, form, clientId }: PresentedAssertion, mayStart: boolean): Promise<Identified> {
+    let runtime: string | null = null;
+    try {
+      const claimed = await this.workloads.claimed(assertion.reveal(), [form]);
+      runtime = claimed.runtime;
+      return { run: await this.authenticateWorkload.authenticate(claimed, clientId, mayStart) };
+    } catch (error) {
+      if (error instanceof AssertionRefused) return { claimed: runtime, failure: error.message };
+      throw error;
+    }
   }
 
   /** Why the credential is not right, or null when it is. */
@@ -92,6 +93,7 @@ export class AuthenticateRun {
   }
 }
 
+type PresentedAssertion = Extract<ClientAuthentication, { kind: 'assertion' }>;
 type Identified = { readonly run: Run } | { readonly claimed: string | null; readonly failure: string };
 
 /** The run that the request claims to be, by its own words; null when that has not the shape of one. */

@@ -28,7 +28,6 @@ export class ExchangeAssertion {
   async admit(text: string): Promise<VerifiedWorkload> {
     try {
       const claimed = await this.workloads.claimed(text, ['jwt-bearer', 'jwt-spiffe']);
-      if (claimed === null) throw new AssertionRefused('no runtime has this issuer');
       return await this.workloads.verify(claimed);
     } catch (error) {
       if (error instanceof IssuerKeysUnavailable) throw new Unavailable('issuer_unavailable', error.message);

@@ -42,10 +42,9 @@ export class VerifyWorkload {
     private readonly clock: Clock,
   ) {}
 
-  /** The runtime whose issuer the assertion names by the facts of now, or null: then it is none of a workload. */
-  async claimed(text: string, forms: readonly AssertionForm[]): Promise<ClaimedWorkload | null> {
-    const assertion = parsed(text);
-    if (assertion === null) return null;
+  /** The runtime whose issuer the assertion names, by the facts of now. @throws AssertionRefused */
+  async claimed(text: string, forms: readonly AssertionForm[]): Promise<ClaimedWorkload> {
+    const assertion = parseWorkloadAssertion(text);
     // never older than the request: an issuer that is trusted no more is refused at once (DESIGN §1, promise 4)
     const { catalogue } = await this.facts.latest();
     for (const form of forms) {
@@ -53,7 +52,7 @@ export class VerifyWorkload {
       const runtime = issuer === null ? undefined : runtimeOf(catalogue, issuer, form);
       if (runtime?.identity !== undefined) return { runtime: runtime.id, identity: runtime.identity, assertion, form };
     }
-    return null;
+    throw new AssertionRefused('no runtime has this issuer');
   }
 
   /** @throws AssertionRefused, IssuerKeysUnavailable; ClaimsNotMapped when all is right, and no rule is for it */
@@ -83,15 +82,6 @@ export class VerifyWorkload {
 
 /** The issuer vouches for it, and the catalogue has no use for it. */
 export class ClaimsNotMapped extends AssertionRefused {}
-
-function parsed(text: string): WorkloadAssertion | null {
-  try {
-    return parseWorkloadAssertion(text);
-  } catch (error) {
-    if (error instanceof AssertionRefused) return null;
-    throw error;
-  }
-}
 
 /** D2: an SVID comes as jwt-spiffe and nothing else does. */
 function runtimeOf(catalogue: Catalogue, issuer: string, form: AssertionForm): Runtime | undefined {

@@ -118,20 +118,23 @@ describe('a workload assertion at the token endpoint', () => {
   });
 });
 
-type Case = readonly [title: string, make: () => Promise<string>];
+/** What is wrong, with the reason that stands in the security log, and never in the answer. */
+type Case = readonly [title: string, reason: string, make: () => Promise<string>];
 
 const table: readonly Case[] = [
-  ['a key of another issuer (B23)', () => sign({ ...stranger.key, kid: builder.key.kid }, claims())],
+  ['a key of another issuer (B23)', 'signature does not verify', () => sign({ ...stranger.key, kid: builder.key.kid }, claims())],
   [
     'a key that the header brings along (B23)',
+    'signature does not verify',
     async () => sign(stranger.key, claims(), { jwk: stranger.key.publicJwk, jku: `${stranger.url}/keys`, kid: undefined }),
   ],
-  ['an issuer that no runtime has (B29)', () => sign(stranger.key, claims({ iss: stranger.url }))],
-  ['a run as its issuer, with a key of the platform (B23)', () => assertion({ iss: 'run01k9x', sub: 'run01k9x' })],
-  ['a path for a kid (B23)', () => assertion({}, { kid: '../../etc/passwd' })],
-  ['no algorithm (B24)', async () => `${base64url('{"alg":"none"}')}.${base64url(JSON.stringify(claims()))}.e30`],
+  ['an issuer that no runtime has (B29)', 'no runtime has this issuer', () => sign(stranger.key, claims({ iss: stranger.url }))],
+  ['a run as its issuer, with a key of the platform (B23)', 'unknown run', () => assertion({ iss: 'run01k9x', sub: 'run01k9x' })],
+  ['a path for a kid (B23)', 'no such key of this issuer', () => assertion({}, { kid: '../../etc/passwd' })],
+  ['no algorithm (B24)', 'algorithm not allowed', async () => `${base64url('{"alg":"none"}')}.${base64url(JSON.stringify(claims()))}.e30`],
   [
     'a symmetric algorithm with the public key as its secret (B24)',
+    'algorithm not allowed',
     async () => {
       const { createHmac } = await import('node:crypto');
       const signed = `${base64url(JSON.stringify({ alg: 'HS256', kid: builder.key.kid }))}.${base64url(JSON.stringify(claims()))}`;
@@ -140,39 +143,77 @@ const table: readonly Case[] = [
   ],
   [
     'an algorithm that is not of the list, though the key is right (B24)',
+    'algorithm not allowed',
     async () => sign(await keyAs(other, 'PS256'), claims(), { kid: other.kid }),
   ],
-  ['the algorithm of another type of key (B24)', () => sign(other, claims(), { kid: builder.key.kid })],
-  ['a critical header parameter (B25)', () => assertion({}, { crit: ['b64'], b64: true })],
-  ['an empty crit (B25)', async () => retold(await assertion(), (header) => ({ ...header, crit: [] }))],
-  ['padding (B26)', async () => `${await assertion()}=`],
-  ['five parts (B26)', async () => `${await assertion()}.e30.e30`],
-  ['JSON serialisation (B26)', async () => JSON.stringify({ payload: 'e30', signatures: [] })],
-  ['a claim that stands there twice (B27)', () => signedText(JSON.stringify(claims()).replace('{', '{"project":"acme/other",'))],
-  ['no exp (B28)', () => assertion({ exp: undefined })],
-  ['an exp of text (B28)', () => signedText(JSON.stringify({ ...claims(), exp: String(now() + 60) }))],
-  ['an exp beyond all numbers (B28)', () => signedText(JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":1e309'))],
-  ['a sub of several (B28)', () => signedText(JSON.stringify({ ...claims(), sub: ['job-7'] }))],
-  ['no sub (B28)', () => assertion({ sub: undefined })],
-  ['no aud (B28, B30)', () => assertion({ aud: undefined })],
-  ['several audiences (B30)', () => assertion({ aud: [corridor.issuer, 'https://other.example'] })],
-  ['a list of one audience, which is not asked for (B30, D1)', () => assertion({ aud: [corridor.issuer] })],
-  ['the token endpoint as its audience (B30)', () => assertion({ aud: `${corridor.issuer}/token` })],
-  ['an audience with a slash more (B30)', () => assertion({ aud: `${corridor.issuer}/` })],
-  ['an audience in capitals (B30)', () => assertion({ aud: corridor.issuer.toUpperCase() })],
-  ['a time that is over (B31)', () => assertion({ exp: now() - 1 })],
-  ['a life beyond the cap (B31)', () => assertion({ exp: now() + 365 * 86_400 })],
-  ['an iat that is to come (B32)', () => assertion({ iat: now() + 75 })],
-  ['an nbf that is to come (B32)', () => assertion({ nbf: now() + 75 })],
+  ['the algorithm of another type of key (B24)', 'no such key of this issuer', () => sign(other, claims(), { kid: builder.key.kid })],
+  ['a critical header parameter (B25)', 'critical header parameters', () => assertion({}, { crit: ['b64'], b64: true })],
+  ['an empty crit (B25)', 'critical header parameters', async () => retold(await assertion(), (header) => ({ ...header, crit: [] }))],
+  ['padding (B26)', 'not a compact JWS', async () => `${await assertion()}=`],
+  ['five parts (B26)', 'not a compact JWS', async () => `${await assertion()}.e30.e30`],
+  ['JSON serialisation (B26)', 'not a compact JWS', async () => JSON.stringify({ payload: 'e30', signatures: [] })],
+  [
+    'a claim that stands there twice (B27)',
+    'header or claims are missing or malformed',
+    () => signedText(JSON.stringify(claims()).replace('{', '{"project":"acme/other",')),
+  ],
+  ['no exp (B28)', 'header or claims are missing or malformed', () => assertion({ exp: undefined })],
+  [
+    'an exp of text (B28)',
+    'header or claims are missing or malformed',
+    () => signedText(JSON.stringify({ ...claims(), exp: String(now() + 60) })),
+  ],
+  [
+    'an exp beyond all numbers (B28)',
+    'header or claims are missing or malformed',
+    () => signedText(JSON.stringify(claims()).replace(/"exp":\d+/, '"exp":1e309')),
+  ],
+  [
+    'a sub of several (B28)',
+    'header or claims are missing or malformed',
+    () => signedText(JSON.stringify({ ...claims(), sub: ['job-7'] })),
+  ],
+  ['no sub (B28)', 'header or claims are missing or malformed', () => assertion({ sub: undefined })],
+  ['no aud (B28, B30)', 'header or claims are missing or malformed', () => assertion({ aud: undefined })],
+  ['several audiences (B30)', 'aud must be the issuer', () => assertion({ aud: [corridor.issuer, 'https://other.example'] })],
+  ['a list of one audience, which is not asked for (B30, D1)', 'aud must be the issuer', () => assertion({ aud: [corridor.issuer] })],
+  ['the token endpoint as its audience (B30)', 'aud must be the issuer', () => assertion({ aud: `${corridor.issuer}/token` })],
+  ['an audience with a slash more (B30)', 'aud must be the issuer', () => assertion({ aud: `${corridor.issuer}/` })],
+  ['an audience in capitals (B30)', 'aud must be the issuer', () => assertion({ aud: corridor.issuer.toUpperCase() })],
+  ['a time that is over (B31)', 'expired', () => assertion({ exp: now() - 1 })],
+  ['a life beyond the cap (B31)', 'lives too long', () => assertion({ exp: now() + 365 * 86_400 })],
+  ['an iat that is to come (B32)', 'not yet valid', () => assertion({ iat: now() + 75 })],
+  ['an nbf that is to come (B32)', 'not yet valid', () => assertion({ nbf: now() + 75 })],
   ...['at+jwt', 'application/at+jwt', 'dpop+jwt', 'secevent+jwt', 'token-introspection+jwt', 'logout+jwt', 'JOSE'].map((typ): Case => [
     `the type ${typ} (B38)`,
+    'another type of JWT',
     () => assertion({}, { typ }),
   ]),
-  ['the events of a logout token (B38)', () => assertion({ events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })],
-  ['a value that only begins like the pattern', () => assertion({ environment: 'production-like' })],
-  ['a value that only ends like the pattern', () => assertion({ project: 'evil/acme/indexer' })],
-  ['a claim that the mapping names and that is not there', () => assertion({ user: undefined })],
-  ['a claim of another type than the mapping can use', () => assertion({ build: { id: 1 } })],
+  [
+    'the events of a logout token (B38)',
+    'another type of JWT',
+    () => assertion({ events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }),
+  ],
+  [
+    'a value that only begins like the pattern',
+    'no rule of the runtime matches the claims',
+    () => assertion({ environment: 'production-like' }),
+  ],
+  [
+    'a value that only ends like the pattern',
+    'no rule of the runtime matches the claims',
+    () => assertion({ project: 'evil/acme/indexer' }),
+  ],
+  [
+    'a claim that the mapping names and that is not there',
+    'a claim that the mapping names is missing, empty or too long',
+    () => assertion({ user: undefined }),
+  ],
+  [
+    'a claim of another type than the mapping can use',
+    'a claim that the mapping names is missing, empty or too long',
+    () => assertion({ build: { id: 1 } }),
+  ],
 ];
 
 async function keyAs(key: SigningKey, algorithm: string): Promise<SigningKey> {
@@ -196,9 +237,10 @@ function retold(jwt: string, change: (header: Record<string, unknown>) => Record
 }
 
 describe('a workload assertion that is not right', () => {
-  it.each(table)('is refused for %s, starts nothing, and tells nothing (B20, B21)', async (_title, make) => {
+  it.each(table)('is refused for %s, starts nothing, and tells nothing (B20, B21)', async (_title, reason, make) => {
     const before = await corridor.runsStarted();
     const answer = await corridor.token(await make());
+    expect(corridor.lastSecurityEvent()).toMatchObject({ surface: 'token', detail: reason });
     // after many failures the address has to wait
     expect([refused.status, 429]).toContain(answer.status);
     expect(['invalid_client', 'slow_down']).toContain(answer.body['error']);
@@ -268,11 +310,12 @@ describe('the use of workload assertions', () => {
     await corridor.token(await assertion({ build }));
     const run = String((await corridor.newest('run.started'))?.['run']);
     await corridor.world.corridor.api('POST', `/v1/runs/${run}/end`);
-    const before = await corridor.world.authorizationServer.requests();
+    const tokenRequests = async () => (await corridor.world.authorizationServer.requests())['POST /token'];
+    const before = await tokenRequests();
     const over = await corridor.token(await assertion({ build }));
     expect(over).toMatchObject({ status: 400, body: { error: 'unauthorized_client', reasons: [{ code: 'run_ended' }] } });
     expect(await corridor.world.entry(over.body['attribution'])).toMatchObject({ type: 'token.refused', run });
-    expect(await corridor.world.authorizationServer.requests()).toEqual(before);
+    expect(await tokenRequests()).toBe(before);
     expect((await corridor.newest('run.started'))?.['run']).toBe(run);
   });
 

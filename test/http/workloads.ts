@@ -69,6 +69,13 @@ export class WorkloadWorld {
     return z.object({ entries: z.array(z.record(z.string(), z.unknown())) }).parse(body).entries;
   }
 
+  /** What was noted last of a failed authentication. */
+  lastSecurityEvent(): unknown {
+    const lines = this.world.corridor.output().split('\n');
+    const line = lines.findLast((candidate) => /"event":"(authentication_failed|throttled|access_refused)"/.test(candidate));
+    return line === undefined ? null : JSON.parse(line);
+  }
+
   async runsStarted(): Promise<number> {
     return (await this.entries('type=run.started&limit=1000')).length;
   }
