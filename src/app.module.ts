@@ -49,12 +49,15 @@ import type { Platform } from './platform/platform.js';
 import { WitnessedLog } from './platform/postgres/witnessed-log.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
+import { AuthenticateWorkload } from './runs/authenticate-workload.js';
 import { EndRun } from './runs/end-run.js';
 import { ExpireRuns } from './runs/expire-runs.js';
+import { ExchangeAssertion } from './runs/exchange-assertion.js';
 import { FailedAttempts } from './runs/failed-attempts.js';
 import { RunDirectory } from './runs/run-directory.js';
 import { SecurityLog } from './access/security-log.js';
 import { StartRun } from './runs/start-run.js';
+import { VerifyWorkload } from './runs/verify-workload.js';
 import { IssuanceRows } from './store/issuance-rows.js';
 import { SqlCounters } from './store/sql-counters.js';
 import { SqlCredentials } from './store/sql-credentials.js';
@@ -72,6 +75,7 @@ import { SqlSuspensions } from './store/sql-suspensions.js';
 import { SqlTracing } from './store/sql-trace.js';
 import { ExposureList } from './suspensions/exposure.js';
 import { PastSuspensions } from './suspensions/past-suspensions.js';
+import { IssuerKeyCache } from './upstreams/issuer-keys.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 
@@ -119,7 +123,19 @@ export function compose(platform: Platform, settings: Settings) {
   const decideRequest = new DecideRequest(decide, credentials, new SqlCounters(database), sealer, new LocalTime(), clock, randomness);
   const failedAttempts = new FailedAttempts(clock);
   const replayGuard = new SqlReplayGuard(database);
-  const authenticateRun = new AuthenticateRun(metadata.issuer, runs, replayGuard, failedAttempts, platform.securityLog, clock);
+  const startRun = new StartRun(facts, runStore, runs, entries, clock, randomness);
+  const workloads = new VerifyWorkload(metadata.issuer, facts, new IssuerKeyCache(http, clock), replayGuard, clock);
+  const authenticateWorkload = new AuthenticateWorkload(workloads, runs, startRun);
+  const authenticateRun = new AuthenticateRun(
+    metadata.issuer,
+    runs,
+    replayGuard,
+    failedAttempts,
+    platform.securityLog,
+    clock,
+    workloads,
+    authenticateWorkload,
+  );
   const prepare = new PreparePolicy(
     platform.compiler,
     platform.compilerDigest,
@@ -162,7 +178,8 @@ export function compose(platform: Platform, settings: Settings) {
     renewCredentials,
     revokeDue,
     revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
-    startRun: new StartRun(facts, runStore, runs, entries, clock, randomness),
+    startRun,
+    exchangeAssertion: new ExchangeAssertion(workloads, startRun, platform.securityLog),
     exposure,
     listExposure: new ListExposure(facts, exposure, runs, runStore, servers),
     pastSuspensions: new SqlSuspensions(database),
@@ -182,6 +199,7 @@ export class AppModule {
       { provide: EntryLog, useValue: corridor.entryLog },
       { provide: EntrySearch, useValue: corridor.search },
       { provide: ExposureList, useValue: corridor.exposure },
+      { provide: ExchangeAssertion, useValue: corridor.exchangeAssertion },
       { provide: FactsSource, useValue: corridor.facts },
       { provide: FailedAttempts, useValue: corridor.failedAttempts },
       { provide: FaultLog, useValue: corridor.faultLog },

@@ -2,6 +2,7 @@ import type { AuthorizationServer, Catalogue, Client, Resource } from './catalog
 import { parseCredentialSource } from './credential-source.js';
 import { parseDuration } from './duration.js';
 import type { AuthorizationServerFile, ClientFile, ProfileFile, ResourceFile } from './file-shape.js';
+import { identityOfFile } from './identity-of-file.js';
 import { profiles, standardProfile, type Profile } from './profile.js';
 import type { Entries, Section } from './read-entries.js';
 import { hostName } from './server-address.js';
@@ -24,7 +25,11 @@ export function catalogueOfFile(entries: Entries): Catalogue {
       labels: file.labels ?? {},
     })),
     clients: sectionOf(entries.clients, clientOf),
-    runtimes: sectionOf(entries.runtimes, (file, id) => ({ id, workflows: file.workflows.toSorted() })),
+    runtimes: sectionOf(entries.runtimes, (file, id) => ({
+      id,
+      workflows: file.workflows.toSorted(),
+      ...(file.identity !== undefined && { identity: identityOfFile(file.identity) }),
+    })),
   };
 }
 

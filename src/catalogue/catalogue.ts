@@ -1,4 +1,5 @@
 import type { Profile } from './profile.js';
+import type { WorkloadIdentity } from './workload-identity.js';
 
 /** How Corridor authenticates at an authorization server (RFC 8414 §2, RFC 7523). */
 export type UpstreamAuthenticationMethod = 'client_secret_basic' | 'private_key_jwt';
@@ -70,6 +71,8 @@ export interface Client {
 export interface Runtime {
   readonly id: string;
   readonly workflows: readonly string[];
+  /** How its own JWTs are trusted; without one it starts runs with an API key alone. */
+  readonly identity?: WorkloadIdentity;
 }
 
 /** Everything above a run, as declared and reviewed. Records are keyed by id. */

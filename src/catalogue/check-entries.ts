@@ -1,4 +1,5 @@
 import { ResourceIndicator } from '../oauth/resource-indicator.js';
+import { checkIdentity } from './check-identity.js';
 import { parseCredentialSource } from './credential-source.js';
 import { parseDuration } from './duration.js';
 import type { AuthorizationServerFile, ClientFile, ProfileFile, ResourceFile } from './file-shape.js';
@@ -12,6 +13,7 @@ export function checkEntries(entries: Entries, report: Report): void {
   for (const server of entries.authorizationServers.values()) checkServer(server, report);
   for (const resource of entries.resources.values()) checkResource(resource, report);
   for (const client of entries.clients.values()) checkClient(client, report);
+  for (const runtime of entries.runtimes.values()) checkIdentity(runtime, report);
 }
 
 function checkServer({ draft, path, wrong: broken }: Entry<AuthorizationServerFile>, report: Report): void {

@@ -1,4 +1,5 @@
 import { indicatorOf } from './check-entries.js';
+import { issuerOfFile } from './identity-of-file.js';
 import { didYouMean } from './nearest-name.js';
 import type { Path, Report } from './problem.js';
 import type { Entries, Section } from './read-entries.js';
@@ -9,6 +10,7 @@ export function checkReferences(entries: Entries, report: Report): void {
   checkClientsReach(entries, report);
   checkOneClientEach(entries, report);
   checkUnique(entries, report);
+  checkRulePurposes(entries, report);
 }
 
 function checkNames(entries: Entries, report: Report): void {
@@ -29,7 +31,14 @@ function checkNames(entries: Entries, report: Report): void {
     allExist(entries.workflows, 'workflow', draft.workflows, [...path, 'workflows']);
     allExist(entries.resources, 'resource', draft.resources, [...path, 'resources']);
   }
-  for (const { draft, path } of entries.runtimes.values()) allExist(entries.workflows, 'workflow', draft.workflows, [...path, 'workflows']);
+  for (const { draft, path } of entries.runtimes.values()) {
+    allExist(entries.workflows, 'workflow', draft.workflows, [...path, 'workflows']);
+    for (const [index, rule] of (draft.identity?.claims ?? []).entries()) {
+      const rulePath = [...path, 'identity', 'claims', index];
+      exists(entries.workflows, 'workflow', rule.workflow, [...rulePath, 'workflow']);
+      exists(entries.purposes, 'purpose', rule.purpose, [...rulePath, 'purpose']);
+    }
+  }
 }
 
 /** A client's secret goes to its own server only, so the resource's tokens must come from there. */
@@ -64,10 +73,24 @@ function checkOneClientEach(entries: Entries, report: Report): void {
   }
 }
 
+/** A rule whose workflow does not declare its purpose could never start a run. */
+function checkRulePurposes(entries: Entries, report: Report): void {
+  for (const { draft, path } of entries.runtimes.values()) {
+    for (const [index, { workflow, purpose }] of (draft.identity?.claims ?? []).entries()) {
+      const purposes = entries.workflows.get(workflow)?.draft.purposes;
+      if (purposes === undefined || purposes.includes(purpose) || !entries.purposes.has(purpose)) continue;
+      const message = `workflow ${workflow} does not declare purpose ${purpose}: add it there or name another`;
+      report({ path: [...path, 'identity', 'claims', index, 'purpose'], at: 'value', message });
+    }
+  }
+}
+
 function checkUnique(entries: Entries, report: Report): void {
   // A71 and A69: the same metadata document cannot be right for two issuers that differ by a slash at the end
   unique(entries.authorizationServers, ({ issuer }) => issuer?.replace(/\/$/, ''), 'issuer', 'authorization server', report);
   unique(entries.resources, ({ uri }) => (uri === undefined ? undefined : indicatorOf(uri)?.comparable), 'uri', 'resource', report);
+  // a token must belong to one runtime alone
+  unique(entries.runtimes, ({ identity }) => identity && issuerOfFile(identity), 'identity', 'runtime', report);
 }
 
 function unique<T>(

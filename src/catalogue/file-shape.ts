@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { identityShape } from './identity-shape.js';
 import {
   atLeastOne,
   clientIdentifier,
@@ -123,6 +124,7 @@ export const clientShape = z.strictObject({
 
 export const runtimeShape = z.strictObject({
   workflows: references('list the workflows that it may start').describe('The workflows that it may start'),
+  identity: identityShape.optional().describe("How the platform's own JWTs are trusted, so that its runs need no secret"),
 });
 
 const frame = {

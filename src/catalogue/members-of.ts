@@ -1,6 +1,7 @@
 import type { AuthorizationServer, Catalogue, Client, Purpose, Resource, Runtime, Workflow } from './catalogue.js';
 import { printCredentialSource } from './credential-source.js';
 import { printDuration } from './duration.js';
+import { membersOfIdentity } from './members-of-identity.js';
 import { profiles, standardProfile, type Profile } from './profile.js';
 
 /** The members of one entry under the names that they have in `corridor.yaml`; what is left out there is absent. */
@@ -22,7 +23,7 @@ export function describeEntries(catalogue: Catalogue): DescribedEntry[] {
     ...described('purpose', catalogue.purposes, membersOfPurpose),
     ...described('workflow', catalogue.workflows, membersOfWorkflow),
     ...described('client', catalogue.clients, membersOfClient),
-    ...described('runtime', catalogue.runtimes, (runtime: Runtime) => ({ workflows: runtime.workflows })),
+    ...described('runtime', catalogue.runtimes, membersOfRuntime),
   ];
 }
 
@@ -99,6 +100,10 @@ function membersOfClient(client: Client): Members {
     rotate_every: printDuration(client.rotateEvery),
     max_token_life: printDuration(client.maxTokenLife),
   };
+}
+
+function membersOfRuntime(runtime: Runtime): Members {
+  return { workflows: runtime.workflows, ...(runtime.identity !== undefined && membersOfIdentity(runtime.identity)) };
 }
 
 function labelsOf(labels: Readonly<Record<string, string>>): Members {

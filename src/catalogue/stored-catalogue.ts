@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Catalogue } from './catalogue.js';
 import type { Profile } from './profile.js';
+import { storedIdentity } from './stored-identity.js';
 
 const texts = z.array(z.string());
 const labels = z.record(z.string(), z.string());
@@ -72,7 +73,7 @@ export const catalogueSchema: z.ZodType<Catalogue> = z.strictObject({
   purposes: z.record(z.string(), z.strictObject({ id: z.string(), description: z.string(), needsUser: z.boolean() })),
   workflows: z.record(z.string(), workflow),
   clients: z.record(z.string(), client),
-  runtimes: z.record(z.string(), z.strictObject({ id: z.string(), workflows: texts })),
+  runtimes: z.record(z.string(), z.strictObject({ id: z.string(), workflows: texts, identity: storedIdentity.optional() })),
 });
 
 /** @throws ZodError */

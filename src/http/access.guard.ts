@@ -5,7 +5,10 @@ import type { Role } from '../access/api-key.js';
 import { AdministrationError, NotAuthenticated } from '../access/errors.js';
 import { principalOf, requireRole, type Principal } from '../access/principal.js';
 import { FactsSource } from '../issuance/facts.js';
+import { AssertionRefused } from '../runs/compact-jws.js';
+import { ExchangeAssertion } from '../runs/exchange-assertion.js';
 import { FailedAttempts } from '../runs/failed-attempts.js';
+import type { VerifiedWorkload } from '../runs/verify-workload.js';
 import { SecurityLog } from '../access/security-log.js';
 import { TooManyAttempts } from './problem.js';
 
@@ -14,7 +17,23 @@ const ROLES = 'corridor:roles';
 /** The roles that may use a route; a route of the administration API without them is open to nobody. */
 export const Allow = (...roles: Role[]) => SetMetadata(ROLES, roles);
 
+/** A key has no dots. */
+const BEARER_JWS = /^bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i;
+const WORKLOADS = 'corridor:workloads';
+
+/** A route that a workload assertion opens too, in place of a key with a role. */
+export const AllowWorkload = () => SetMetadata(WORKLOADS, true);
+
 const principals = new WeakMap<object, Principal>();
+const workloads = new WeakMap<object, VerifiedWorkload>();
+
+/** Who starts a run: the principal, or a workload by its assertion, which is not yet spent. */
+export const Starter = createParamDecorator((_: unknown, context: ExecutionContext): Principal | VerifiedWorkload => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  const starter = workloads.get(request) ?? principals.get(request);
+  if (starter === undefined) throw new NotAuthenticated('key_missing', 'no principal');
+  return starter;
+});
 
 /** The principal that the guard found. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Principal => {
@@ -31,12 +50,19 @@ export class AccessGuard implements CanActivate {
     private readonly facts: FactsSource,
     private readonly failedAttempts: FailedAttempts,
     private readonly securityLog: SecurityLog,
+    private readonly exchange: ExchangeAssertion,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const allowed = this.reflector.getAllAndOverride<Role[] | undefined>(ROLES, [context.getHandler(), context.getClass()]) ?? [];
+    const takesWorkloads = this.reflector.get<boolean | undefined>(WORKLOADS, context.getHandler()) === true;
+    const assertion = takesWorkloads ? BEARER_JWS.exec(request.headers.authorization ?? '')?.[1] : undefined;
     try {
+      if (assertion !== undefined) {
+        workloads.set(request, await this.exchange.admit(assertion));
+        return true;
+      }
       const principal = principalOf(request.headers.authorization, (await this.facts.latest()).keys);
       requireRole(principal, allowed);
       principals.set(request, principal);
@@ -56,7 +82,7 @@ export class AccessGuard implements CanActivate {
       surface: 'api',
       subject: null,
       address: request.ip,
-      detail: error.code,
+      detail: error.cause instanceof AssertionRefused ? error.cause.message : error.code,
     });
   }
 }

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Res, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Ip, Param, Post, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Invalid, NotAllowed, NotFound } from '../access/errors.js';
 import type { Principal } from '../access/principal.js';
 import { timestamp } from '../oauth/clock.js';
 import { EndRun } from '../runs/end-run.js';
+import { ExchangeAssertion } from '../runs/exchange-assertion.js';
 import { RunDirectory } from '../runs/run-directory.js';
-import type { Run } from '../runs/run.js';
-import { StartRun } from '../runs/start-run.js';
-import { AccessGuard, Allow, Caller } from './access.guard.js';
+import type { Attested, Run } from '../runs/run.js';
+import { StartRun, type RunStarted } from '../runs/start-run.js';
+import type { VerifiedWorkload } from '../runs/verify-workload.js';
+import { AccessGuard, Allow, AllowWorkload, Caller, Starter } from './access.guard.js';
 import { AuthorizationServerMetadata } from './authorization-server-metadata.js';
 import { parseInput } from './problem.js';
 
@@ -29,6 +31,12 @@ const startBody = z.strictObject({
   parent: label.nullish(),
   public_key: z.record(z.string(), z.unknown()).optional(),
 });
+/** Beside a workload assertion: nothing need be said, and what is said cannot differ from what was signed. */
+const exchangeBody = startBody.extend({
+  workflow: label.optional(),
+  purpose: label.optional(),
+  agent: z.strictObject({ name: label.optional(), version: label.optional(), model: label.optional() }).optional(),
+});
 const idempotencyKey = /^[\x21-\x7e]{1,200}$/;
 
 /** Runs: started, read and ended by the runtime that they belong to. */
@@ -40,27 +48,20 @@ export class RunsController {
     private readonly endRun: EndRun,
     private readonly runs: RunDirectory,
     private readonly metadata: AuthorizationServerMetadata,
+    private readonly exchange: ExchangeAssertion,
   ) {}
 
   @Post()
   @Allow('runtime', 'admin')
+  @AllowWorkload()
   async start(
     @Body() body: unknown,
     @Headers('idempotency-key') repeatKey: string | undefined,
-    @Caller() caller: Principal,
+    @Starter() starter: Principal | VerifiedWorkload,
+    @Ip() address: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Record<string, unknown>> {
-    if (caller.runtime === null) throw new NotAllowed('no_runtime', 'this key belongs to no runtime: use one made with --runtime');
-    if (repeatKey !== undefined && !idempotencyKey.test(repeatKey))
-      throw new Invalid('malformed', 'Idempotency-Key must be 1 to 200 visible characters');
-    const { public_key: publicKey, ...wish } = parseInput(startBody, body);
-    const repeatOf =
-      repeatKey === undefined ? null : { key: repeatKey, body: createHash('sha256').update(JSON.stringify(body)).digest('hex') };
-    const started = await this.startRun.start(
-      caller.runtime,
-      { ...wish, operator: wish.operator ?? null, ttl: wish.ttl ?? null, parent: wish.parent ?? null, publicKey },
-      repeatOf,
-    );
+    const started = 'assertion' in starter ? await this.#exchanged(starter, body, address) : await this.#started(starter, body, repeatKey);
     void reply.headers({ location: `/v1/runs/${started.id}`, 'cache-control': 'no-store' });
     return {
       id: started.id,
@@ -71,6 +72,27 @@ export class RunsController {
       token_endpoint: this.metadata.tokenEndpoint,
       expires_at: timestamp(started.expiresAt),
     };
+  }
+
+  /** The platform's run id makes it repeatable, so that an Idempotency-Key would have nothing to do. */
+  async #exchanged(verified: VerifiedWorkload, body: unknown, address: string): Promise<RunStarted> {
+    const { public_key: publicKey, ttl, parent, operator, ...said } = parseInput(exchangeBody, body);
+    const narrowing = { ...said, publicKey, ttl: ttl ?? null, parent: parent ?? null };
+    return this.exchange.start(verified, { ...narrowing, ...(operator == null ? {} : { operator }) }, address);
+  }
+
+  async #started(caller: Principal, body: unknown, repeatKey: string | undefined): Promise<RunStarted> {
+    if (caller.runtime === null) throw new NotAllowed('no_runtime', 'this key belongs to no runtime: use one made with --runtime');
+    if (repeatKey !== undefined && !idempotencyKey.test(repeatKey))
+      throw new Invalid('malformed', 'Idempotency-Key must be 1 to 200 visible characters');
+    const { public_key: publicKey, ...wish } = parseInput(startBody, body);
+    const repeatOf =
+      repeatKey === undefined ? null : { key: repeatKey, body: createHash('sha256').update(JSON.stringify(body)).digest('hex') };
+    return this.startRun.start(
+      caller.runtime,
+      { ...wish, operator: wish.operator ?? null, ttl: wish.ttl ?? null, parent: wish.parent ?? null, publicKey },
+      repeatOf,
+    );
   }
 
   @Get(':id')
@@ -112,5 +134,11 @@ function printRun(run: Run): Record<string, unknown> {
     started_at: timestamp(run.startedAt),
     expires_at: timestamp(run.expiresAt),
     ...(run.endedAt === null ? {} : { ended_at: timestamp(run.endedAt) }),
+    ...(run.attested === undefined ? {} : { attested: printAttested(run.attested) }),
   };
+}
+
+/** What was signed, and where to look on the platform's side. */
+function printAttested({ issuer, runId, claims }: Attested): Record<string, unknown> {
+  return { issuer, run_id: runId, claims };
 }

@@ -9,6 +9,8 @@ import { Form } from './form.js';
 import type { PostedForm } from './posted-form.js';
 
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+/** draft-ietf-oauth-spiffe-client-auth §3.1 (CONFORMANCE B107) */
+const JWT_SPIFFE = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe';
 
 /** @throws InvalidRequest, InvalidClient, UnsupportedGrantType, InvalidScope, InvalidTarget, InvalidAuthorizationDetails */
 export function parseTokenRequest(raw: PostedForm): TokenRequest {
@@ -49,6 +51,13 @@ export function parseClientAuthentication(form: Form, authorization: string | un
     return { kind: 'post', clientId, secret: new Secret(secret) };
   }
   if (assertion === null) throw new InvalidClient('the client must authenticate', false);
-  if (assertionType !== JWT_BEARER) throw new InvalidRequest(`client_assertion_type must be ${JWT_BEARER}`);
-  return { kind: 'assertion', clientId, assertion: new Secret(assertion) };
+  if (assertionType !== JWT_BEARER && assertionType !== JWT_SPIFFE) {
+    throw new InvalidRequest(`client_assertion_type must be ${JWT_BEARER}, or ${JWT_SPIFFE} for an SVID`);
+  }
+  return {
+    kind: 'assertion',
+    form: assertionType === JWT_SPIFFE ? 'jwt-spiffe' : 'jwt-bearer',
+    clientId,
+    assertion: new Secret(assertion),
+  };
 }

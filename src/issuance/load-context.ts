@@ -1,6 +1,7 @@
 import type { Resource } from '../catalogue/catalogue.js';
 import { clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
 import { Scope } from '../oauth/scope.js';
+import { isStillTrusted } from '../runs/claim-mapping.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
 import { isOver } from '../runs/run.js';
@@ -96,6 +97,7 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
 function partyOf(facts: Facts, run: Run, resource: Resource): Looked<Party> {
   const workflow = declared(facts.catalogue.workflows, run.workflow);
   if (workflow === null) return { refusal: unauthorized('workflow_unknown') };
+  if (!isStillTrusted(facts.catalogue, run)) return { refusal: unauthorized('runtime_not_trusted') };
   if (!hasClients(facts.catalogue, workflow.id)) return { refusal: unauthorized('no_client') };
   const client = clientFor(facts.catalogue, workflow.id, resource.id);
   // the same answer as for an unknown resource: nobody learns what else there is (CONFORMANCE B50)

@@ -56,6 +56,7 @@ function buildInput(
       started_at: seconds(run.startedAt),
       expires_at: seconds(run.expiresAt),
       ancestors: ancestors.map((ancestor) => ({ id: ancestor.run.id, workflow: ancestor.run.workflow, purpose: ancestor.run.purpose })),
+      ...(run.attested === undefined ? {} : { attested: { ...run.attested.claims } }),
       ...(counters === undefined ? {} : { counters: { tokens: counters.run.tokens } }),
     },
     workflow: {

@@ -18,6 +18,8 @@ export interface PolicyInput {
     readonly started_at: number;
     readonly expires_at: number;
     readonly ancestors: readonly { readonly id: string; readonly workflow: string; readonly purpose: string }[];
+    /** The signed claims that the mapping of the runtime names; absent where nothing was attested. */
+    readonly attested?: Readonly<Record<string, string | number | boolean>>;
     readonly counters?: Counters;
   };
   readonly workflow: {

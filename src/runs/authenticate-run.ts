@@ -5,16 +5,19 @@ import type { Secret } from '../oauth/secret.js';
 import type { ClientAuthentication } from './client-authentication.js';
 import type { FailedAttempts } from './failed-attempts.js';
 import type { ReplayGuard } from './replay-guard.js';
-import { AssertionRefused, parseAssertion, verifyRunAssertion } from './run-assertion.js';
+import type { AuthenticateWorkload } from './authenticate-workload.js';
+import { AssertionRefused } from './compact-jws.js';
+import { parseAssertion, verifyRunAssertion } from './run-assertion.js';
 import type { RunDirectory } from './run-directory.js';
 import type { Run } from './run.js';
 import type { SecurityEvent, SecurityLog } from '../access/security-log.js';
+import type { VerifyWorkload } from './verify-workload.js';
 
 type Surface = SecurityEvent['surface'];
 
-const NOBODY = Buffer.alloc(32);
-/** Milliseconds by which a use is remembered longer: a replica whose clock is behind must not take for live what was forgotten. */
+/** How long an assertion is remembered after it has expired: replicas may differ in what they take for the time. Milliseconds. */
 const SKEW = 60_000;
+const NOBODY = Buffer.alloc(32);
 const RUN_ID = /^run[0-9a-z]{1,60}$/;
 
 /**
@@ -29,27 +32,51 @@ export class AuthenticateRun {
     private readonly failedAttempts: FailedAttempts,
     private readonly securityLog: SecurityLog,
     private readonly clock: Clock,
+    private readonly workloads: VerifyWorkload,
+    private readonly authenticateWorkload: AuthenticateWorkload,
   ) {}
 
-  /** @throws InvalidClient, SlowDown */
+  /**
+   * Only at the token endpoint a workload assertion whose run is not there starts it; elsewhere it is nobody's.
+   * @throws InvalidClient, SlowDown, TemporarilyUnavailable
+   */
   async authenticate(presented: ClientAuthentication, address: string, surface: Surface = 'token'): Promise<Run> {
-    const claimed = claimedRun(presented);
-    const run = claimed === null ? null : await this.runs.get(claimed);
-    const failure = await this.#verify(presented, run);
-    if (run !== null && failure === null) return run;
-    if (run !== null) {
-      // what is remembered of the run may be old: another replica may have given it a new credential
-      const now = await this.runs.reload(run.id);
-      if (now !== null && now.credential.id !== run.credential.id && (await this.#verify(presented, now)) === null) return now;
-    }
+    const identified = await this.#identify(presented, surface === 'token');
+    if ('run' in identified) return identified.run;
+    const { claimed, failure } = identified;
     const subject = claimed ?? 'unknown';
     // the right credential is never turned away because of others who guess: a run's id is no secret
     const wait = this.failedAttempts.wait(subject, address);
     this.failedAttempts.note(subject, address);
     const event = wait > 0 ? 'throttled' : 'authentication_failed';
-    this.securityLog.write({ event, surface, subject: claimed, address, detail: failure ?? 'unknown run' });
+    this.securityLog.write({ event, surface, subject: claimed, address, detail: failure });
     if (wait > 0) throw new SlowDown('too many failed attempts: wait before the next', { retryAfter: wait });
     throw new InvalidClient('client authentication failed', presented.kind === 'basic');
+  }
+
+  async #identify(presented: ClientAuthentication, mayStart: boolean): Promise<Identified> {
+    const claimed = claimedRun(presented);
+    if (claimed === null && presented.kind === 'assertion') return this.#workload(presented, mayStart);
+    const run = claimed === null ? null : await this.runs.get(claimed);
+    const failure = await this.#verify(presented, run);
+    if (run === null || failure === null) return run === null ? { claimed, failure: failure ?? 'unknown run' } : { run };
+    // what is remembered of the run may be old: another replica may have given it a new credential
+    const now = await this.runs.reload(run.id);
+    const renewed = now !== null && now.credential.id !== run.credential.id && (await this.#verify(presented, now)) === null;
+    return renewed ? { run: now } : { claimed, failure };
+  }
+
+  /** An assertion that is not by a run itself can only be by the issuer of a runtime. */
+  async #workload({ assertion, form, clientId }: PresentedAssertion, mayStart: boolean): Promise<Identified> {
+    let runtime: string | null = null;
+    try {
+      const claimed = await this.workloads.claimed(assertion.reveal(), [form]);
+      runtime = claimed.runtime;
+      return { run: await this.authenticateWorkload.authenticate(claimed, clientId, mayStart) };
+    } catch (error) {
+      if (error instanceof AssertionRefused) return { claimed: runtime, failure: error.message };
+      throw error;
+    }
   }
 
   /** Why the credential is not right, or null when it is. */
@@ -72,12 +99,17 @@ export class AuthenticateRun {
   }
 }
 
+type PresentedAssertion = Extract<ClientAuthentication, { kind: 'assertion' }>;
+type Identified = { readonly run: Run } | { readonly claimed: string | null; readonly failure: string };
+
 /** The run that the request claims to be, by its own words; null when that has not the shape of one. */
 function claimedRun(presented: ClientAuthentication): string | null {
   if (presented.kind !== 'assertion') return RUN_ID.test(presented.clientId) ? presented.clientId : null;
   try {
-    const { subject } = parseAssertion(presented.assertion.reveal());
-    return RUN_ID.test(subject) ? subject : null;
+    if (presented.form !== 'jwt-bearer') return null;
+    const { subject, claims } = parseAssertion(presented.assertion.reveal());
+    // by its issuer: what a platform calls its workloads may look like a run's id
+    return RUN_ID.test(subject) && RUN_ID.test(claims.iss) ? subject : null;
   } catch {
     return null;
   }

@@ -6,9 +6,13 @@
  * survive a crash, and MUST reject when the store cannot be reached: never a true without a row. A use is remembered until
  * `expiresAt` (milliseconds since 1970) at the least.
  *
+ * bind is for assertions that may be used again: it says whether this `jti` was never used before, and binds it to `holder`, or is
+ * bound to that holder already. The same MUSTs hold, and both share one space: what was consumed is bound to nobody.
+ *
  * forget removes a bounded number of uses that have expired and says how many: to be called now and then, again while it says any.
  */
 export abstract class ReplayGuard {
   abstract consume(issuer: string, client: string, jti: string, expiresAt: number): Promise<boolean>;
+  abstract bind(issuer: string, client: string, jti: string, holder: string, expiresAt: number): Promise<boolean>;
   abstract forget(): Promise<number>;
 }

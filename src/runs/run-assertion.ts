@@ -1,15 +1,7 @@
 import { compactVerify, importJWK, type JWK } from 'jose';
 import { z } from 'zod';
-import { parseStrictJson } from '../oauth/strict-json.js';
+import { AssertionRefused, isClientAuthenticationType, numericDate, takeApart } from './compact-jws.js';
 import { algorithmsOf } from './public-key.js';
-
-/** Why an assertion was refused: for the security log, never for the answer. */
-export class AssertionRefused extends Error {
-  constructor(reason: string, options?: ErrorOptions) {
-    super(reason, options);
-    this.name = 'AssertionRefused';
-  }
-}
 
 /** An assertion taken apart and not yet verified: who it claims to be from. */
 export interface ParsedAssertion {
@@ -19,14 +11,10 @@ export interface ParsedAssertion {
   readonly algorithm: string;
 }
 
-const MAX_LENGTH = 16_384;
 /** Seconds. CONFORMANCE B31, B32. */
 const MAX_LIFE = 300;
 const MAX_AHEAD = 60;
-const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
-const header = z.looseObject({ alg: z.string(), typ: z.string().optional() });
-const numericDate = z.number().finite().nonnegative();
 const claims = z.looseObject({
   iss: z.string().min(1),
   sub: z.string().min(1),
@@ -44,36 +32,9 @@ export type AssertionClaims = z.infer<typeof claims>;
  * @throws AssertionRefused
  */
 export function parseAssertion(text: string): ParsedAssertion {
-  if (text.length > MAX_LENGTH || !COMPACT.test(text)) throw new AssertionRefused('not a compact JWS');
-  const [head = '', body = '', signature = ''] = text.split('.');
-  decodeCanonical(signature);
-  const protectedHeader = parsePart(head, header);
-  if ('crit' in protectedHeader || 'b64' in protectedHeader) throw new AssertionRefused('critical header parameters');
-  if (!isClientAuthenticationType(protectedHeader.typ)) throw new AssertionRefused('another type of JWT');
-  const parsed = parsePart(body, claims);
-  return { text, subject: parsed.sub, claims: parsed, algorithm: protectedHeader.alg };
-}
-
-function parsePart<T>(part: string, schema: z.ZodType<T>): T {
-  const bytes = decodeCanonical(part);
-  try {
-    return schema.parse(parseStrictJson(bytes));
-  } catch (cause) {
-    throw new AssertionRefused('header or claims are missing or malformed', { cause });
-  }
-}
-
-/** The bits of the last letter that no byte holds must be zero, or one assertion had several spellings. */
-function decodeCanonical(part: string): Buffer {
-  const bytes = Buffer.from(part, 'base64url');
-  if (bytes.toString('base64url') !== part) throw new AssertionRefused('base64url is not canonical');
-  return bytes;
-}
-
-function isClientAuthenticationType(type: string | undefined): boolean {
-  if (type === undefined) return true;
-  const bare = type.toLowerCase().replace(/^application\//, '');
-  return bare === 'jwt' || bare === 'client-authentication+jwt';
+  const { header, claims: parsed } = takeApart(text, claims);
+  if (!isClientAuthenticationType(header.typ)) throw new AssertionRefused('another type of JWT');
+  return { text, subject: parsed.sub, claims: parsed, algorithm: header.alg };
 }
 
 /**

@@ -16,6 +16,13 @@ export class RunDirectory {
     return this.#runs.get(id) ?? this.reload(id);
   }
 
+  /** The run that a runtime's platform knows by this id of its own; always read, since another replica may have opened it. */
+  async ofPlatform(runtime: string, runId: string): Promise<Run | null> {
+    const run = await this.store.findByPlatform(runtime, runId);
+    if (run !== null) this.remember(run);
+    return run;
+  }
+
   async reload(id: string): Promise<Run | null> {
     this.#runs.delete(id);
     const run = await this.store.find(id);

@@ -1,6 +1,6 @@
 import type { Entry } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
-import type { Agent, Run, RunCredential } from './run.js';
+import type { Agent, Attested, Run, RunCredential } from './run.js';
 
 /** A name, and the salted commitment that stands in the record in its place. Erasing the row erases both name and salt. */
 export interface Person {
@@ -24,6 +24,8 @@ export interface NewRun {
   readonly ttl: number;
   /** Idempotency-Key with the caller before it, and the digest of the body that it came with. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
+  /** Of a run that a workload assertion starts. */
+  readonly attested?: Attested;
 }
 
 /**
@@ -32,6 +34,9 @@ export interface NewRun {
  *   credential that was given here and no other; no entry is written.
  * conflict: the key was used within 10 minutes with another body.
  * over: the run that the key started has ended or expired.
+ * For a run that is attested, the platform's run id of its runtime takes the place of the key, for ever: one run is ever opened
+ *   for it. repeated: it is active and attests the same; a credential of its own is replaced as above. conflict: it attests
+ *   something else, or authenticates otherwise.
  * parent_over: one of the ancestors is unknown, has ended or has expired.
  * stale: facts changed since the caller was found entitled; look again.
  * After any but the first two nothing has changed. Times in milliseconds since 1970.
@@ -58,6 +63,7 @@ export type EndedRun =
  * A token that runs share is withdrawn by end only when no other active run holds it.
  *
  * overdue gives runs that have not ended although their deadline has passed, the oldest deadline first.
+ * findByPlatform gives the run that was opened for a runtime under the platform's own id of it.
  * find gives the run as it is; the name of an operator that was erased is the empty text.
  * isActive says whether neither the run nor an ancestor has ended or expired, by the database's clock.
  * personOf gives the person of this name, which is the candidate when there was none: one step, the same for all replicas.
@@ -68,6 +74,7 @@ export abstract class RunStore {
   abstract end(run: string, entry: Entry): Promise<EndedRun>;
   abstract overdue(limit: number): Promise<readonly Run[]>;
   abstract find(id: string): Promise<Run | null>;
+  abstract findByPlatform(runtime: string, runId: string): Promise<Run | null>;
   abstract isActive(id: string): Promise<boolean>;
   abstract personOf(candidate: Person): Promise<Person>;
   abstract findPerson(name: string): Promise<Person | null>;

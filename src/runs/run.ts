@@ -7,10 +7,25 @@ export interface Agent {
   readonly model: string;
 }
 
-/** What a run authenticates with: the SHA-256 of a secret (hex), or a public key (JWK) for `private_key_jwt`. `id` changes with it. */
+/**
+ * What a run authenticates with: the SHA-256 of a secret (hex), a public key (JWK) for `private_key_jwt`, or what its runtime's
+ * issuer signs. `id` changes with it.
+ */
 export type RunCredential =
   | { readonly id: string; readonly method: 'client_secret'; readonly secretSha256: string }
-  | { readonly id: string; readonly method: 'private_key_jwt'; readonly publicKey: JWK };
+  | { readonly id: string; readonly method: 'private_key_jwt'; readonly publicKey: JWK }
+  | { readonly id: string; readonly method: 'workload' };
+
+export type ClaimValue = string | number | boolean;
+
+/** What the issuer of a runtime signed of a run, rather than what somebody said of it. */
+export interface Attested {
+  readonly issuer: string;
+  /** The platform's own id of the run: of a runtime, one run is ever opened for it. */
+  readonly runId: string;
+  /** The claims that the mapping names, under the names that it has for them. */
+  readonly claims: Readonly<Record<string, ClaimValue>>;
+}
 
 /** The person or thing that started a run: the name, and the salted commitment that stands in the record in its place. */
 export interface Operator {
@@ -32,6 +47,8 @@ export interface Run {
   readonly startedAt: number;
   readonly expiresAt: number;
   readonly endedAt: number | null;
+  /** Of a run that a workload assertion started. */
+  readonly attested?: Attested;
 }
 
 export const maxAncestors = 8;

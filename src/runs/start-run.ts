@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Conflict, Invalid, NotAllowed, NotFound, Unavailable } from '../access/errors.js';
-import type { EntryMaker } from '../attribution/entry.js';
+import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
 import type { Epoch } from '../attribution/epoch.js';
 import type { Catalogue, Workflow } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
+import type { WorkloadIdentity } from '../catalogue/workload-identity.js';
 import type { Clock } from '../oauth/clock.js';
 import { newIdentifier, newSecretText, type Randomness } from '../oauth/identifier.js';
 import { Secret } from '../oauth/secret.js';
@@ -11,7 +13,8 @@ import { operatorOf } from './operator-of.js';
 import { parsePublicKey, PublicKeyUnusable } from './public-key.js';
 import type { RunDirectory } from './run-directory.js';
 import type { RunStore, StartedRun } from './run-store.js';
-import { isOver, maxAncestors, type Agent, type Run, type RunCredential } from './run.js';
+import { isOver, maxAncestors, type Agent, type Attested, type Run, type RunCredential } from './run.js';
+import type { VerifiedWorkload } from './verify-workload.js';
 import { whoMembers } from './who-members.js';
 
 /** What a runtime asks for. `ttl` in seconds; absent: as long as the workflow allows. */
@@ -23,6 +26,8 @@ export interface RunWish {
   readonly ttl: number | null;
   readonly parent: string | null;
   readonly publicKey: unknown;
+  /** What a workload assertion says of the run; `identity` is how the runtime was trusted when it was verified. */
+  readonly signed?: { readonly identity: WorkloadIdentity; readonly attested: Attested; readonly credential: 'workload' | 'own' };
 }
 
 /** A run that has begun, with its secret for the one time that it is seen; null where it has a key of its own. Milliseconds since 1970. */
@@ -61,9 +66,10 @@ export class StartRun {
    */
   async start(runtime: string, wish: RunWish, repeatOf: { key: string; body: string } | null): Promise<RunStarted> {
     const parent = await this.#parentOf(wish, runtime);
-    const { credential, secret } = await this.#credentialOf(wish);
+    const { credential, secret } = await this.#credentialOf(wish, runtime);
     const operator = wish.operator === null ? null : await operatorOf(wish.operator, this.store, this.randomness);
     const id = newIdentifier('run', this.clock.now(), this.randomness);
+    const signed = wish.signed?.attested;
     const idempotency = repeatOf === null ? null : { key: `${runtime} ${repeatOf.key}`, body: repeatOf.body };
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { epoch, catalogue } = await this.facts.latest();
@@ -79,11 +85,12 @@ export class StartRun {
         credential,
         ttl: wish.ttl ?? workflow.maxRunTtl,
         idempotency,
+        ...(signed && { attested: signed }),
       };
       const entry = this.entries.make(
         'run.started',
         epoch,
-        { ...whoMembers({ ...run, operator }, workflow.owner), method: credential.method, ttl: run.ttl },
+        { ...whoMembers({ ...run, operator }, workflow.owner), method: credential.method, ttl: run.ttl, ...identityMembers(signed) },
         { run: id, workflow: workflow.id, owner: workflow.owner },
       );
       const started = await this.store.start(run, epoch, entry);
@@ -91,12 +98,18 @@ export class StartRun {
         const { startedAt, expiresAt } = started;
         this.runs.remember({ ...run, operator, startedAt, expiresAt, endedAt: null });
       }
-      if (started.verdict !== 'stale') return this.#started(started, secret);
+      if (started.verdict !== 'stale') return this.#started(started, secret, signed !== undefined);
     }
     throw new Unavailable('facts_moving', 'the catalogue changes too often: try again');
   }
 
-  #started(started: StartedRun, secret: Secret | null): RunStarted {
+  /** Starts the run of a workload assertion that authenticates by its assertions alone. @throws as start */
+  startAttested({ runtime, identity, attested, workflow, purpose, agent, operator }: VerifiedWorkload): Promise<RunStarted> {
+    const signed = { identity, attested, credential: 'workload' } as const;
+    return this.start(runtime, { workflow, purpose, agent, operator, ttl: null, parent: null, publicKey: undefined, signed }, null);
+  }
+
+  #started(started: StartedRun, secret: Secret | null, ofPlatform: boolean): RunStarted {
     switch (started.verdict) {
       case 'repeated':
         this.runs.forget(started.run); // its credential is another now
@@ -104,8 +117,14 @@ export class StartRun {
       case 'started':
         return { id: started.run, secret, expiresAt: started.expiresAt };
       case 'conflict':
+        if (ofPlatform)
+          throw new Conflict(
+            'run_differs',
+            "the platform's run was opened with other claims, another parent or another way of authenticating",
+          );
         throw new Conflict('idempotency_conflict', 'this Idempotency-Key was used with another body');
       case 'over':
+        if (ofPlatform) throw new Conflict('run_over', "the platform's run is over, and is not opened again");
         throw new Conflict('run_over', 'the run that this Idempotency-Key started is over');
       default:
         throw new Conflict('parent_over', 'the parent run is over');
@@ -121,7 +140,8 @@ export class StartRun {
     return parent;
   }
 
-  async #credentialOf(wish: RunWish): Promise<{ credential: RunCredential; secret: Secret | null }> {
+  async #credentialOf(wish: RunWish, runtime: string): Promise<{ credential: RunCredential; secret: Secret | null }> {
+    if (wish.signed?.credential === 'workload') return { credential: { id: runtime, method: 'workload' }, secret: null };
     const id = newIdentifier('cre', this.clock.now(), this.randomness);
     if (wish.publicKey === undefined) {
       const secret = newSecretText(this.randomness);
@@ -141,6 +161,8 @@ export class StartRun {
 function entitledWorkflow(catalogue: Catalogue, runtime: string, wish: RunWish): Workflow {
   const listed = runtime === localRuntime || declared(catalogue.runtimes, runtime)?.workflows.includes(wish.workflow) === true;
   const workflow = declared(catalogue.workflows, wish.workflow);
+  if (wish.signed !== undefined && !isDeepStrictEqual(wish.signed.identity, declared(catalogue.runtimes, runtime)?.identity))
+    throw new NotAllowed('identity_changed', `runtime ${runtime} is no longer trusted as it was when the assertion was verified`);
   if (!listed || workflow === null) {
     throw new NotAllowed('workflow_not_listed', `runtime ${runtime} may not start this workflow: list it under runtimes in corridor.yaml`);
   }
@@ -154,4 +176,9 @@ function entitledWorkflow(catalogue: Catalogue, runtime: string, wish: RunWish):
     throw new Invalid('ttl_too_long', `ttl may be at most ${workflow.maxRunTtl} seconds (max_run_ttl of workflow ${workflow.id})`);
   }
   return workflow;
+}
+
+/** Where to look on the platform's side. */
+function identityMembers(attested: Attested | undefined): EntryMembers {
+  return attested === undefined ? {} : { identity: { issuer: attested.issuer, run_id: attested.runId } };
 }

@@ -11,11 +11,12 @@ import { repeatOnce } from './repeat-once.js';
 const START = 'call start_run($1::jsonb, $2::text, $3::bigint, $4::jsonb, null, null, null, null)';
 const END = 'call end_run($1::text, $2::jsonb, null, null, null)';
 const RUN = `
-  select r.id, r.runtime, r.workflow, r.purpose, r.operator, p.name, r.agent, r.lineage, r.credential, r.started_at, r.expires_at, r.ended_at
+  select r.id, r.runtime, r.workflow, r.purpose, r.operator, p.name, r.agent, r.lineage, r.credential, r.started_at, r.expires_at, r.ended_at, r.attested
   from run r left join person p on p.commitment = r.operator`;
 const FIND = `${RUN} where r.id = $1`;
 // `now()` can be looked up in an index, as clock_timestamp() cannot
 const OVERDUE = `${RUN} where r.ended_at is null and r.expires_at <= now() order by r.expires_at limit $1`;
+const FIND_BY_PLATFORM = `${RUN} where r.platform_run = $1`;
 // the update that changes nothing makes the row that is there come back, whoever was first
 const PERSON = `
   insert into person (name, commitment, salt) values ($1, $2, $3)
@@ -40,7 +41,14 @@ const endedRow = z.union([
 const runCredential = z.discriminatedUnion('method', [
   z.object({ id: z.string(), method: z.literal('client_secret'), secretSha256: z.string() }),
   z.object({ id: z.string(), method: z.literal('private_key_jwt'), publicKey: publicJwk }),
+  z.object({ id: z.string(), method: z.literal('workload') }),
 ]);
+
+const attested = z.object({
+  issuer: z.string(),
+  runId: z.string(),
+  claims: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+});
 
 const runRow = z
   .object({
@@ -56,14 +64,16 @@ const runRow = z
     started_at: time,
     expires_at: time,
     ended_at: time.nullable(),
+    attested: attested.nullable(),
   })
-  .transform(({ operator, name, lineage, started_at, expires_at, ended_at, ...run }): Run => ({
+  .transform(({ operator, name, lineage, started_at, expires_at, ended_at, attested: signed, ...run }): Run => ({
     ...run,
     operator: operator === null ? null : { commitment: operator, name: name ?? '' },
     ancestors: lineage.slice(1),
     startedAt: started_at,
     expiresAt: expires_at,
     endedAt: ended_at,
+    ...(signed === null ? {} : { attested: signed }),
   }));
 
 const personRow = z.object({ name: z.string(), commitment: z.string(), salt: bytes });
@@ -88,6 +98,8 @@ export class SqlRuns extends RunStore {
       ttl: run.ttl,
       idempotency_key: run.idempotency?.key ?? null,
       idempotency_body: run.idempotency?.body ?? null,
+      platform_run: run.attested === undefined ? null : platformRun(run.runtime, run.attested.runId),
+      attested: run.attested ?? null,
     });
     const parameters = [given, epoch.incarnation, epoch.number, entryRows([entry])];
     const [row] = await repeatOnce(() => this.database.query(START, parameters));
@@ -109,6 +121,11 @@ export class SqlRuns extends RunStore {
     return row === undefined ? null : runRow.parse(row);
   }
 
+  async findByPlatform(runtime: string, runId: string): Promise<Run | null> {
+    const [row] = await this.database.query(FIND_BY_PLATFORM, [platformRun(runtime, runId)]);
+    return row === undefined ? null : runRow.parse(row);
+  }
+
   async isActive(id: string): Promise<boolean> {
     const [row] = await this.database.query('select coalesce(run_is_active($1), false) as active', [id]);
     return z.object({ active: z.boolean() }).parse(row).active;
@@ -123,4 +140,9 @@ export class SqlRuns extends RunStore {
     const [row] = await this.database.query('select name, commitment, salt from person where name = $1', [name]);
     return row === undefined ? null : personRow.parse(row);
   }
+}
+
+/** As JSON, so that no two pairs run together into one text. */
+function platformRun(runtime: string, runId: string): string {
+  return JSON.stringify([runtime, runId]);
 }

@@ -96,6 +96,8 @@ CREATE TABLE "run" (
     "ended_at" TIMESTAMPTZ(3),
     "idempotency_key" TEXT,
     "idempotency_body" TEXT,
+    "platform_run" TEXT,
+    "attested" JSONB,
 
     CONSTRAINT "run_pkey" PRIMARY KEY ("id")
 );
@@ -104,6 +106,7 @@ CREATE TABLE "run" (
 CREATE TABLE "assertion_seen" (
     "sha256" TEXT NOT NULL,
     "expires_at" TIMESTAMPTZ(3) NOT NULL,
+    "bound_to" TEXT,
 
     CONSTRAINT "assertion_seen_pkey" PRIMARY KEY ("sha256")
 );
@@ -217,6 +220,9 @@ CREATE UNIQUE INDEX "person_name_key" ON "person"("name");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "run_idempotency_key_key" ON "run"("idempotency_key");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "run_platform_run_key" ON "run"("platform_run");
 
 -- CreateIndex
 CREATE INDEX "run_lineage_idx" ON "run" USING GIN ("lineage");

@@ -271,21 +271,43 @@ declare
   new_id constant text := given ->> 'id';
   ancestors constant text[] := array(select jsonb_array_elements_text(given -> 'ancestors'));
   key constant text := given ->> 'idempotency_key';
+  of_platform constant text := given ->> 'platform_run';
   earlier run%rowtype;
   family record;
 begin
-  -- our own run, whose answer was lost
-  select r.id, r.started_at, r.expires_at into run_id, started, expires from run r where r.id = new_id;
-  if found then
-    verdict := 'started';
-    return;
-  end if;
-  if not exists (select from facts f where f.only and f.incarnation = expected_incarnation and f.number = expected_number) then
-    verdict := 'stale';
-    return;
-  end if;
   loop
+    -- our own run, whose answer was lost
+    select r.id, r.started_at, r.expires_at into run_id, started, expires from run r where r.id = new_id;
+    if found then
+      verdict := 'started';
+      return;
+    end if;
+    if not exists (select from facts f where f.only and f.incarnation = expected_incarnation and f.number = expected_number) then
+      verdict := 'stale';
+      return;
+    end if;
     earlier := null;
+    if of_platform is not null then
+      -- one run for ever, and the same for whoever attests the same
+      select * into earlier from run r where r.platform_run = of_platform for update;
+      if found then
+        verdict := case
+          when not run_is_active(earlier.id) then 'over'
+          when (earlier.workflow, earlier.purpose, earlier.operator, earlier.agent, earlier.lineage, earlier.attested,
+                earlier.credential ->> 'method' = 'workload')
+            is distinct from (given ->> 'workflow', given ->> 'purpose', given ->> 'operator', given -> 'agent',
+                array[earlier.id] || ancestors, given -> 'attested', given -> 'credential' ->> 'method' = 'workload') then 'conflict'
+          else 'repeated' end;
+        if verdict = 'repeated' then
+          update run set credential = given -> 'credential', credential_id = given ->> 'credential_id'
+            where id = earlier.id and credential_id <> given ->> 'credential_id';
+          run_id := earlier.id;
+          started := earlier.started_at;
+          expires := earlier.expires_at;
+        end if;
+        return;
+      end if;
+    end if;
     if key is not null then
       select * into earlier from run r where r.idempotency_key = key for update;
       if found and earlier.started_at > clock_timestamp() - interval '10 minutes' then
@@ -318,13 +340,13 @@ begin
     started := clock_now();
     expires := least(started + make_interval(secs => (given ->> 'ttl')::int), family.end_of_first);
     insert into run (id, runtime, workflow, purpose, operator, agent, lineage, credential, credential_id, started_at, expires_at,
-                     idempotency_key, idempotency_body)
+                     idempotency_key, idempotency_body, platform_run, attested)
       values (new_id, given ->> 'runtime', given ->> 'workflow', given ->> 'purpose', given ->> 'operator', given -> 'agent',
               array[new_id] || ancestors, given -> 'credential', given ->> 'credential_id', started, expires,
-              key, given ->> 'idempotency_body')
-      on conflict (idempotency_key) do nothing;
+              key, given ->> 'idempotency_body', of_platform, nullif(given -> 'attested', 'null'))
+      on conflict do nothing;
     exit when found;
-    -- another start with this key was first: what it says holds
+    -- another start with this key, of this platform's run or of this very run was first: what it says holds
   end loop;
   perform insert_entries(entries, started);
   verdict := 'started';
