@@ -29,6 +29,7 @@ import { Fulfil } from './issuance/fulfil.js';
 import { IntrospectToken } from './issuance/introspect-token.js';
 import { IssueToken } from './issuance/issue-token.js';
 import { KeptTokens } from './issuance/kept-tokens.js';
+import { LimitRequests } from './issuance/limit-requests.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
 import { RecentFailures } from './issuance/recent-failures.js';
@@ -119,6 +120,7 @@ export function compose(platform: Platform, settings: Settings) {
     platform.evaluator,
   );
   const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries);
+  const limits = new LimitRequests(runs, log, entries, clock, randomness);
   const givenTokens = new SqlGivenTokens(database);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
@@ -145,7 +147,7 @@ export function compose(platform: Platform, settings: Settings) {
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun: new EndRun(facts, runStore, runs, entries),
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
-    issueToken: new IssueToken(authenticateRun, runs, facts, decideRequest, fulfil, log, entries, clock),
+    issueToken: new IssueToken(authenticateRun, runs, facts, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
     revokeDue,

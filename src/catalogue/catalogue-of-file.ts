@@ -21,10 +21,16 @@ export function catalogueOfFile(entries: Entries): Catalogue {
       owner: file.owner,
       purposes: file.purposes.toSorted(),
       maxRunTtl: seconds(file.max_run_ttl),
+      ...(file.max_run_requests_per_minute !== undefined && { maxRunRequestsPerMinute: file.max_run_requests_per_minute }),
+      ...(file.max_requests_per_minute !== undefined && { maxRequestsPerMinute: file.max_requests_per_minute }),
       labels: file.labels ?? {},
     })),
     clients: sectionOf(entries.clients, clientOf),
-    runtimes: sectionOf(entries.runtimes, (file, id) => ({ id, workflows: file.workflows.toSorted() })),
+    runtimes: sectionOf(entries.runtimes, (file, id) => ({
+      id,
+      workflows: file.workflows.toSorted(),
+      ...(file.max_requests_per_minute !== undefined && { maxRequestsPerMinute: file.max_requests_per_minute }),
+    })),
   };
 }
 

@@ -43,6 +43,9 @@ export interface Workflow {
   readonly owner: string;
   readonly purposes: readonly string[];
   readonly maxRunTtl: number;
+  /** Token requests a minute: of each of its runs, and of all of them together. */
+  readonly maxRunRequestsPerMinute?: number;
+  readonly maxRequestsPerMinute?: number;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -70,6 +73,8 @@ export interface Client {
 export interface Runtime {
   readonly id: string;
   readonly workflows: readonly string[];
+  /** Token requests a minute of all the runs that it started. */
+  readonly maxRequestsPerMinute?: number;
 }
 
 /** Everything above a run, as declared and reviewed. Records are keyed by id. */

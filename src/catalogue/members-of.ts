@@ -22,7 +22,7 @@ export function describeEntries(catalogue: Catalogue): DescribedEntry[] {
     ...described('purpose', catalogue.purposes, membersOfPurpose),
     ...described('workflow', catalogue.workflows, membersOfWorkflow),
     ...described('client', catalogue.clients, membersOfClient),
-    ...described('runtime', catalogue.runtimes, (runtime: Runtime) => ({ workflows: runtime.workflows })),
+    ...described('runtime', catalogue.runtimes, (runtime: Runtime) => ({ workflows: runtime.workflows, ...limitOf(runtime) })),
   ];
 }
 
@@ -82,6 +82,8 @@ function membersOfWorkflow(workflow: Workflow): Members {
     owner: workflow.owner,
     purposes: workflow.purposes,
     max_run_ttl: printDuration(workflow.maxRunTtl),
+    ...(workflow.maxRunRequestsPerMinute !== undefined && { max_run_requests_per_minute: String(workflow.maxRunRequestsPerMinute) }),
+    ...limitOf(workflow),
     ...labelsOf(workflow.labels),
   };
 }
@@ -99,6 +101,10 @@ function membersOfClient(client: Client): Members {
     rotate_every: printDuration(client.rotateEvery),
     max_token_life: printDuration(client.maxTokenLife),
   };
+}
+
+function limitOf({ maxRequestsPerMinute: limit }: Pick<Runtime, 'maxRequestsPerMinute'>): Members {
+  return limit === undefined ? {} : { max_requests_per_minute: String(limit) };
 }
 
 function labelsOf(labels: Readonly<Record<string, string>>): Members {

@@ -35,7 +35,7 @@ export class AuthenticateRun {
     const run = claimed === null ? null : await this.runs.get(claimed);
     const failure = await this.#verify(presented, run);
     if (run !== null && failure === null) return run;
-    const subject = claimed ?? 'unknown';
+    const subject = claimed ?? `unknown ${address}`;
     // the right credential is never turned away because of others who guess: a run's id is no secret
     const wait = this.failedAttempts.wait(subject, address);
     this.failedAttempts.note(subject, address);
