@@ -118,7 +118,7 @@ resources:
 purposes:
   measuring: { description: Find out what a release costs }
 workflows:
-  bench: { owner: bench@example.com, purposes: [measuring], max_run_ttl: 1h }
+  bench: { owner: bench@example.com, purposes: [measuring], max_run_ttl: 1h, max_run_requests_per_minute: 10000000 }
 clients:
   bench:
     client_id: ${clientId}

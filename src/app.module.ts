@@ -30,6 +30,7 @@ import { Fulfil } from './issuance/fulfil.js';
 import { IntrospectToken } from './issuance/introspect-token.js';
 import { IssueToken } from './issuance/issue-token.js';
 import { KeptTokens } from './issuance/kept-tokens.js';
+import { LimitRequests } from './issuance/limit-requests.js';
 import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
@@ -145,6 +146,7 @@ export function compose(platform: Platform, settings: Settings) {
   );
   const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries);
   const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries);
+  const limits = new LimitRequests(runs, log, entries, clock, randomness);
   const givenTokens = new SqlGivenTokens(database);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
@@ -173,7 +175,7 @@ export function compose(platform: Platform, settings: Settings) {
     endRun,
     expireRuns: new ExpireRuns(runStore, endRun),
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
-    issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, decideRequest, fulfil, log, entries, clock),
+    issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
     revokeDue,

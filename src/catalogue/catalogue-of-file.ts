@@ -22,6 +22,8 @@ export function catalogueOfFile(entries: Entries): Catalogue {
       owner: file.owner,
       purposes: file.purposes.toSorted(),
       maxRunTtl: seconds(file.max_run_ttl),
+      ...(file.max_run_requests_per_minute !== undefined && { maxRunRequestsPerMinute: file.max_run_requests_per_minute }),
+      ...(file.max_requests_per_minute !== undefined && { maxRequestsPerMinute: file.max_requests_per_minute }),
       labels: file.labels ?? {},
     })),
     clients: sectionOf(entries.clients, clientOf),
@@ -29,6 +31,7 @@ export function catalogueOfFile(entries: Entries): Catalogue {
       id,
       workflows: file.workflows.toSorted(),
       ...(file.identity !== undefined && { identity: identityOfFile(file.identity) }),
+      ...(file.max_requests_per_minute !== undefined && { maxRequestsPerMinute: file.max_requests_per_minute }),
     })),
   };
 }

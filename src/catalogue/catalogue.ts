@@ -44,6 +44,9 @@ export interface Workflow {
   readonly owner: string;
   readonly purposes: readonly string[];
   readonly maxRunTtl: number;
+  /** Token requests a minute: of each of its runs, and of all of them together. */
+  readonly maxRunRequestsPerMinute?: number;
+  readonly maxRequestsPerMinute?: number;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -73,6 +76,8 @@ export interface Runtime {
   readonly workflows: readonly string[];
   /** How its own JWTs are trusted; without one it starts runs with an API key alone. */
   readonly identity?: WorkloadIdentity;
+  /** Token requests a minute of all the runs that it started. */
+  readonly maxRequestsPerMinute?: number;
 }
 
 /** Everything above a run, as declared and reviewed. Records are keyed by id. */

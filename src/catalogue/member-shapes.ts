@@ -53,6 +53,12 @@ export function span(missing: string) {
   return duration(missing).refine((value) => parseDuration(value) !== 0, 'is zero: write a time, such as 15m');
 }
 
+/** So many a minute. */
+export function rate() {
+  const rule = 'must be a whole number from 1 to 10000000, without quotes';
+  return z.int(says('write a number or leave the member out', rule)).min(1, rule).max(10_000_000, rule);
+}
+
 /** The name of something declared elsewhere in the file. */
 export function reference(missing: string) {
   return z.string(says(missing, 'must be a name: put it in quotes')).regex(identifierPattern, identifierRule);

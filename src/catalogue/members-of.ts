@@ -83,6 +83,8 @@ function membersOfWorkflow(workflow: Workflow): Members {
     owner: workflow.owner,
     purposes: workflow.purposes,
     max_run_ttl: printDuration(workflow.maxRunTtl),
+    ...(workflow.maxRunRequestsPerMinute !== undefined && { max_run_requests_per_minute: String(workflow.maxRunRequestsPerMinute) }),
+    ...limitOf(workflow),
     ...labelsOf(workflow.labels),
   };
 }
@@ -103,7 +105,11 @@ function membersOfClient(client: Client): Members {
 }
 
 function membersOfRuntime(runtime: Runtime): Members {
-  return { workflows: runtime.workflows, ...(runtime.identity !== undefined && membersOfIdentity(runtime.identity)) };
+  return { workflows: runtime.workflows, ...limitOf(runtime), ...(runtime.identity !== undefined && membersOfIdentity(runtime.identity)) };
+}
+
+function limitOf({ maxRequestsPerMinute: limit }: Pick<Runtime, 'maxRequestsPerMinute'>): Members {
+  return limit === undefined ? {} : { max_requests_per_minute: String(limit) };
 }
 
 function labelsOf(labels: Readonly<Record<string, string>>): Members {

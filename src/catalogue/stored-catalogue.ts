@@ -40,7 +40,15 @@ const resource = z.strictObject({
   labels,
 });
 
-const workflow = z.strictObject({ id: z.string(), owner: z.string(), purposes: texts, maxRunTtl: z.number(), labels });
+const workflow = z.strictObject({
+  id: z.string(),
+  owner: z.string(),
+  purposes: texts,
+  maxRunTtl: z.number(),
+  maxRunRequestsPerMinute: z.number().optional(),
+  maxRequestsPerMinute: z.number().optional(),
+  labels,
+});
 
 const credentialSource = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('generate') }),
@@ -73,7 +81,10 @@ export const catalogueSchema: z.ZodType<Catalogue> = z.strictObject({
   purposes: z.record(z.string(), z.strictObject({ id: z.string(), description: z.string(), needsUser: z.boolean() })),
   workflows: z.record(z.string(), workflow),
   clients: z.record(z.string(), client),
-  runtimes: z.record(z.string(), z.strictObject({ id: z.string(), workflows: texts, identity: storedIdentity.optional() })),
+  runtimes: z.record(
+    z.string(),
+    z.strictObject({ id: z.string(), workflows: texts, identity: storedIdentity.optional(), maxRequestsPerMinute: z.number().optional() }),
+  ),
 });
 
 /** @throws ZodError */

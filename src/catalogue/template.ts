@@ -42,6 +42,7 @@ workflows:
 #     owner: search-team@example.com
 #     purposes: [search-indexing]
 #     max_run_ttl: 1h
+#     # max_run_requests_per_minute: 60 # token requests of each run; 600 when it is left out
 #     labels: { environment: production } # policies may go by labels
 
 # The clients that were registered for Corridor at an authorization server. At most one serves a workflow and a resource.

@@ -69,14 +69,14 @@ export class AccessGuard implements CanActivate {
       return true;
     } catch (error) {
       // whoever has the right key is never kept from the kill switch by others who guess
-      const wait = this.failedAttempts.wait('api', request.ip);
+      const wait = this.failedAttempts.wait(callerAt(request.ip), request.ip);
       if (error instanceof AdministrationError) this.#noteFailure(error, request);
       throw wait > 0 && error instanceof NotAuthenticated ? new TooManyAttempts(wait) : error;
     }
   }
 
   #noteFailure(error: AdministrationError, request: FastifyRequest): void {
-    if (error instanceof NotAuthenticated) this.failedAttempts.note('api', request.ip);
+    if (error instanceof NotAuthenticated) this.failedAttempts.note(callerAt(request.ip), request.ip);
     this.securityLog.write({
       event: error instanceof NotAuthenticated ? 'authentication_failed' : 'access_refused',
       surface: 'api',
@@ -85,4 +85,9 @@ export class AccessGuard implements CanActivate {
       detail: error.cause instanceof AssertionRefused ? error.cause.message : error.code,
     });
   }
+}
+
+/** A key that is unknown names nobody, so that only its address can be told from others. */
+function callerAt(address: string): string {
+  return `api ${address}`;
 }

@@ -74,6 +74,11 @@ export function tokenColumns(token: UpstreamToken): EntryColumns {
   return { tokenSha256: token.sha256, ...(token.jti === null ? {} : { tokenJti: token.jti }) };
 }
 
+/** How many refusals of the same kind were not recorded since the one before this. */
+export function suppressedMembers(suppressed: number): EntryMembers {
+  return { suppressed };
+}
+
 /** The three scopes of a token: asked of us, decided by us, granted by the authorization server. */
 export function scopeMembers(context: Context, decided: Scope, granted: Scope | null): EntryMembers {
   return {

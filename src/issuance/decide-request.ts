@@ -2,7 +2,7 @@ import { printEpoch } from '../attribution/epoch.js';
 import type { CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
 import type { Clock } from '../oauth/clock.js';
-import { newIdentifier, type Randomness } from '../oauth/identifier.js';
+import type { Randomness } from '../oauth/identifier.js';
 import { Scope } from '../oauth/scope.js';
 import { Secret } from '../oauth/secret.js';
 import { buildInputs, type InputParty } from '../policy/build-input.js';
@@ -12,6 +12,7 @@ import type { LocalTime } from '../policy/local-time.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { CounterStore, CounterValue } from './counter-store.js';
 import type { Decided } from './decided.js';
+import { refusalDecision } from './refusal-decision.js';
 
 /** Decides a request: what a guardrail stops is refused by it, everything else is asked of the policy (DESIGN §6). */
 export class DecideRequest {
@@ -77,18 +78,8 @@ export class DecideRequest {
     return decision.allow ? { kind: 'allowed', ...common } : { kind: 'denied', ...common };
   }
 
-  #refusal(context: Context, refusal: Refusal): Decision {
-    return {
-      id: newIdentifier('dec', this.clock.now(), this.randomness),
-      by: refusal.by,
-      revision: context.facts.policyRevision,
-      inputSha256: null,
-      allow: false,
-      reasons: [refusal.reason],
-      obligations: {},
-      failure: false,
-      repeatable: true,
-    };
+  #refusal({ facts }: Context, { by, reason }: Refusal): Decision {
+    return refusalDecision(facts.policyRevision, by, reason, this.clock, this.randomness);
   }
 
   async #inputParty(party: Party, counters: readonly CounterValue[] | null): Promise<InputParty> {

@@ -12,6 +12,7 @@ import type { TurnedAway } from './decided.js';
 import type { DecideRequest } from './decide-request.js';
 import type { FactsSource } from './facts.js';
 import type { Fulfil } from './fulfil.js';
+import type { LimitRequests } from './limit-requests.js';
 import { loadContext } from './load-context.js';
 import { QueuePerKey } from './queue-per-key.js';
 import type { Release } from './release.js';
@@ -33,6 +34,7 @@ export class IssueToken {
     private readonly runs: RunDirectory,
     private readonly facts: FactsSource,
     private readonly policy: ActivatePolicy,
+    private readonly limits: LimitRequests,
     private readonly decide: DecideRequest,
     private readonly fulfil: Fulfil,
     private readonly log: EntryLog,
@@ -44,6 +46,8 @@ export class IssueToken {
   async issue(request: TokenRequest): Promise<Release> {
     let run = await this.authenticateRun.authenticate(request.clientAuthentication, request.address);
     let facts = await this.facts.current();
+    const over = this.limits.over(run, facts.catalogue);
+    if (over !== null) throw await this.limits.refusal(over, run, request, facts);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.policy.ready(facts.policyRevision);
       const context = await loadContext(run, request, facts, this.runs, this.clock.now());

@@ -44,7 +44,7 @@ export class AuthenticateRun {
     const identified = await this.#identify(presented, surface === 'token');
     if ('run' in identified) return identified.run;
     const { claimed, failure } = identified;
-    const subject = claimed ?? 'unknown';
+    const subject = claimed ?? `unknown ${address}`;
     // the right credential is never turned away because of others who guess: a run's id is no secret
     const wait = this.failedAttempts.wait(subject, address);
     this.failedAttempts.note(subject, address);

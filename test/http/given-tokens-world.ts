@@ -28,11 +28,14 @@ export interface Answer {
   readonly body: unknown;
 }
 
+type RunWish = Readonly<Record<string, unknown>> & { readonly runtime?: string };
+
 /** Agents, Corridor, and an authorization server whose tokens for one resource can be revoked and for another cannot. */
 export interface GivenTokensWorld {
   readonly corridor: RunningCorridor;
   readonly authorizationServer: RunningAuthorizationServer;
-  startRun(wish?: Readonly<Record<string, unknown>>): Promise<RunBySecret>;
+  /** `runtime` is the one that starts it, the rest its body. */
+  startRun(wish?: RunWish): Promise<RunBySecret>;
   startRunWithKey(): Promise<RunByKey>;
   endRun(id: string): Promise<void>;
   /** Posts a form to one of the OAuth endpoints. */
@@ -48,7 +51,13 @@ export function basic({ id, secret }: RunBySecret): string {
   return `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
 }
 
-export async function startGivenTokensWorld(): Promise<GivenTokensWorld> {
+/** Further workflows and runtimes, by what the catalogue says of them; every workflow is served by the one client, every runtime gets a key. */
+export interface Further {
+  readonly workflows?: Readonly<Record<string, string>>;
+  readonly runtimes?: Readonly<Record<string, string>>;
+}
+
+export async function startGivenTokensWorld({ workflows = {}, runtimes = {} }: Further = {}): Promise<GivenTokensWorld> {
   const secret = randomBytes(32).toString('hex');
   const authorizationServer = await startAuthorizationServer({
     clients: [{ client_id: 'corridor-indexer', token_endpoint_auth_method: 'client_secret_basic', client_secret: secret }],
@@ -56,15 +65,19 @@ export async function startGivenTokensWorld(): Promise<GivenTokensWorld> {
   });
   const policies = await policyOf(rego);
   const corridor = await startCorridor({
-    catalogue: catalogue(authorizationServer.issuer),
+    catalogue: catalogue(authorizationServer.issuer, workflows, runtimes),
     policies: policies.path,
     env: { CORRIDOR_CLIENT_INDEXER: secret },
   });
-  const { key } = z
-    .object({ key: z.string() })
-    .parse((await corridor.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' })).body);
-  const start = async (wish: Readonly<Record<string, unknown>>) => {
+  const keys = new Map<string, string>();
+  for (const runtime of ['ci', ...Object.keys(runtimes)]) {
+    const { body } = await corridor.api('POST', '/v1/keys', { name: runtime, roles: ['runtime'], runtime });
+    keys.set(runtime, z.object({ key: z.string() }).parse(body).key);
+  }
+  const key = keys.get('ci') ?? '';
+  const start = async ({ runtime = 'ci', ...wish }: RunWish) => {
     const body = { workflow: 'nightly-index', purpose: 'search-indexing', ttl: 900, ...wish };
+    const key = keys.get(runtime) ?? '';
     return started.parse((await corridor.api('POST', '/v1/runs', body, key)).body);
   };
   const ask: GivenTokensWorld['ask'] = async (endpoint, form, authorization) => {
@@ -102,7 +115,13 @@ export async function startGivenTokensWorld(): Promise<GivenTokensWorld> {
   };
 }
 
-function catalogue(issuer: string): string {
+function catalogue(issuer: string, workflows: Readonly<Record<string, string>>, runtimes: Readonly<Record<string, string>>): string {
+  const all = ['nightly-index', ...Object.keys(workflows)].join(', ');
+  const lines = (further: Readonly<Record<string, string>>, common: string): string =>
+    Object.entries(further)
+      .map(([id, members]) => `\n  ${id}: { ${common}, ${members} }`)
+      .join('');
+  const common = 'owner: search-team@example.com, purposes: [search-indexing], max_run_ttl: 1h';
   return `
 version: 1
 authorization_servers:
@@ -113,11 +132,11 @@ resources:
 purposes:
   search-indexing: { description: Keep the search index current }
 workflows:
-  nightly-index: { owner: search-team@example.com, purposes: [search-indexing], max_run_ttl: 1h }
+  nightly-index: { ${common} }${lines(workflows, common)}
 clients:
-  indexer: { client_id: corridor-indexer, authorization_server: upstream, owner: search-team@example.com, workflows: [nightly-index],
+  indexer: { client_id: corridor-indexer, authorization_server: upstream, owner: search-team@example.com, workflows: [${all}],
              resources: [crm, reports], method: client_secret_basic, credential: "env:CORRIDOR_CLIENT_INDEXER", rotate_every: 90d, max_token_life: 1h }
 runtimes:
-  ci: { workflows: [nightly-index] }
+  ci: { workflows: [${all}] }${lines(runtimes, `workflows: [${all}]`)}
 `;
 }

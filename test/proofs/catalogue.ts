@@ -27,7 +27,7 @@ ${lines(Object.entries(resources).map(([id, { uri, scopes }]) => `${id}: { uri: 
 purposes:
   ${purpose}: { description: Keep the search index current }
 workflows:
-${lines(parties.map(({ workflow }) => `${workflow}: { ${owner}, purposes: [${purpose}], max_run_ttl: 1h }`))}
+${lines(parties.map(({ workflow }) => `${workflow}: { ${owner}, purposes: [${purpose}], max_run_ttl: 1h, max_run_requests_per_minute: 100000 }`))}
 clients:
 ${lines(
   parties.map(({ workflow, client, resources: reached, credential }) => {

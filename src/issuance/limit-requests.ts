@@ -1,0 +1,79 @@
+import type { EntryLog } from '../attribution/entry-log.js';
+import type { EntryMaker } from '../attribution/entry.js';
+import { declared } from '../catalogue/look-up.js';
+import type { Catalogue } from '../catalogue/catalogue.js';
+import type { Clock } from '../oauth/clock.js';
+import { SlowDown } from '../oauth/errors.js';
+import type { Randomness } from '../oauth/identifier.js';
+import type { RunDirectory } from '../runs/run-directory.js';
+import type { Run } from '../runs/run.js';
+import { isRecorded } from './answer.js';
+import { requestColumns, requestMembers, suppressedMembers } from './attribution-of.js';
+import type { Facts } from './facts.js';
+import { loadContext } from './load-context.js';
+import { refusalDecision } from './refusal-decision.js';
+import { SlidingMinute } from './sliding-minute.js';
+import type { TokenRequest } from './token-request.js';
+import { ToldNowAndThen } from './told-now-and-then.js';
+
+/** What a run may ask for in a minute where the catalogue does not say: far more than any task, and less than a loop that ran away. */
+const RUN_DEFAULT = 600;
+
+/** A limit that a request is over, and for how long, in milliseconds. */
+export interface Overrun {
+  readonly limit: 'run' | 'workflow' | 'runtime';
+  readonly perMinute: number;
+  readonly wait: number;
+}
+
+/** Limits of token requests per minute, counted by each replica for itself and kept in memory alone (docs/tokens.md). */
+export class LimitRequests {
+  readonly #minutes = new SlidingMinute();
+  readonly #told = new ToldNowAndThen();
+
+  constructor(
+    private readonly runs: RunDirectory,
+    private readonly log: EntryLog,
+    private readonly entries: EntryMaker,
+    private readonly clock: Clock,
+    private readonly randomness: Randomness,
+  ) {}
+
+  /** The limit that this request is over; null when it is within all of them, and then it counts. */
+  over(run: Run, catalogue: Catalogue): Overrun | null {
+    const now = this.clock.now();
+    const workflow = declared(catalogue.workflows, run.workflow);
+    const limits = [
+      { limit: 'run', key: run.id, perMinute: workflow?.maxRunRequestsPerMinute ?? RUN_DEFAULT },
+      { limit: 'workflow', key: `workflow ${run.workflow}`, perMinute: workflow?.maxRequestsPerMinute },
+      { limit: 'runtime', key: `runtime ${run.runtime}`, perMinute: declared(catalogue.runtimes, run.runtime)?.maxRequestsPerMinute },
+    ] as const;
+    for (const { limit, key, perMinute } of limits) {
+      const wait = perMinute === undefined ? 0 : this.#minutes.wait(key, perMinute, now);
+      if (perMinute !== undefined && wait > 0) return { limit, perMinute, wait };
+    }
+    for (const { key, perMinute } of limits) if (perMinute !== undefined) this.#minutes.count(key, now);
+    return null;
+  }
+
+  /** The refusal, which is recorded every 10 seconds for each run and limit: the entries of a flood must not become one. @throws LogUnavailable */
+  async refusal({ limit, perMinute, wait }: Overrun, run: Run, request: TokenRequest, facts: Facts): Promise<SlowDown> {
+    const now = this.clock.now();
+    const reason = { code: 'rate_limited', limit, per_minute: perMinute };
+    const sentence = `more token requests than this ${limit} may make in a minute`;
+    const detail = { reasons: [reason], retryAfter: Math.max(1, Math.ceil(wait / 1000)) };
+    const suppressed = this.#told.tell(`${run.id} ${limit}`, now);
+    if (suppressed === null) return new SlowDown(sentence, detail);
+
+    const context = await loadContext(run, request, facts, this.runs, now);
+    const decision = refusalDecision(facts.policyRevision, 'guardrail', reason, this.clock, this.randomness);
+    const members = { ...requestMembers(context, decision), ...suppressedMembers(suppressed) };
+    const entry = this.entries.make('token.refused', facts.epoch, members, requestColumns(context, decision));
+    const [appended] = await this.log.append([{ entry, epoch: null, run: null, effect: null, counters: [], decisionInput: null }]);
+    return new SlowDown(sentence, {
+      ...detail,
+      decision: decision.id,
+      ...(isRecorded(appended?.verdict) ? { attribution: entry.id } : {}),
+    });
+  }
+}
