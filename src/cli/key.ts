@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { roles, type Role } from '../access/api-key.js';
+import { UsageWrong } from './command-failed.js';
 import { corridor, show, table, type Register } from './command.js';
 
 const created = z.object({ id: z.string(), name: z.string(), roles: z.array(z.string()), runtime: z.string().optional(), key: z.string() });
@@ -30,14 +31,16 @@ export const registerKey: Register = (program, surroundings) => {
     .option('--name <name>', 'whose key it is')
     .option('--json', 'for programs')
     .action(async (options: Create) => {
-      const chosen = options.role ?? (options.runtime === undefined ? [] : ['runtime']);
+      // a key of a runtime that could not start its runs would be of no use
+      const chosen = [...new Set([...(options.role ?? []), ...(options.runtime === undefined ? [] : (['runtime'] as const))])];
+      if (chosen.length === 0) throw new UsageWrong('say what the key is for: --role <role>, or --runtime <runtime>');
       const body = {
         roles: chosen,
         ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
         name: options.name ?? options.runtime ?? chosen.join('-'),
       };
       const made = await (await corridor(surroundings)).call('POST', '/v1/keys', created, { body });
-      show(surroundings, options.json, made, () => `${made.key}\n`.trimEnd());
+      show(surroundings, options.json, made, () => made.key);
       if (!options.json)
         surroundings.warn(`${made.id} (${made.roles.join(', ')}) for ${made.name}. The key is shown this once: keep it safe.`);
     });

@@ -1,7 +1,7 @@
 import { Argument } from 'commander';
 import { z } from 'zod';
 import { suspensionKinds, type SuspensionKind } from '../suspensions/suspension.js';
-import { CommandFailed } from './corridor-api.js';
+import { UsageWrong } from './command-failed.js';
 import { corridor, show, table, type Register } from './command.js';
 
 const exposed = z.object({
@@ -27,6 +27,7 @@ const inForce = z.object({
       raised_at: z.string(),
       raised_by: z.string(),
       reason: z.string(),
+      expires_at: z.string().nullable(),
     }),
   ),
 });
@@ -50,9 +51,12 @@ export const registerSuspend: Register = (program, surroundings) => {
     .option('--json', 'for programs')
     .action(async (kind: SuspensionKind, id: string | undefined, options: Suspend) => {
       if ((kind === 'everything') !== (id === undefined)) {
-        throw new CommandFailed(
+        throw new UsageWrong(
           kind === 'everything' ? 'everything takes no id' : `say which ${kind}: corridor suspend ${kind} <id> --reason …`,
         );
+      }
+      if (options.expires !== undefined && !z.iso.datetime({ offset: true }).safeParse(options.expires).success) {
+        throw new UsageWrong('--expires takes a time as 2026-03-03T13:05:00Z');
       }
       const body = { kind, ...(id === undefined ? {} : { id }), reason: options.reason, expires_at: options.expires ?? null };
       const suspension = await (await corridor(surroundings)).call('POST', '/v1/suspensions', raised, { body });
@@ -65,7 +69,7 @@ export const registerSuspend: Register = (program, surroundings) => {
           live.revocation,
         ]);
         const live = rows.length === 0 ? 'No token of it is live.' : `Live when it took hold:\n${table(rows)}`;
-        return `${suspension.id}: ${kind} ${id ?? ''} stopped at epoch ${suspension.epoch}.\n${live}\nLift it with: corridor resume ${suspension.id}`;
+        return `${suspension.id}: ${id === undefined ? kind : `${kind} ${id}`} stopped at epoch ${suspension.epoch}.\n${live}\nLift it with: corridor resume ${suspension.id}`;
       });
     });
 
@@ -88,11 +92,12 @@ export const registerSuspend: Register = (program, surroundings) => {
         suspensions.length === 0
           ? 'Nothing is stopped.'
           : table(
-              suspensions.map(({ id, kind, target, raised_at: at, raised_by: by, reason }) => [
+              suspensions.map(({ id, kind, target, raised_at: at, raised_by: by, reason, expires_at: until }) => [
                 id,
                 kind,
                 target ?? '',
                 at,
+                until === null ? 'until lifted' : `until ${until}`,
                 `by ${by}`,
                 reason,
               ]),
