@@ -1,30 +1,17 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { CommandFailed } from './cli/corridor-api.js';
-import type { Surroundings } from './cli/command.js';
+import { CommandFailed, printFailure, USAGE } from './cli/command-failed.js';
 import { buildProgram } from './cli/program.js';
+import { surroundingsOf } from './cli/standard-streams.js';
+import { variables } from './config/settings.js';
 
-const surroundings: Surroundings = {
-  environment: process.env,
-  directory: process.cwd(),
-  out: (text) => void process.stdout.write(`${text}\n`),
-  warn: (text) => void process.stderr.write(`${text}\n`),
-  readStandardInput: async () => {
-    process.stdin.setEncoding('utf8');
-    let text = '';
-    for await (const chunk of process.stdin) text += String(chunk);
-    return text;
-  },
-};
-
-// whoever reads has read enough, as in `corridor entries | head -1`
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-
+const surroundings = surroundingsOf(process);
 const program = buildProgram(surroundings);
 // the server is many modules, and other commands do without them
 program
   .command('serve')
-  .description('run Corridor')
+  .description('run Corridor until a signal ends it')
+  .addHelpText('after', printVariables)
   .action(async () => {
     const { serve } = await import('./serve.js');
     process.exitCode = await serve(process.env, process.cwd());
@@ -32,9 +19,22 @@ program
 program
   .command('migrate')
   .description('bring the database up to this version, and end')
+  .addHelpText('after', '\nThe database of CORRIDOR_DATABASE_URL, else the one in CORRIDOR_DATA_DIR, which no Corridor may be using.')
   .action(async () => {
     const { migrateDatabase } = await import('./migrate.js');
     surroundings.out(await migrateDatabase(process.env, process.cwd()));
+  });
+program
+  .command('acknowledge-restore')
+  .description('on PostgreSQL: say that what a restored database lacks is lost, so that tokens are released again')
+  .requiredOption('--reason <text>', 'what happened; it stands in the record')
+  .addHelpText(
+    'after',
+    '\nDatabase and data directory are those of CORRIDOR_DATABASE_URL and CORRIDOR_DATA_DIR. docs/restore.md says when to do this.',
+  )
+  .action(async ({ reason }: { reason: string }) => {
+    const { acknowledgeRestore } = await import('./acknowledge-restore.js');
+    surroundings.out(await acknowledgeRestore(process.env, process.cwd(), reason));
   });
 
 try {
@@ -43,16 +43,19 @@ try {
   process.exitCode = report(error);
 }
 
-/** One message on standard error; 0 for help, 1 or what the command said otherwise. */
+/** What there is to say goes to standard error; the exit codes are those that `corridor --help` names. */
 function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE; // it has said so itself
   if (error instanceof CommandFailed) {
-    if (error.message !== '') surroundings.warn(error.message);
-    for (const { file, line, column, message } of error.problems) {
-      if (file !== undefined) surroundings.warn(`${file}:${line ?? 1}:${column ?? 1}: ${message}`);
-    }
+    for (const line of printFailure(error)) surroundings.warn(line);
     return error.exitCode;
   }
   surroundings.warn(error instanceof Error ? error.message : 'failed');
   return 1;
+}
+
+function printVariables(): string {
+  const width = Math.max(...Object.keys(variables).map((name) => name.length));
+  const lines = Object.entries(variables).map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`);
+  return ['\nVariables, with their defaults last:', ...lines].join('\n');
 }

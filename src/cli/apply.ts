@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { CommandFailed } from './corridor-api.js';
+import { CommandFailed } from './command-failed.js';
 import { corridor, show, type Register } from './command.js';
 
 const applied = z.looseObject({ revision: z.string().nullable(), plan: z.array(z.string()), applied: z.boolean() });
@@ -31,10 +31,14 @@ export const registerApply: Register = (program, surroundings) => {
     });
 };
 
+/** Text that is not UTF-8 is refused, since it would be applied as something else. */
 async function readSource(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
-  } catch {
-    throw new CommandFailed(`${file} cannot be read: make one with "corridor init".`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') throw new CommandFailed(`There is no ${file}: make one with "corridor init".`);
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw new CommandFailed(`${file} is not UTF-8.`);
+    throw new CommandFailed(`${file} cannot be read${typeof code === 'string' ? ` (${code})` : ''}.`);
   }
 }

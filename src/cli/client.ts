@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { CommandFailed } from './command-failed.js';
 import { corridor, type Register } from './command.js';
 
 const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });
+/** RFC 6749 §5.2: what every error under /oauth2/ has, also of a client that is not there. */
+const unknownClient = z.looseObject({ error: z.string() });
 
 /** corridor client jwks: what the client's authorization server needs to know. */
 export const registerClient: Register = (program, surroundings) => {
@@ -11,7 +14,10 @@ export const registerClient: Register = (program, surroundings) => {
     .command('jwks <client>')
     .description('the public keys of one client, as its authorization server needs them')
     .action(async (id: string) => {
-      const keys = await (await corridor(surroundings)).call('GET', `/oauth2/clients/${encodeURIComponent(id)}/jwks`, keySet);
-      surroundings.out(JSON.stringify(keys, null, 2));
+      const api = await corridor(surroundings);
+      const route = `/oauth2/clients/${encodeURIComponent(id)}/jwks`;
+      const found = await api.call('GET', route, z.union([keySet, unknownClient]), { accept: [404] });
+      if ('error' in found) throw new CommandFailed(`There is no client ${id} in the catalogue.`);
+      surroundings.out(JSON.stringify(found, null, 2));
     });
 };

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import type { CorridorApi } from './corridor-api.js';
-import { findCorridor } from './corridor-api.js';
+import { findCorridor } from './find-corridor.js';
 
 /** What a command works with, so that commands are tried without a terminal. */
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly directory: string;
+  /** Whether standard input is a terminal, which sends its signals to the whole group of processes. */
+  readonly terminal: boolean;
   out(text: string): void;
   warn(text: string): void;
   readStandardInput(): Promise<string>;

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { packageRoot } from '../platform/package-root.js';
-import { CommandFailed } from './corridor-api.js';
+import { CommandFailed } from './command-failed.js';
 import type { Register } from './command.js';
+import { exitOf, Signals } from './run-command.js';
 
 /** corridor demo: a day in the life, played by examples/demo. */
 export const registerDemo: Register = (program, surroundings) => {
@@ -16,14 +17,10 @@ export const registerDemo: Register = (program, surroundings) => {
         stdio: 'inherit',
         cwd: surroundings.directory,
       });
-      // the terminal's own signal reaches the demo too; it ends its children and then itself
-      const wait = (): void => undefined;
-      process.on('SIGINT', wait);
-      const terminate = (): void => void child.kill('SIGTERM');
-      process.on('SIGTERM', terminate);
-      const code = await new Promise<number>((resolve) => child.once('exit', (exitCode) => resolve(exitCode ?? 1)));
-      process.off('SIGINT', wait);
-      process.off('SIGTERM', terminate);
+      // the demo ends its children and then itself
+      const signals = new Signals(surroundings);
+      signals.passTo(child);
+      const code = await exitOf(child, script).finally(() => signals.release());
       if (code !== 0) throw new CommandFailed('', code);
     });
 };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { suspensionKinds } from '../suspensions/suspension.js';
+import { UsageWrong } from './command-failed.js';
 import { corridor, show, table, type Register } from './command.js';
-import { CommandFailed } from './corridor-api.js';
 
 const listed = z.object({
   at: z.string(),
@@ -39,7 +39,7 @@ export const registerExposure: Register = (program, surroundings) => {
       const which = options[kind === 'authorization_server' ? 'authorizationServer' : kind];
       return typeof which === 'string' ? [[kind, which]] : [];
     });
-    if (chosen.length > 1) throw new CommandFailed(`give at most one of ${kinds.map((kind) => `--${optionOf(kind)}`).join(', ')}`);
+    if (chosen.length > 1) throw new UsageWrong(`give at most one of ${kinds.map((kind) => `--${optionOf(kind)}`).join(', ')}`);
     const found = await (await corridor(surroundings)).call('GET', `/v1/exposure?${new URLSearchParams(chosen).toString()}`, listed);
     show(surroundings, options['json'] === true, found, print);
   });

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { catalogueTemplate } from '../catalogue/template.js';
 import { packageRoot } from '../platform/package-root.js';
-import { CommandFailed } from './corridor-api.js';
+import { CommandFailed } from './command-failed.js';
 import type { Register } from './command.js';
 
 /** corridor init: a commented corridor.yaml; an existing file is never touched. */

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { roles, type Role } from '../access/api-key.js';
+import { UsageWrong } from './command-failed.js';
 import { corridor, show, table, type Register } from './command.js';
 
 const described = {
@@ -35,7 +36,7 @@ export const registerKey: Register = (program, surroundings) => {
     .option('--name <name>', 'whose key it is')
     .option('--json', 'for programs')
     .action(async (options: Create) => {
-      const chosen = options.role ?? rolesMeant(options);
+      const chosen = rolesMeant(options);
       const body = {
         roles: chosen,
         ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
@@ -43,7 +44,7 @@ export const registerKey: Register = (program, surroundings) => {
         name: options.name ?? options.runtime ?? options.resource ?? chosen.join('-'),
       };
       const made = await (await corridor(surroundings)).call('POST', '/v1/keys', created, { body });
-      show(surroundings, options.json, made, () => `${made.key}\n`.trimEnd());
+      show(surroundings, options.json, made, () => made.key);
       if (!options.json)
         surroundings.warn(`${made.id} (${made.roles.join(', ')}) for ${made.name}. The key is shown this once: keep it safe.`);
     });
@@ -77,9 +78,15 @@ export const registerKey: Register = (program, surroundings) => {
     });
 };
 
-/** The role that goes with what the key is for. */
-function rolesMeant({ runtime, resource }: Create): Role[] {
-  return [...(runtime === undefined ? [] : (['runtime'] as const)), ...(resource === undefined ? [] : (['resource-server'] as const))];
+/** The roles that were given, and the one that goes with what the key is for: without it, it would be of no use. */
+function rolesMeant({ role = [], runtime, resource }: Create): Role[] {
+  const implied = [
+    ...(runtime === undefined ? [] : (['runtime'] as const)),
+    ...(resource === undefined ? [] : (['resource-server'] as const)),
+  ];
+  const meant = [...new Set([...role, ...implied])];
+  if (meant.length === 0) throw new UsageWrong('say what the key is for: --role <role>, --runtime <runtime> or --resource <resource>');
+  return meant;
 }
 
 function collectRole(text: string, before: Role[] = []): Role[] {

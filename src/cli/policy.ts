@@ -7,7 +7,7 @@ import { revisionOf } from '../policy/revision.js';
 import { NodePolicyCompiler } from '../platform/policy-compiler/node-policy-compiler.js';
 import { runPolicyTests } from '../platform/policy-compiler/run-tests.js';
 import { PolicyDirectoryInvalid, readPolicyDirectory } from '../platform/policy-directory.js';
-import { CommandFailed } from './corridor-api.js';
+import { CommandFailed } from './command-failed.js';
 import { show, type Register, type Surroundings } from './command.js';
 
 interface Json {
@@ -21,9 +21,13 @@ export const registerPolicy: Register = (program, surroundings) => {
   onDirectory(policy, 'check', 'parse and type-check, strictly').action(async (directory: string | undefined, options: Json) => {
     await withPolicy(surroundings, directory, async (compiler, source, folder) => {
       const { ok, diagnostics } = await compiler.check(source);
-      if (options.json) surroundings.out(JSON.stringify({ ok, diagnostics }));
-      if (!ok) throw options.json ? new CommandFailed('') : refused(diagnostics, folder);
-      if (!options.json) surroundings.out(`${Object.keys(source.files).length} files, nothing wrong with them. ${revisionOf(source)}`);
+      if (!ok) throw refused(diagnostics, folder, options, surroundings);
+      show(
+        surroundings,
+        options.json,
+        { ok, diagnostics },
+        () => `${Object.keys(source.files).length} files, nothing wrong with them. ${revisionOf(source)}`,
+      );
     });
   });
 
@@ -31,7 +35,7 @@ export const registerPolicy: Register = (program, surroundings) => {
     async (directory: string | undefined, options: Json) => {
       await withPolicy(surroundings, directory, async (compiler, source, folder) => {
         const run = await runPolicyTests(compiler, source);
-        if (!run.ok) throw refused(run.diagnostics, folder);
+        if (!run.ok) throw refused(run.diagnostics, folder, options, surroundings);
         const failed = run.tests.filter(({ interpreter, module }) => interpreter !== 'pass' || module !== 'pass');
         show(surroundings, options.json, run, () =>
           [
@@ -53,9 +57,9 @@ export const registerPolicy: Register = (program, surroundings) => {
     .action(async (directory: string | undefined, options: Json & { check?: boolean }) => {
       await withPolicy(surroundings, directory, async (compiler, source, folder) => {
         const formatted = await compiler.format(source.files);
-        if (!formatted.ok) throw refused(formatted.diagnostics, folder);
+        if (!formatted.ok) throw refused(formatted.diagnostics, folder, options, surroundings);
         const changed = Object.entries(formatted.files).filter(([file, text]) => source.files[file] !== text);
-        if (!options.check) for (const [file, text] of changed) await writeFile(path.join(folder, file), text);
+        if (!options.check) for (const [file, text] of changed) await write(path.resolve(surroundings.directory, folder, file), text);
         const files = changed.map(([file]) => file);
         show(
           surroundings,
@@ -72,9 +76,9 @@ export const registerPolicy: Register = (program, surroundings) => {
     .action(async (directory: string | undefined, options: Json & { output: string }) => {
       await withPolicy(surroundings, directory, async (compiler, source, folder) => {
         const compiled = await compiler.compile(source, [tokenEntrypoint]);
-        if (!compiled.ok) throw refused(compiled.diagnostics, folder);
+        if (!compiled.ok) throw refused(compiled.diagnostics, folder, options, surroundings);
         const file = path.resolve(surroundings.directory, options.output);
-        await writeFile(file, compiled.module);
+        await write(file, compiled.module);
         const made = {
           revision: revisionOf(source),
           file,
@@ -116,7 +120,20 @@ async function withPolicy(
   }
 }
 
-function refused(diagnostics: readonly Diagnostic[], folder: string): CommandFailed {
+async function write(file: string, content: string | Uint8Array): Promise<void> {
+  try {
+    await writeFile(file, content);
+  } catch (error) {
+    throw new CommandFailed(`${file} cannot be written: ${error instanceof Error && 'code' in error ? String(error.code) : 'failed'}`);
+  }
+}
+
+/** For programs the diagnostics go where the result would have been. */
+function refused(diagnostics: readonly Diagnostic[], folder: string, { json }: Json, surroundings: Surroundings): CommandFailed {
+  if (json) {
+    surroundings.out(JSON.stringify({ ok: false, diagnostics }));
+    return new CommandFailed('');
+  }
   const problems = diagnostics.map(({ code, message, file, row, column }) => ({
     message: `${code}: ${message}`,
     ...(file === undefined ? {} : { file: path.join(folder, file) }),

@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { Command } from 'commander';
+import { z } from 'zod';
+import { packageRoot } from '../platform/package-root.js';
 import { registerApply } from './apply.js';
 import { registerClient } from './client.js';
 import type { Surroundings } from './command.js';
@@ -19,8 +23,15 @@ import { registerTrace } from './trace.js';
 export function buildProgram(surroundings: Surroundings): Command {
   const program = new Command('corridor')
     .description('a policy-driven credential broker for software agents')
+    .version(version(), '-V, --version')
     .enablePositionalOptions()
-    .showHelpAfterError('(corridor --help says more)')
+    .showHelpAfterError('(--help says more)')
+    .addHelpText(
+      'after',
+      `
+Corridor is found by CORRIDOR_URL and CORRIDOR_KEY, else by the directory CORRIDOR_DATA_DIR (.corridor).
+Exit codes: 0 fine, 1 failed, 2 not called as its help says, or nothing found by trace. run passes on that of its command.`,
+    )
     .exitOverride();
   const families = [
     registerInit,
@@ -40,4 +51,9 @@ export function buildProgram(surroundings: Surroundings): Command {
   ];
   for (const register of families) register(program, surroundings);
   return program;
+}
+
+function version(): string {
+  const text = readFileSync(path.join(packageRoot(import.meta.url), 'package.json'), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }

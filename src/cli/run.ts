@@ -1,8 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { constants } from 'node:os';
 import { z } from 'zod';
-import { CommandFailed, type CorridorApi } from './corridor-api.js';
+import { CommandFailed, UsageWrong } from './command-failed.js';
 import { corridor, type Register, type Surroundings } from './command.js';
+import type { CorridorApi } from './corridor-api.js';
+import { runCommand, Signals } from './run-command.js';
 
 const started = z.looseObject({
   id: z.string(),
@@ -23,8 +23,6 @@ interface Options {
   parent?: string;
 }
 
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
-
 /** corridor run … -- CMD: a run for as long as the command lives; its exit code is passed on. */
 export const registerRun: Register = (program, surroundings) => {
   program
@@ -38,30 +36,53 @@ export const registerRun: Register = (program, surroundings) => {
     .option('--agent <name>', 'what acts; the command by default')
     .option('--ttl <seconds>', 'how long the run may last')
     .option('--parent <run>', 'the run that this one is part of')
-    .argument('<command...>', 'after --')
+    .argument('<command...>', 'the command and its arguments, after --')
     .passThroughOptions()
+    .addHelpText(
+      'after',
+      '\nThe command gets OAUTH_ISSUER, OAUTH_TOKEN_URL, OAUTH_CLIENT_ID and OAUTH_CLIENT_SECRET, and nothing of CORRIDOR_….\n' +
+        'Its exit code is passed on; 128 and the number of a signal that ended it.',
+    )
     .action(async (command: string[], options: Options) => {
+      const body = runBody(command, options);
       const api = await corridor(surroundings);
-      const run = await api.call('POST', '/v1/runs', started, { body: runBody(command, options) });
-      let exitCode: number;
+      const signals = new Signals(surroundings);
       try {
-        exitCode = await runCommand(command, surroundings, {
-          OAUTH_ISSUER: run.issuer,
-          OAUTH_TOKEN_URL: run.token_endpoint,
-          OAUTH_CLIENT_ID: run.client_id,
-          OAUTH_CLIENT_SECRET: run.client_secret,
-          OAUTH_RESOURCE: options.resource,
-          OAUTH_SCOPE: options.scope,
-        });
+        const exitCode = await startAndRun(api, body, command, options, surroundings, signals);
+        if (exitCode !== 0) throw new CommandFailed('', exitCode);
       } finally {
-        await endRun(api, run.id, surroundings);
+        signals.release();
       }
-      if (exitCode !== 0) throw new CommandFailed('', exitCode);
     });
 };
 
+async function startAndRun(
+  api: CorridorApi,
+  body: Record<string, unknown>,
+  command: readonly string[],
+  options: Options,
+  surroundings: Surroundings,
+  signals: Signals,
+): Promise<number> {
+  const run = await api.call('POST', '/v1/runs', started, { body });
+  const settings = {
+    OAUTH_ISSUER: run.issuer,
+    OAUTH_TOKEN_URL: run.token_endpoint,
+    OAUTH_CLIENT_ID: run.client_id,
+    OAUTH_CLIENT_SECRET: run.client_secret,
+    OAUTH_RESOURCE: options.resource,
+    OAUTH_SCOPE: options.scope,
+  };
+  try {
+    return await runCommand(command, surroundings, settings, signals);
+  } finally {
+    await endRun(api, run.id, surroundings);
+  }
+}
+
 function runBody(command: readonly string[], options: Options): Record<string, unknown> {
-  if (options.ttl !== undefined && !/^\d{1,8}$/.test(options.ttl)) throw new CommandFailed('--ttl must be a whole number of seconds');
+  if (options.ttl !== undefined && !/^[1-9]\d{0,7}$/.test(options.ttl))
+    throw new UsageWrong('--ttl must be a whole number of seconds above 0');
   return {
     workflow: options.workflow,
     purpose: options.purpose,
@@ -70,41 +91,6 @@ function runBody(command: readonly string[], options: Options): Record<string, u
     ...(options.ttl === undefined ? {} : { ttl: Number(options.ttl) }),
     ...(options.parent === undefined ? {} : { parent: options.parent }),
   };
-}
-
-/** The command sees its own credentials, and nothing that is Corridor's: no key, no database, no secret of an upstream client. */
-async function runCommand(
-  command: readonly string[],
-  surroundings: Surroundings,
-  settings: Record<string, string | undefined>,
-): Promise<number> {
-  const others = Object.entries(surroundings.environment).filter(([name]) => !name.startsWith('CORRIDOR_'));
-  const environment: Record<string, string | undefined> = { ...Object.fromEntries(others), ...settings };
-  const [file = '', ...args] = command;
-  const child = spawn(file, args, { stdio: 'inherit', env: environment, cwd: surroundings.directory });
-  const forward = FORWARDED.map((signal) => {
-    const listener = (): void => void child.kill(signal);
-    process.on(signal, listener);
-    return { signal, listener };
-  });
-  try {
-    return await exitOf(child, file);
-  } finally {
-    for (const { signal, listener } of forward) process.off(signal, listener);
-  }
-}
-
-async function exitOf(child: ChildProcess, file: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      const missing = error.code === 'ENOENT';
-      reject(
-        new CommandFailed(missing ? `${file}: command not found` : `${file} cannot be started: ${error.message}`, missing ? 127 : 126),
-      );
-    });
-    // a shell's convention: 128 and the signal's number
-    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
-  });
 }
 
 /** The command's own result must not be lost because the run could not be ended: it ends by its time then. */

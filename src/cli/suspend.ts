@@ -1,7 +1,7 @@
 import { Argument } from 'commander';
 import { z } from 'zod';
 import { suspensionKinds, type SuspensionKind } from '../suspensions/suspension.js';
-import { CommandFailed } from './corridor-api.js';
+import { UsageWrong } from './command-failed.js';
 import { corridor, show, type Register } from './command.js';
 import { exposedPage, printExposed } from './exposed-tokens.js';
 
@@ -32,9 +32,12 @@ export const registerSuspend: Register = (program, surroundings) => {
     .option('--json', 'for programs')
     .action(async (kind: SuspensionKind, id: string | undefined, options: Suspend) => {
       if ((kind === 'everything') !== (id === undefined)) {
-        throw new CommandFailed(
+        throw new UsageWrong(
           kind === 'everything' ? 'everything takes no id' : `say which ${kind}: corridor suspend ${kind} <id> --reason …`,
         );
+      }
+      if (options.expires !== undefined && !z.iso.datetime({ offset: true }).safeParse(options.expires).success) {
+        throw new UsageWrong('--expires takes a time as 2026-03-03T13:05:00Z');
       }
       const body = { kind, ...(id === undefined ? {} : { id }), reason: options.reason, expires_at: options.expires ?? null };
       const suspension = await (await corridor(surroundings)).call('POST', '/v1/suspensions', raised, { body });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CommandFailed } from './corridor-api.js';
+import { CommandFailed } from './command-failed.js';
 import type { Register, Surroundings } from './command.js';
 
 const success = z.looseObject({ access_token: z.string(), attribution: z.string().optional() });
@@ -26,7 +26,9 @@ export const registerToken: Register = (program, surroundings) => {
     .option('--json', 'the whole answer of the token endpoint')
     .action(async (options: Options) => {
       const text = await requestToken(surroundings, options);
-      surroundings.out(options.json ? text : success.parse(JSON.parse(text)).access_token);
+      const answer = success.safeParse(parseJson(text));
+      if (!answer.success) throw new CommandFailed('OAUTH_TOKEN_URL answered with something that is no token.');
+      surroundings.out(options.json ? JSON.stringify(answer.data) : answer.data.access_token);
     });
 };
 
@@ -47,7 +49,7 @@ async function requestToken({ environment }: Surroundings, options: Options): Pr
   });
   const text = await response.text();
   if (response.ok) return text;
-  throw refusal(text, response.status);
+  throw refusal(parseJson(text), response.status);
 }
 
 async function send(url: string, request: RequestInit): Promise<Response> {
@@ -58,12 +60,18 @@ async function send(url: string, request: RequestInit): Promise<Response> {
   }
 }
 
-function refusal(text: string, status: number): CommandFailed {
+function refusal(answer: unknown, status: number): CommandFailed {
+  const parsed = failure.safeParse(answer);
+  if (!parsed.success) return new CommandFailed(`the token endpoint answered with status ${status}`);
+  const { error, error_description: description, reasons, attribution } = parsed.data;
+  const why = reasons === undefined ? '' : ` (${reasons.map(({ code }) => code).join(', ')})`;
+  return new CommandFailed(`${error}: ${description ?? ''}${why}${attribution === undefined ? '' : ` — entry ${attribution}`}`);
+}
+
+function parseJson(text: string): unknown {
   try {
-    const { error, error_description: description, reasons, attribution } = failure.parse(JSON.parse(text));
-    const why = reasons === undefined ? '' : ` (${reasons.map(({ code }) => code).join(', ')})`;
-    return new CommandFailed(`${error}: ${description ?? ''}${why}${attribution === undefined ? '' : ` — entry ${attribution}`}`);
+    return JSON.parse(text) as unknown;
   } catch {
-    return new CommandFailed(`the token endpoint answered with status ${status}`);
+    return undefined;
   }
 }
