@@ -9,6 +9,7 @@ import { AuthorizationServerMetadata } from './http/authorization-server-metadat
 import { CatalogueController } from './http/catalogue.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
+import { DrillsController } from './http/drills.controller.js';
 import { ExposureController } from './http/exposure.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
@@ -22,6 +23,7 @@ import { ChangeFacts } from './issuance/change-facts.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
+import { Drill } from './issuance/drill.js';
 import { FactsSource } from './issuance/facts.js';
 import { Fulfil } from './issuance/fulfil.js';
 import { IssueToken } from './issuance/issue-token.js';
@@ -120,7 +122,10 @@ export function compose(platform: Platform, settings: Settings) {
     platform.evaluator,
   );
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
+  const startRun = new StartRun(facts, runStore, runs, entries, clock, randomness);
   const endRun = new EndRun(facts, runStore, runs, entries);
+  const pastSuspensions = new SqlSuspensions(database);
+  const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
 
   return {
     clock,
@@ -148,11 +153,12 @@ export function compose(platform: Platform, settings: Settings) {
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
     revokeDue: new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries),
-    startRun: new StartRun(facts, runStore, runs, entries, clock, randomness),
+    startRun,
     exposure,
     listExposure: new ListExposure(facts, exposure, runs, runStore, servers),
-    pastSuspensions: new SqlSuspensions(database),
-    suspend: new Suspend(changeFacts, runs, runStore, entries, clock, randomness),
+    pastSuspensions,
+    suspend,
+    drill: new Drill(facts, startRun, endRun, runs, suspend, pastSuspensions, log, entries),
   };
 }
 
@@ -164,6 +170,7 @@ export class AppModule {
       { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
       { provide: Clock, useValue: corridor.clock },
       { provide: CredentialVersions, useValue: corridor.versions },
+      { provide: Drill, useValue: corridor.drill },
       { provide: EndRun, useValue: corridor.endRun },
       { provide: EntryLog, useValue: corridor.entryLog },
       { provide: EntrySearch, useValue: corridor.search },
@@ -187,6 +194,7 @@ export class AppModule {
       controllers: [
         CatalogueController,
         ClientsController,
+        DrillsController,
         ExposureController,
         KeysController,
         MetadataController,
