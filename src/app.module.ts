@@ -9,6 +9,7 @@ import { AuthorizationServerMetadata } from './http/authorization-server-metadat
 import { CatalogueController } from './http/catalogue.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
+import { DrillsController } from './http/drills.controller.js';
 import { ExposureController } from './http/exposure.controller.js';
 import { IntrospectionController } from './http/introspection.controller.js';
 import { KeysController } from './http/keys.controller.js';
@@ -25,6 +26,7 @@ import { ChangeFacts } from './issuance/change-facts.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
+import { Drill } from './issuance/drill.js';
 import { FactsSource } from './issuance/facts.js';
 import { Fulfil } from './issuance/fulfil.js';
 import { IntrospectToken } from './issuance/introspect-token.js';
@@ -151,6 +153,8 @@ export function compose(platform: Platform, settings: Settings) {
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
   const endRun = new EndRun(facts, runStore, runs, entries);
+  const pastSuspensions = new SqlSuspensions(database);
+  const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
 
   return {
     clock,
@@ -184,8 +188,9 @@ export function compose(platform: Platform, settings: Settings) {
     exchangeAssertion: new ExchangeAssertion(workloads, startRun, platform.securityLog),
     exposure,
     listExposure: new ListExposure(facts, exposure, runs, runStore, servers),
-    pastSuspensions: new SqlSuspensions(database),
-    suspend: new Suspend(changeFacts, runs, runStore, entries, clock, randomness),
+    pastSuspensions,
+    suspend,
+    drill: new Drill(facts, startRun, endRun, runs, suspend, pastSuspensions, log, entries),
   };
 }
 
@@ -197,6 +202,7 @@ export class AppModule {
       { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
       { provide: Clock, useValue: corridor.clock },
       { provide: CredentialVersions, useValue: corridor.versions },
+      { provide: Drill, useValue: corridor.drill },
       { provide: EndRun, useValue: corridor.endRun },
       { provide: EntryLog, useValue: corridor.entryLog },
       { provide: EntrySearch, useValue: corridor.search },
@@ -223,6 +229,7 @@ export class AppModule {
       controllers: [
         CatalogueController,
         ClientsController,
+        DrillsController,
         ExposureController,
         IntrospectionController,
         KeysController,

@@ -17,6 +17,7 @@ export const entryTypes = [
   'policy.activated',
   'suspension.raised',
   'suspension.lifted',
+  'suspension.drilled',
   'catalogue.changed',
   'key.created',
   'key.revoked',

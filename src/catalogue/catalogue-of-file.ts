@@ -14,6 +14,7 @@ import { hostName } from './server-address.js';
 export function catalogueOfFile(entries: Entries): Catalogue {
   return {
     timeZone: entries.timeZone,
+    ...(entries.suspensionsLiftedBy === 'another_person' && { suspensionsLiftedBy: entries.suspensionsLiftedBy }),
     authorizationServers: sectionOf(entries.authorizationServers, serverOf),
     resources: sectionOf(entries.resources, resourceOf),
     purposes: sectionOf(entries.purposes, (file, id) => ({ id, description: file.description, needsUser: file.needs_user ?? false })),

@@ -83,6 +83,8 @@ export interface Runtime {
 /** Everything above a run, as declared and reviewed. Records are keyed by id. */
 export interface Catalogue {
   readonly timeZone: string;
+  /** Absent: anyone with the role may. */
+  readonly suspensionsLiftedBy?: 'another_person';
   readonly authorizationServers: Readonly<Record<string, AuthorizationServer>>;
   readonly resources: Readonly<Record<string, Resource>>;
   readonly purposes: Readonly<Record<string, Purpose>>;

@@ -136,6 +136,15 @@ const frame = {
     .literal(1, { error: ({ input }) => (input === undefined ? 'is missing: write version: 1' : 'must be 1, without quotes') })
     .describe('The version of this format'),
   time_zone: timeZone().optional().describe('The time zone of the hours that policies see; UTC when it is left out'),
+  suspensions: z
+    .strictObject({
+      lifted_by: oneOf(['anyone', 'another_person'], 'write anyone or another_person')
+        .optional()
+        .describe('Who may lift a suspension: anyone with the role (the default), or not whoever raised it'),
+    })
+    .nullable()
+    .optional()
+    .describe('How suspensions are handled'),
 };
 
 /** The file with its sections still closed. */

@@ -20,11 +20,12 @@ export interface Change {
 /** What applying `after` upon `before` would change, by kind and then by id; empty when both mean the same. */
 export function planChange(before: Catalogue, after: Catalogue): Change[] {
   const old = new Map(describeEntries(before).map((entry) => [keyOf(entry), entry]));
-  const changes: Change[] = [];
-  if (before.timeZone !== after.timeZone) {
-    const member = { name: 'time_zone', before: before.timeZone, after: after.timeZone };
-    changes.push({ action: 'change', kind: 'setting', id: 'time_zone', members: [member] });
-  }
+  const changes: Change[] = differences(settingsOf(before), settingsOf(after)).map((member) => ({
+    action: 'change',
+    kind: 'setting',
+    id: member.name,
+    members: [member],
+  }));
   for (const entry of describeEntries(after)) {
     const former = old.get(keyOf(entry));
     old.delete(keyOf(entry));
@@ -37,6 +38,11 @@ export function planChange(before: Catalogue, after: Catalogue): Change[] {
 }
 
 const ORDER: readonly Change['kind'][] = ['setting', 'authorization server', 'resource', 'purpose', 'workflow', 'client', 'runtime'];
+
+/** What the file says outside its sections. */
+function settingsOf(catalogue: Catalogue): Members {
+  return { time_zone: catalogue.timeZone, 'suspensions.lifted_by': catalogue.suspensionsLiftedBy ?? 'anyone' };
+}
 
 function keyOf({ kind, id }: DescribedEntry): string {
   return `${kind} ${id}`;

@@ -34,6 +34,7 @@ export type Section<T> = ReadonlyMap<string, Entry<T>>;
 /** The file after its shapes were checked, and before its entries were held against each other. */
 export interface Entries {
   readonly timeZone: string;
+  readonly suspensionsLiftedBy: 'anyone' | 'another_person';
   readonly authorizationServers: Section<AuthorizationServerFile>;
   readonly resources: Section<ResourceFile>;
   readonly purposes: Section<PurposeFile>;
@@ -53,6 +54,7 @@ export function readEntries(content: unknown, report: Report): Entries {
   const read = <T>(name: string, form: Form<T>) => readSection(file?.[name] ?? {}, name, form, report);
   return {
     timeZone: frame?.data?.time_zone ?? 'UTC',
+    suspensionsLiftedBy: frame?.data?.suspensions?.lifted_by ?? 'anyone',
     authorizationServers: read('authorization_servers', { kind: 'an authorization server', ...partsOf(authorizationServerShape) }),
     resources: read('resources', { kind: 'a resource', ...partsOf(resourceShape) }),
     purposes: read('purposes', { kind: 'a purpose', ...partsOf(purposeShape) }),

@@ -76,6 +76,7 @@ const client = z.strictObject({
  */
 export const catalogueSchema: z.ZodType<Catalogue> = z.strictObject({
   timeZone: z.string(),
+  suspensionsLiftedBy: z.literal('another_person').optional(),
   authorizationServers: z.record(z.string(), authorizationServer),
   resources: z.record(z.string(), resource),
   purposes: z.record(z.string(), z.strictObject({ id: z.string(), description: z.string(), needsUser: z.boolean() })),

@@ -14,6 +14,7 @@ export function catalogueTemplate(schema: string): string {
 
 version: 1
 time_zone: UTC # the hours that policies see, such as Europe/Berlin
+# suspensions: { lifted_by: another_person } # not by whoever raised it
 
 # The OAuth authorization servers that issue the tokens, each by its issuer (RFC 8414).
 # Plain http, loopback and private addresses are reached only where allow_hosts names the host.

@@ -1,8 +1,9 @@
-import { Argument } from 'commander';
+import { Argument, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { suspensionKinds, type SuspensionKind } from '../suspensions/suspension.js';
 import { UsageWrong } from './command-failed.js';
 import { corridor, show, type Register } from './command.js';
+import { drill, type DrillOptions } from './drill.js';
 import { exposedPage, printExposed } from './exposed-tokens.js';
 
 const raised = exposedPage.loose().extend({
@@ -14,10 +15,10 @@ const raised = exposedPage.loose().extend({
 });
 const lifted = z.looseObject({ id: z.string(), kind: z.string(), lifted_at: z.string() });
 
-interface Suspend {
-  reason: string;
+interface Suspend extends DrillOptions {
+  reason?: string;
   expires?: string;
-  json?: boolean;
+  drill?: boolean;
 }
 
 /** corridor suspend, resume */
@@ -25,12 +26,21 @@ export const registerSuspend: Register = (program, surroundings) => {
   program
     .command('suspend')
     .description('stop runs, or what they use, at once')
-    .addArgument(new Argument('<kind>', 'what to stop').choices(suspensionKinds))
+    .addArgument(new Argument('[kind]', 'what to stop').choices(suspensionKinds))
     .argument('[id]', 'which one; none for everything')
-    .requiredOption('--reason <text>', 'why; it stands in the record')
+    .option('--reason <text>', 'why; it stands in the record')
     .option('--expires <time>', 'RFC 3339; it lifts itself then')
+    .option('--drill', 'stop nothing but a run made for it, measure how long that takes, and record it')
+    .option('--replica <url>', 'of a drill: measure here (may be repeated)', collectUrl)
+    .option('--workflow <workflow>', 'of a drill: whose run to make; the first by name otherwise')
     .option('--json', 'for programs')
-    .action(async (kind: SuspensionKind, id: string | undefined, options: Suspend) => {
+    .action(async (kind: SuspensionKind | undefined, id: string | undefined, options: Suspend) => {
+      if (options.drill) {
+        if (kind !== undefined) throw new CommandFailed('a drill stops a run of its own and nothing else: corridor suspend --drill');
+        return drill(await corridor(surroundings), options, surroundings);
+      }
+      if (kind === undefined) throw new CommandFailed(`say what to stop: ${suspensionKinds.join(', ')}`);
+      if (options.reason === undefined) throw new CommandFailed('say why with --reason: it stands in the record');
       if ((kind === 'everything') !== (id === undefined)) {
         throw new UsageWrong(
           kind === 'everything' ? 'everything takes no id' : `say which ${kind}: corridor suspend ${kind} <id> --reason …`,
@@ -61,3 +71,8 @@ export const registerSuspend: Register = (program, surroundings) => {
       show(surroundings, options.json, suspension, () => `${suspension.id} lifted at ${suspension.lifted_at}`);
     });
 };
+
+function collectUrl(text: string, before: readonly string[] = []): readonly string[] {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) throw new InvalidArgumentError('a replica is given by its http or https URL');
+  return [...before, text.replace(/\/+$/, '')];
+}

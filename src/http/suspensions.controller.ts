@@ -5,8 +5,10 @@ import type { Principal } from '../access/principal.js';
 import { printEpoch } from '../attribution/epoch.js';
 import { FactsSource } from '../issuance/facts.js';
 import { Suspend } from '../issuance/suspend.js';
+import { Clock } from '../oauth/clock.js';
 import { ExposureList } from '../suspensions/exposure.js';
 import { PastSuspensions } from '../suspensions/past-suspensions.js';
+import { isInForce } from '../suspensions/stops.js';
 import { namesRuns, suspensionKinds } from '../suspensions/suspension.js';
 import { AccessGuard, Allow, Caller } from './access.guard.js';
 import { parseInput } from './problem.js';
@@ -39,6 +41,7 @@ export class SuspensionsController {
     private readonly facts: FactsSource,
     private readonly past: PastSuspensions,
     private readonly exposure: ExposureList,
+    private readonly clock: Clock,
   ) {}
 
   @Post()
@@ -60,7 +63,8 @@ export class SuspensionsController {
   @Allow('responder', 'auditor', 'admin')
   async list(@Query() query: unknown): Promise<{ suspensions: Record<string, unknown>[] }> {
     if (parseInput(listQuery, query).all === 'true') return { suspensions: (await this.past.all(PAGE)).map(printKnownSuspension) };
-    return { suspensions: (await this.facts.latest()).suspensions.map(printSuspension) };
+    const { suspensions } = await this.facts.latest();
+    return { suspensions: suspensions.filter((one) => isInForce(one, this.clock.now())).map(printSuspension) };
   }
 
   /** Also of one that is over: what became of each token that it exposed. */

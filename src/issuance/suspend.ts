@@ -1,4 +1,4 @@
-import { Conflict, Invalid, NotFound } from '../access/errors.js';
+import { Conflict, Invalid, NotAllowed, NotFound } from '../access/errors.js';
 import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
 import type { EntryColumns } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
@@ -7,6 +7,8 @@ import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import { isCommitment, operatorOf } from '../runs/operator-of.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { RunStore } from '../runs/run-store.js';
+import { isOver } from '../runs/run.js';
+import { isInForce } from '../suspensions/stops.js';
 import type { Suspension } from '../suspensions/suspension.js';
 import type { ChangeFacts } from './change-facts.js';
 import { requireTarget, type Aim } from './suspension-target.js';
@@ -49,12 +51,13 @@ export class Suspend {
     return { suspension: { ...suspension, raisedAt: applied.at }, epoch: applied.epoch };
   }
 
-  /** @throws NotFound, Conflict, Unavailable */
+  /** @throws NotFound, NotAllowed, Conflict, Unavailable */
   async lift(id: string, by: string): Promise<{ suspension: Suspension; liftedAt: number }> {
     let lifted: Suspension | undefined;
-    const applied = await this.changeFacts.change((facts, after) => {
+    const applied = await this.changeFacts.change(async (facts, after) => {
       lifted = facts.suspensions.find((candidate) => candidate.id === id);
       if (lifted === undefined) throw new NotFound('suspension_unknown', 'there is no such suspension, or it was lifted already');
+      if (facts.catalogue.suspensionsLiftedBy === 'another_person') await this.#requireAnother(lifted, by);
       const members = { ...suspensionMembers(lifted), lifted_by: by };
       return {
         change: { kind: 'suspension.lifted', suspension: id, liftedBy: by },
@@ -63,6 +66,18 @@ export class Suspend {
     });
     if (applied === null || lifted === undefined) throw new Conflict('suspension_lifted', 'the suspension was lifted already');
     return { suspension: lifted, liftedAt: applied.at };
+  }
+
+  /** Lifting what stops nothing any more needs nobody's second look: one past its expiry, or of a run that is over. */
+  async #requireAnother(suspension: Suspension, by: string): Promise<void> {
+    const now = this.clock.now();
+    if (suspension.raisedBy !== by || !isInForce(suspension, now)) return;
+    const run = suspension.kind === 'run' && suspension.target !== null ? await this.runs.reload(suspension.target) : null;
+    if (run !== null && isOver(run, now)) return;
+    throw new NotAllowed(
+      'second_person_needed',
+      `${by} raised this suspension, and the catalogue says suspensions: { lifted_by: another_person }: somebody else must lift it`,
+    );
   }
 
   /** A person is stopped by commitment, also one who has started nothing yet, so that the record names nobody. */

@@ -80,4 +80,16 @@ describe('the plan of a change', () => {
     expect(planChange(whole, stored)).toEqual([]);
     expect(catalogueDigest(stored)).toBe(catalogueDigest(whole));
   });
+
+  it('tells who may lift a suspension, which is anyone unless it is said', () => {
+    const strict = catalogueOf(`${example}suspensions: { lifted_by: another_person }\n`);
+    expect(strict.suspensionsLiftedBy).toBe('another_person');
+    expect(parseStoredCatalogue(JSON.parse(JSON.stringify(strict)))).toEqual(strict);
+    expect(printChanges(planChange(before, strict)).split('\n').slice(0, 2)).toEqual([
+      '~ setting suspensions.lifted_by',
+      '    suspensions.lifted_by: anyone -> another_person',
+    ]);
+    for (const same of ['suspensions: { lifted_by: anyone }', 'suspensions:'])
+      expect(catalogueDigest(catalogueOf(`${example}${same}\n`))).toBe(catalogueDigest(before));
+  });
 });

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { z } from 'zod';
 import { crm, startWorld, type RunBySecret, type World } from '../interop/world.js';
 import { corridorCommand } from '../rig/command-line.js';
@@ -64,5 +66,64 @@ describe('corridor suspend and suspensions', () => {
     expect(told.out).toMatch(/runtime ci stopped at \S+, epoch inc\w+:\d+\. It covers 1 active runs\.\n1 live when it took hold/);
     expect((await corridor('suspensions', 'sus01nobody')).code).toBe(1);
     await corridor('resume', /^(sus\w+):/.exec(told.out)?.[1] ?? '');
+  });
+});
+
+/** A replica that knows nothing of any suspension. */
+async function deafReplica(): Promise<{ url: string; close(): void }> {
+  const server = createServer((_, response) => {
+    response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_target"}');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}`, close: () => void server.close() };
+}
+
+describe('corridor suspend --drill', () => {
+  const figures = z.looseObject({
+    run: z.string(),
+    workflow: z.literal('nightly-index'),
+    acknowledged_ms: z.number().positive(),
+    replicas: z.array(z.strictObject({ url: z.string(), refused_ms: z.number().positive().nullable(), let_through: z.number() })),
+    entry: z.string(),
+  });
+
+  it('measures, records and leaves nothing behind', async () => {
+    const drilled = await corridor('suspend', '--drill', '--json');
+    expect(drilled).toMatchObject({ code: 0, err: '' });
+    const measured = figures.parse(JSON.parse(drilled.out));
+    expect(measured.replicas).toMatchObject([{ url: world.corridor.url, refused_ms: expect.any(Number), let_through: 0 }]);
+    expect(await world.entry(measured.entry)).toMatchObject({ type: 'suspension.drilled', replicas: measured.replicas });
+    expect((await corridor('suspensions')).out.trim()).toBe('Nothing is stopped.');
+    expect((await corridor('exposure', '--run', measured.run)).out).toContain('No token is live');
+    expect((await corridor('suspend', '--drill', '--workflow', 'nightly-index')).out).toMatch(
+      /acknowledged after [\d.]+ ms\.\nhttp\S+ +first refusal after [\d.]+ ms +nothing let through\nRecorded as ent/,
+    );
+  });
+
+  it('fails, and records it, when one replica lets requests through', async () => {
+    const deaf = await deafReplica();
+    const drilled = await corridor('suspend', '--drill', '--replica', world.corridor.url, '--replica', `${deaf.url}/`, '--json');
+    deaf.close();
+    expect(drilled).toMatchObject({ code: 1, err: expect.stringContaining(`did not hold at ${deaf.url}.`) });
+    const measured = figures.parse(JSON.parse(drilled.out));
+    expect(measured.replicas).toEqual([
+      { url: world.corridor.url, refused_ms: expect.any(Number), let_through: 0 },
+      { url: deaf.url, refused_ms: null, let_through: 3 },
+    ]);
+    expect(await world.entry(measured.entry)).toMatchObject({ type: 'suspension.drilled', replicas: measured.replicas });
+  });
+
+  it('does not begin where there is nothing to measure', async () => {
+    expect(await corridor('suspend', '--drill', '--replica', 'http://127.0.0.1:9')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('does not answer the run of the drill'),
+    });
+    expect((await corridor('suspend', '--drill', '--replica', 'nowhere')).code).toBe(1);
+    expect((await corridor('suspend', '--drill', 'everything')).err).toContain('a run of its own and nothing else');
+    expect((await corridor('suspend')).err).toContain('say what to stop');
+    expect((await corridor('suspend', 'everything')).err).toContain('say why with --reason');
+    const stopped = await corridor('suspend', 'everything', '--reason', 'a test', '--json');
+    expect((await corridor('suspend', '--drill')).err).toContain('stopped already');
+    await corridor('resume', z.looseObject({ id: z.string() }).parse(JSON.parse(stopped.out)).id);
   });
 });

@@ -33,6 +33,8 @@ const routes: readonly (readonly [method: string, path: string, allowed: readonl
   ['GET', '/v1/suspensions', ['responder', 'auditor', 'admin']],
   ['GET', '/v1/suspensions/sus01nobody', ['responder', 'auditor', 'admin']],
   ['DELETE', '/v1/suspensions/sus01nobody', ['responder', 'admin']],
+  ['POST', '/v1/drills', ['responder', 'admin']],
+  ['POST', '/v1/drills/run01nobody/result', ['responder', 'admin']],
   ['GET', '/v1/exposure', ['auditor', 'responder', 'admin']],
   ['GET', '/v1/entries', ['auditor', 'admin']],
   ['GET', '/v1/trace?run=run01nobody', ['auditor', 'admin']],
