@@ -14,7 +14,7 @@ import { SqlRuns } from '../../src/store/sql-runs.js';
 import { IssuerKeyCache } from '../../src/upstreams/issuer-keys.js';
 import { newSigningKey, sign, type SigningKey } from '../rig/workload-issuer.js';
 import { ScriptedHttp } from '../upstreams/scripted-http.js';
-import { databases, manyConnections } from './both-databases.js';
+import { databases } from './both-databases.js';
 import { catalogueChange } from './fact-change-samples.js';
 import { World } from './world.js';
 
@@ -70,9 +70,7 @@ class Replica {
   }
 }
 
-const rigs = [...databases, ...(manyConnections === null ? [] : [['eight connections to PostgreSQL', manyConnections] as const])];
-
-describe.each(rigs)('workload assertions at three replicas over %s', (_name, open) => {
+describe.each(databases)('workload assertions at three replicas over %s', (_name, open) => {
   let database: Database;
   let world: World;
   let key: SigningKey;
