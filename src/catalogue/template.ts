@@ -65,5 +65,13 @@ clients:
 runtimes:
 #   ci:
 #     workflows: [nightly-index]
+#   github: # or its own signed tokens in place of a key: docs/workload-identity.md
+#     workflows: [nightly-index]
+#     identity:
+#       kind: github_actions
+#       claims:
+#         - match: { repository: acme/indexer, ref: refs/heads/main }
+#           workflow: nightly-index
+#           purpose: search-indexing
 `;
 }

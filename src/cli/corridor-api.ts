@@ -28,6 +28,10 @@ export interface Access {
 export class CorridorApi {
   constructor(private readonly access: Access) {}
 
+  get url(): string {
+    return this.access.url;
+  }
+
   /** @throws CommandFailed with the server's own words. */
   async call<T>(method: 'GET' | 'POST' | 'DELETE', route: string, schema: z.ZodType<T>, options: CallOptions = {}): Promise<T> {
     const response = await this.#send(method, route, options);

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { show, table, type Surroundings } from './command.js';
-import { CommandFailed, type CorridorApi } from './corridor-api.js';
+import { CommandFailed } from './command-failed.js';
+import type { CorridorApi } from './corridor-api.js';
 import { StopProbe, type Probed } from './stop-probe.js';
 
 const started = z.object({ run: z.string(), workflow: z.string(), client_secret: z.string() });

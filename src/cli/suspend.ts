@@ -36,11 +36,11 @@ export const registerSuspend: Register = (program, surroundings) => {
     .option('--json', 'for programs')
     .action(async (kind: SuspensionKind | undefined, id: string | undefined, options: Suspend) => {
       if (options.drill) {
-        if (kind !== undefined) throw new CommandFailed('a drill stops a run of its own and nothing else: corridor suspend --drill');
+        if (kind !== undefined) throw new UsageWrong('a drill stops a run of its own and nothing else: corridor suspend --drill');
         return drill(await corridor(surroundings), options, surroundings);
       }
-      if (kind === undefined) throw new CommandFailed(`say what to stop: ${suspensionKinds.join(', ')}`);
-      if (options.reason === undefined) throw new CommandFailed('say why with --reason: it stands in the record');
+      if (kind === undefined) throw new UsageWrong(`say what to stop: ${suspensionKinds.join(', ')}`);
+      if (options.reason === undefined) throw new UsageWrong('say why with --reason: it stands in the record');
       if ((kind === 'everything') !== (id === undefined)) {
         throw new UsageWrong(
           kind === 'everything' ? 'everything takes no id' : `say which ${kind}: corridor suspend ${kind} <id> --reason …`,

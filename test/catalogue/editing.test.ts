@@ -33,7 +33,7 @@ describe('what helps to write a catalogue file', () => {
     const uncommented = catalogueTemplate('x').replace(/^# {3}/gm, '  ');
     const catalogue = catalogueOf(uncommented);
     expect(Object.keys(catalogue.clients)).toEqual(['indexer']);
-    expect(Object.keys(catalogue.runtimes)).toEqual(['ci']);
+    expect(Object.keys(catalogue.runtimes)).toEqual(['ci', 'github']);
     expect(catalogue.workflows['nightly-index']?.labels).toEqual({ environment: 'production' });
   });
 

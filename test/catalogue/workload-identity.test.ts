@@ -1,4 +1,4 @@
-import { catalogueOf, example, problemsOf } from './example.js';
+import { catalogueOf, example, problemsOf, readProjectFile } from './example.js';
 import { planChange } from '../../src/catalogue/plan-change.js';
 import { printChanges } from '../../src/catalogue/print-change.js';
 import { parseStoredCatalogue } from '../../src/catalogue/stored-catalogue.js';
@@ -66,6 +66,15 @@ describe('the identity of a runtime', () => {
       audienceArray: false,
       claims: [{ match: { '/kubernetes.io/namespace': 'search' }, agent: { model: 'large' }, operator: 'cluster one', runId: '{jti}' }],
     });
+  });
+
+  it('is what the documentation says of each platform', () => {
+    const blocks = readProjectFile('docs/workload-identity.md').matchAll(/```yaml\nruntimes:\n([^]*?)```/g);
+    const kinds = [...blocks].map(([, block]) => {
+      const runtimes = Object.values(catalogueOf(example + block).runtimes);
+      return runtimes.find(({ id }) => id !== 'ci')?.identity?.kind;
+    });
+    expect(kinds).toEqual(['github_actions', 'gitlab_ci', 'kubernetes', 'spiffe', 'jwt']);
   });
 
   it('is shown member by member when it changes', () => {

@@ -174,6 +174,20 @@ describe('a job of GitHub Actions', () => {
     });
   });
 
+  it('gets its token with openid-client, unmodified', async () => {
+    const jwt = await githubToken();
+    const workload: client.ClientAuth = (_server, _client, body) => {
+      body.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+      body.set('client_assertion', jwt);
+    };
+    const configuration = await client.discovery(new URL(corridor.issuer), 'workload', undefined, workload, {
+      algorithm: 'oauth2',
+      execute: [client.allowInsecureRequests],
+    });
+    const { access_token: token } = await client.clientCredentialsGrant(configuration, { resource: crm, scope: 'crm:read' });
+    expect(await corridor.world.callApi(token)).toBe(200);
+  });
+
   it('is refused from another repository, another kind of ref, and a second time', async () => {
     const once = await githubToken();
     expect(await corridor.token(once)).toMatchObject({ status: 200 });

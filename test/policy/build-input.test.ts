@@ -68,6 +68,10 @@ describe('the input of a policy', () => {
   it('holds nothing but what the published schema names', () => {
     const [input] = buildInputs([{ ...party, counters: { run: { tokens: 1 }, workflow: { tokens: 7 } } }], request, new LocalTime());
     expect(schema.parse(input)).toEqual(input);
+    const signed = { issuer: 'https://ci.example', runId: '7', claims: { repository: 'acme/indexer', attempt: 2, protected: true } };
+    const [attested] = buildInputs([{ ...party, run: { ...run, attested: signed } }], request, new LocalTime());
+    expect(attested.run.attested).toEqual(signed.claims);
+    expect(schema.parse(attested)).toEqual(attested);
     expect(schema.safeParse({ ...input, run: { ...input.run, credential: 'secret' } }).success).toBe(false);
   });
 
