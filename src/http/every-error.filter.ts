@@ -1,11 +1,12 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AdministrationError } from '../access/errors.js';
+import { AdministrationError, Unavailable } from '../access/errors.js';
 import { LogUnavailable } from '../attribution/entry-log.js';
 import { InvalidRequest, OAuthError, TemporarilyUnavailable } from '../oauth/errors.js';
 import { SecurityLog, type SecurityEvent } from '../access/security-log.js';
 import { FaultLog } from '../access/fault-log.js';
 import { noStore, oauthAnswer, type OAuthAnswer } from './oauth-error.js';
+import { isOAuthPath } from './oauth-path.js';
 import { problem, problemOf, TooManyAttempts } from './problem.js';
 
 /**
@@ -58,6 +59,7 @@ export class EveryErrorFilter implements ExceptionFilter {
       const headers: Record<string, string> = { 'cache-control': 'no-store' };
       if (body.status === 401) headers['www-authenticate'] = 'Bearer realm="corridor"';
       if (error instanceof TooManyAttempts) headers['retry-after'] = String(error.retryAfter);
+      if (error instanceof Unavailable) headers['retry-after'] = '1';
       return { status: body.status, headers, body: { ...body } };
     }
     const status = frameworkStatus(error);
@@ -72,10 +74,6 @@ export class EveryErrorFilter implements ExceptionFilter {
     }
     return { status: 500, headers: {}, body: { ...problem(500, 'internal', 'an error of Corridor itself; its log says more') } };
   }
-}
-
-export function isOAuthPath(url: string): boolean {
-  return url.startsWith('/oauth2/') || url === '/oauth2';
 }
 
 /** For the security log: which OAuth endpoint was asked. */

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { boundRequests, requestBounds, type RequestBounds } from './bounded-requests.js';
 import { EveryErrorFilter } from './every-error.filter.js';
 import { FaultLog } from '../access/fault-log.js';
 import { SecurityLog } from '../access/security-log.js';
@@ -22,8 +23,9 @@ export function httpAdapter(): FastifyAdapter {
 }
 
 /** Installs what stands around the controllers. Call before `init`. */
-export function furnish(app: NestFastifyApplication): void {
+export function furnish(app: NestFastifyApplication, bounds: RequestBounds = requestBounds): void {
   const fastify = app.getHttpAdapter().getInstance();
+  boundRequests(fastify, bounds);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer', bodyLimit: MAX_FORM }, (_request, body, done) => {
     done(null, readText(body));
