@@ -1,6 +1,6 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AdministrationError } from '../access/errors.js';
+import { AdministrationError, Unavailable } from '../access/errors.js';
 import { LogUnavailable } from '../attribution/entry-log.js';
 import { OAuthError, TemporarilyUnavailable } from '../oauth/errors.js';
 import { FaultLog } from '../access/fault-log.js';
@@ -45,6 +45,7 @@ export class EveryErrorFilter implements ExceptionFilter {
       const headers: Record<string, string> = { 'cache-control': 'no-store' };
       if (body.status === 401) headers['www-authenticate'] = 'Bearer realm="corridor"';
       if (error instanceof TooManyAttempts) headers['retry-after'] = String(error.retryAfter);
+      if (error instanceof Unavailable) headers['retry-after'] = '1';
       return { status: body.status, headers, body: { ...body } };
     }
     const status = frameworkStatus(error);

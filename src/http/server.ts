@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Server } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { boundRequests, requestBounds, type RequestBounds } from './bounded-requests.js';
 import { EveryErrorFilter } from './every-error.filter.js';
 import { FaultLog } from '../access/fault-log.js';
 import { contentType, frameworkAnswer } from './framework-answer.js';
@@ -33,8 +34,9 @@ export function httpAdapter(): FastifyAdapter {
 }
 
 /** Installs what stands around the controllers. Call before `init`. */
-export function furnish(app: NestFastifyApplication): void {
+export function furnish(app: NestFastifyApplication, bounds: RequestBounds = requestBounds): void {
   const fastify = app.getHttpAdapter().getInstance();
+  boundRequests(fastify, bounds);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer', bodyLimit: MAX_FORM }, (_request, body, done) => {
     done(null, readText(body));

@@ -9,6 +9,8 @@ import {
 import { AddressRefused, checkedConnections, type ConnectionOptions } from './checked-connections.js';
 import { isPublicAddress } from './public-address.js';
 
+const MOST = 512;
+
 /**
  * The way to upstream servers, over undici. There are two sets of connections, and they are never shared: one to addresses
  * that were checked, one for hosts that the catalogue allows at any address.
@@ -16,8 +18,13 @@ import { isPublicAddress } from './public-address.js';
 export class UndiciUpstreamHttp extends UpstreamHttp {
   private readonly toPublicAddresses: Dispatcher;
   private readonly toAllowedHosts: Dispatcher;
+  private readonly underWay = new Map<string, number>();
 
-  constructor(options: ConnectionOptions = {}) {
+  /** At most so many exchanges with one origin are under way or wait for a connection; one more is refused, and not sent. */
+  constructor(
+    options: ConnectionOptions = {},
+    private readonly most = MOST,
+  ) {
     super();
     this.toPublicAddresses = checkedConnections(options, isPublicAddress);
     this.toAllowedHosts = checkedConnections(options, () => true);
@@ -29,6 +36,19 @@ export class UndiciUpstreamHttp extends UpstreamHttp {
     if (url === null || (url.protocol !== 'https:' && !(allowed && url.protocol === 'http:'))) {
       return Promise.reject(new UpstreamExchangeFailed('address_refused', false));
     }
+    const before = this.underWay.get(url.origin) ?? 0;
+    if (before >= this.most) return Promise.reject(new UpstreamExchangeFailed('overloaded', false));
+    this.underWay.set(url.origin, before + 1);
+    return this.dispatch(url, allowed, request).finally(() => this.ended(url.origin));
+  }
+
+  private ended(origin: string): void {
+    const left = (this.underWay.get(origin) ?? 1) - 1;
+    if (left === 0) this.underWay.delete(origin);
+    else this.underWay.set(origin, left);
+  }
+
+  private dispatch(url: URL, allowed: boolean, request: UpstreamRequest): Promise<UpstreamResponse> {
     const dispatcher = allowed ? this.toAllowedHosts : this.toPublicAddresses;
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(request, resolve, reject);

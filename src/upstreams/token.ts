@@ -40,6 +40,7 @@ export type UpstreamFault =
   | 'redirect'
   | 'response_too_large'
   | 'response_unreadable'
+  | 'overloaded'
   // what the server said
   | 'server_unavailable'
   | 'throttled'

@@ -20,7 +20,8 @@ export interface UpstreamResponse {
 /** The exchange did not end with a response. `sent` tells whether the server may have acted on the request. */
 export class UpstreamExchangeFailed extends Error {
   constructor(
-    readonly fault: 'unreachable' | 'address_refused' | 'tls_failed' | 'timeout' | 'response_too_large' | 'response_unreadable',
+    readonly fault:
+      'unreachable' | 'address_refused' | 'tls_failed' | 'timeout' | 'response_too_large' | 'response_unreadable' | 'overloaded',
     readonly sent: boolean,
     options?: ErrorOptions,
   ) {

@@ -29,6 +29,18 @@ describe('the embedded database', () => {
   databaseContract(freshDatabase);
 });
 
+describe('statements for the embedded database', () => {
+  it('wait in a bounded number, and those beyond are refused at once', async () => {
+    const database = await openEmbedded(await databaseDirectory());
+    const asked = await Promise.allSettled(Array.from({ length: 4_050 }, (_, index) => database.query('select $1::int as it', [index])));
+    const refused = asked.flatMap((one, index) => (one.status === 'rejected' ? [{ index, reason: one.reason as unknown }] : []));
+    expect(refused.map(({ index }) => index)).toEqual(Array.from({ length: 50 }, (_, index) => 4_000 + index));
+    expect(refused[0]?.reason).toEqual(new DatabaseUnavailable('Too much waits for the embedded database.'));
+    expect(await database.query('select 1 as it')).toEqual([{ it: 1 }]);
+    await database.close();
+  }, 60_000);
+});
+
 describe('a commit of the embedded database', () => {
   let database: PgliteDatabase;
 
@@ -76,7 +88,7 @@ describe('a process that is killed', () => {
       const { openEmbedded } = await import(${JSON.stringify(path.resolve('dist/platform/embedded/open-embedded.js'))});
       const database = await openEmbedded(${JSON.stringify(directory)});
       await database.query('create table kept (id int primary key)');
-      for (let id = 0; id < 10000; id++) database.query('insert into kept values ($1)', [id]).then(() => console.log(id));
+      for (let id = 0; id < 4000; id++) database.query('insert into kept values ($1)', [id]).then(() => console.log(id));
     `; // all at once, so that the kill meets some in flight
     const child = spawn(process.execPath, ['--input-type=module', '--eval', writer], { stdio: ['ignore', 'pipe', 'inherit'] });
     let acknowledged = -1;

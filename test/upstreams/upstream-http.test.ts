@@ -33,6 +33,20 @@ describe('an exchange', () => {
     ]);
   });
 
+  it('is one of so many with an origin, and one more is not sent', async () => {
+    const [server, other] = [await hostile(), await hostile()];
+    server.at('/token', hang);
+    other.at('/token', json('{}'));
+    const http = client({}, 3);
+    const underWay = [1, 2, 3].map(() => failure(http.exchange(post(server.tokenEndpoint, { deadline: 500 }))));
+    expect(await failure(http.exchange(post(server.tokenEndpoint)))).toEqual({ fault: 'overloaded', sent: false });
+    expect((await http.exchange(post(other.tokenEndpoint))).status).toBe(200);
+    expect(await Promise.all(underWay)).toEqual([1, 2, 3].map(() => ({ fault: 'timeout', sent: true })));
+    expect(server.requests).toHaveLength(3);
+    server.at('/token', json('{}'));
+    expect((await http.exchange(post(server.tokenEndpoint))).status).toBe(200);
+  });
+
   it('joins a header that is repeated', async () => {
     const server = await hostile();
     server.at(

@@ -9,6 +9,9 @@ import type { Answer, Order, WorkerStart } from './worker-messages.js';
 /** How long a statement may go unanswered before its caller is told that the database is unavailable. */
 const ANSWER_WITHIN_MS = 30_000;
 
+/** How many statements may wait for their turn or their answer. */
+const WAITING = 4_000;
+
 /**
  * The native stack of the thread. PostgreSQL's own limit cannot see how much of it WebAssembly takes, and when it runs out the database
  * is lost: this is enough for JSON that is nested some 300,000 deep, several times what fits into an entry.
@@ -70,6 +73,7 @@ export class PgliteDatabase extends Database {
   query(sql: string, parameters: readonly unknown[] = []): Promise<readonly Row[]> {
     return new Promise((resolve, reject) => {
       if (this.#gone) return reject(this.#gone);
+      if (this.#pending.size >= WAITING) return reject(new DatabaseUnavailable('Too much waits for the embedded database.'));
       const id = this.#nextId++;
       try {
         this.#send({ kind: 'query', id, sql, parameters });

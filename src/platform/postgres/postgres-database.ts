@@ -13,6 +13,9 @@ const ANSWER_WITHIN_MS = 15_000;
 /** The path of a token keeps one flush in flight; the rest is administration. */
 const CONNECTIONS = 10;
 
+/** How many statements may wait for a connection. */
+const WAITING = 1_000;
+
 /** PostgreSQL over a pool of connections. */
 export class PostgresDatabase extends Database {
   readonly #pool: pg.Pool;
@@ -32,6 +35,7 @@ export class PostgresDatabase extends Database {
   }
 
   async query(sql: string, parameters: readonly unknown[] = []): Promise<readonly Row[]> {
+    if (this.#pool.waitingCount >= WAITING) throw new DatabaseUnavailable('Too much waits for a connection to PostgreSQL.');
     const statement = { text: sql, values: parameters.map(parameterValue), queryMode: 'extended', types };
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw unavailable(error);

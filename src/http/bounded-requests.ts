@@ -1,0 +1,33 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Unavailable } from '../access/errors.js';
+import { TemporarilyUnavailable } from '../oauth/errors.js';
+import { isOAuthPath } from './oauth-path.js';
+
+export interface RequestBounds {
+  /** Requests that are read, worked on or answered at the same time; one more is told to come again. */
+  readonly requests: number;
+  /** Connections that stand at the same time; one more is closed before a byte is read from it. */
+  readonly connections: number;
+}
+
+export const requestBounds: RequestBounds = { requests: 2_000, connections: 10_000 };
+
+/** Whatever comes in faster than it can be answered is answered with 503, and takes no memory. */
+export function boundRequests(
+  fastify: ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>,
+  bounds: RequestBounds,
+): void {
+  let underWay = 0;
+  fastify.server.maxConnections = bounds.connections;
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (underWay >= bounds.requests) {
+      const sentence = 'too many requests are under way: try again';
+      return done(
+        isOAuthPath(request.url) ? new TemporarilyUnavailable(sentence, { retryAfter: 1 }) : new Unavailable('overloaded', sentence),
+      );
+    }
+    underWay++;
+    reply.raw.once('close', () => underWay--);
+    done();
+  });
+}
