@@ -33,6 +33,8 @@ export class AuthenticateRun {
     const run = claimed === null ? null : await this.runs.get(claimed);
     const failure = await this.#verify(presented, run);
     if (run !== null && failure === null) return run;
+    const renewed = run === null ? null : await this.#renewed(run);
+    if (renewed !== null && (await this.#verify(presented, renewed)) === null) return renewed;
     const subject = claimed ?? 'unknown';
     // the right credential is never turned away because of others who guess: a run's id is no secret
     const wait = this.failedAttempts.wait(subject, address);
@@ -41,6 +43,12 @@ export class AuthenticateRun {
     this.securityLog.write({ event, surface: 'token', subject: claimed, address, detail: failure ?? 'unknown run' });
     if (wait > 0) throw new SlowDown('too many failed attempts: wait before the next', { retryAfter: wait });
     throw new InvalidClient('client authentication failed', presented.kind === 'basic');
+  }
+
+  /** The run, when another replica has given it another credential than is remembered here. */
+  async #renewed({ id, credential }: Run): Promise<Run | null> {
+    const now = await this.runs.reload(id);
+    return now === null || now.credential.id === credential.id ? null : now;
   }
 
   /** Why the credential is not right, or null when it is. */
