@@ -1,9 +1,10 @@
 // npm run bench: what a release costs, beside what plain HTTP and the authorization server cost, all in one run on the same cores.
-// With --json it prints the figures alone. It takes about two minutes and a half.
+// With --json it prints the figures alone. It takes about four minutes; without PostgreSQL, about two and a half.
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { between, percentile, printTable, rounded, spread, whole } from './figures.mjs';
 import { burst } from './load.mjs';
+import { cpuOf } from './process-figures.mjs';
 import { Recorded } from './recorded.mjs';
 import { Servers } from './servers.mjs';
 
@@ -17,15 +18,15 @@ const ROUNDS = 3;
  */
 const SECONDS = 4;
 const WARM_UP = { fastify: 64_000, upstream: 12_800, 'cached release': 51_200, miss: 6_400 };
+const PG_WARM_UP = { 'pg cached release': 25_600, 'pg miss': 3_200, 'pg cached release, two replicas': 25_600 };
 const ALONE = 200;
 
-const names = Object.keys(WARM_UP);
-const rounds = Object.fromEntries(names.map((name) => [name, []]));
+const rounds = {};
 const alone = { upstream: [], miss: [] };
 const load = loadavg()[0];
 
 const say = (text) => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
-say('starting a bare Fastify, an authorization server and Corridor');
+say('starting a bare Fastify, an authorization server, Corridor, and PostgreSQL with two replicas');
 const servers = new Servers();
 try {
   await servers.start();
@@ -37,11 +38,21 @@ if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 report();
 
 async function measure() {
-  const agents = (await servers.startRuns(CONNECTIONS)).map((authorization) => [{ authorization }]);
+  const warmUp = { ...WARM_UP, ...(servers.postgres === undefined ? {} : PG_WARM_UP) };
+  const names = Object.keys(warmUp);
+  const agents = new Map();
+  for (const corridor of [servers.corridor, servers.replicas?.[0]]) {
+    if (corridor !== undefined)
+      agents.set(
+        corridor,
+        (await corridor.startRuns(CONNECTIONS)).map((authorization) => [{ authorization }]),
+      );
+  }
   const amounts = {};
   for (const name of names) {
+    rounds[name] = [];
     say(`warming up: ${name}`);
-    const { rps } = await one(name, WARM_UP[name], agents);
+    const { rps } = await one(name, warmUp[name], agents);
     amounts[name] = Math.max(1, Math.round((rps * SECONDS) / CONNECTIONS)) * CONNECTIONS;
   }
   for (let round = 1; round <= ROUNDS; round++) {
@@ -58,23 +69,31 @@ async function measure() {
 
 /** A burst of one kind. Of releases, each must be found in the record afterwards, and of misses each must have been one. */
 async function one(name, amount, agents, connections = CONNECTIONS) {
-  const { fastify, upstream, corridor, request } = servers;
+  const { fastify, upstream, corridor, replicas, postgres, request } = servers;
   const common = { connections, amount, body: request.body };
   if (name === 'fastify' || name === 'upstream') {
     const server = name === 'fastify' ? fastify : upstream;
     const headersOf = () => [{ authorization: server.target.authorization }];
-    return burst({ ...common, url: server.target.url, headersOf, processes: { [name]: server.pid } });
+    return burst({ ...common, urls: [server.target.url], headersOf, processes: { [name]: server.pid } });
   }
-  const isMiss = name === 'miss';
+  const isMiss = name.endsWith('miss');
+  const onPostgres = name.startsWith('pg ');
+  const asked = !onPostgres ? [corridor] : name.endsWith('two replicas') ? replicas : [replicas[0]];
+  const [first] = asked;
   const each = amount / connections;
   // every request of a miss comes from a run that has never asked before
-  const runs = isMiss ? (await servers.startRuns(amount)).map((authorization) => ({ authorization })) : [];
-  const recorded = await Recorded.from(servers);
+  const runs = isMiss ? (await first.startRuns(amount)).map((authorization) => ({ authorization })) : [];
+  const known = agents.get(first);
+  const recorded = await Recorded.from(first);
   const figures = await burst({
     ...common,
-    url: corridor.target.url,
-    headersOf: (connection) => (isMiss ? runs.slice(connection * each, (connection + 1) * each) : agents[connection % agents.length]),
-    processes: isMiss ? { corridor: corridor.pid, upstream: upstream.pid } : { corridor: corridor.pid },
+    urls: asked.map(({ tokenEndpoint }) => tokenEndpoint),
+    headersOf: (connection) => (isMiss ? runs.slice(connection * each, (connection + 1) * each) : known[connection % known.length]),
+    processes: {
+      corridor: () => asked.reduce((sum, { pid }) => sum + cpuOf(pid), 0),
+      ...(isMiss ? { upstream: upstream.pid } : {}),
+      ...(onPostgres ? { postgres: postgres.cpu } : {}),
+    },
     directory: servers.directory,
   });
   await recorded.expect({ 'token.released': amount, ...(isMiss ? { 'token.requested': amount, 'token.issued': amount } : {}) });
@@ -82,7 +101,7 @@ async function one(name, amount, agents, connections = CONNECTIONS) {
 }
 
 function report() {
-  const rows = names.map((name) => {
+  const rows = Object.keys(rounds).map((name) => {
     const times = Float64Array.from(rounds[name].flatMap((round) => [...round.times])).sort();
     const ofFastify = spread(rounds[name].map((round, index) => round.rps / rounds.fastify[index].rps));
     const cpuUs = Object.fromEntries(
@@ -94,7 +113,7 @@ function report() {
         ),
       ]),
     );
-    const own = name === 'cached release' || name === 'miss' ? 'corridor' : name;
+    const own = 'corridor' in cpuUs ? 'corridor' : name;
     const written = rounds[name].map((round) => round.written).filter((bytes) => bytes !== null);
     return {
       name,
@@ -104,6 +123,7 @@ function report() {
       of_fastify: rounded(ofFastify.median),
       of_fastify_spread: rounded(ofFastify),
       cpu_us: rounded(cpuUs[own]),
+      cpu_of_fastify: rounded(cpuUs[own] / medianCpuOfFastify()),
       cpu_us_by_process: rounded(cpuUs),
       written_bytes: written.length === 0 ? null : Math.round(spread(written).median),
       ...(name === 'miss' ? overUpstream() : {}),
@@ -111,6 +131,10 @@ function report() {
   });
   if (options.json) console.log(JSON.stringify({ rows }));
   else print(rows);
+}
+
+function medianCpuOfFastify() {
+  return spread(rounds.fastify.map(({ cpuUs }) => cpuUs.fastify)).median;
 }
 
 /** At one connection: what a miss takes beyond what the authorization server itself takes. */
@@ -125,9 +149,10 @@ function print(rows) {
   console.log(
     `Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GB, load before ${load.toFixed(1)}`,
   );
+  if (servers.postgres !== undefined) console.log(`PostgreSQL ${servers.postgres.version}, durable as it comes`);
   console.log(`${CONNECTIONS} connections, ${ROUNDS} rounds of about ${SECONDS} s, taken in turns; medians (least–most)\n`);
   printTable(
-    ['', 'requests/s', 'of bare Fastify', 'p50 ms', 'p99 ms', 'CPU µs/request', 'bytes written/request'],
+    ['', 'requests/s', 'of bare Fastify', 'p50 ms', 'p99 ms', 'CPU µs/request', 'of bare Fastify', 'bytes written/request'],
     rows.map((row) => [
       row.name,
       between(row.rps, whole),
@@ -137,6 +162,7 @@ function print(rows) {
       Object.entries(row.cpu_us_by_process)
         .map(([process, us]) => `${process} ${whole(us)}`)
         .join(', '),
+      row.cpu_of_fastify.toFixed(2),
       row.written_bytes === null ? 'n/a' : whole(row.written_bytes),
     ]),
   );

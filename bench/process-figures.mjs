@@ -1,6 +1,6 @@
 // What a process has used so far, from outside of it.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 
 const CLOCK_TICKS = 100; // USER_HZ, the same on every Linux that Node runs on
 const SECTOR = 512; // of /proc/diskstats, whatever the disk has
@@ -18,6 +18,25 @@ export function cpuOf(pid) {
     .reverse();
   return (hours * 3600 + minutes * 60 + seconds) * 1000;
 }
+
+/** CPU of a process with its children, those that have ended as well, in milliseconds. */
+export function cpuOfFamily(pid) {
+  if (!existsSync(`/proc/${pid}/stat`)) return cpuOf(pid);
+  let ticks = 0;
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const fields = readFileSync(`/proc/${entry}/stat`, 'utf8').split(') ')[1].split(' ');
+      if (Number(entry) === pid)
+        ticks += sum(fields.slice(11, 15)); // its own time, and that of children that have ended
+      else if (Number(fields[1]) === pid) ticks += sum(fields.slice(11, 13));
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+  return (ticks * 1000) / CLOCK_TICKS;
+}
+
+const sum = (texts) => texts.reduce((total, text) => total + Number(text), 0);
 
 /**
  * Bytes that the disk under a directory was given so far, by whomever, or null where nobody counts them. What is counted for a process

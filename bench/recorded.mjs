@@ -3,15 +3,15 @@
 export class Recorded {
   #last = new Map();
 
-  constructor(servers) {
-    this.servers = servers;
+  constructor(corridor) {
+    this.corridor = corridor;
   }
 
   /** Counts from now on. */
-  static async from(servers) {
-    const recorded = new Recorded(servers);
+  static async from(corridor) {
+    const recorded = new Recorded(corridor);
     for (const type of ['token.requested', 'token.issued', 'token.released']) {
-      const { entries } = await servers.api('GET', `/v1/entries?type=${type}&limit=1`);
+      const { entries } = await corridor.api('GET', `/v1/entries?type=${type}&limit=1`);
       recorded.#last.set(type, entries[0]?.id ?? null);
     }
     return recorded;
@@ -28,7 +28,7 @@ export class Recorded {
   async #count(type) {
     let count = 0;
     for (let cursor = ''; ;) {
-      const page = await this.servers.api('GET', `/v1/entries?type=${type}&limit=1000${cursor}`);
+      const page = await this.corridor.api('GET', `/v1/entries?type=${type}&limit=1000${cursor}`);
       const known = page.entries.findIndex(({ id }) => id === this.#last.get(type));
       if (known >= 0) return count + known;
       count += page.entries.length;

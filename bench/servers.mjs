@@ -3,11 +3,14 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { basic, MeasuredCorridor } from './measured-corridor.mjs';
+import { startPostgres } from './postgres.mjs';
+import { cpuOfFamily } from './process-figures.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
 const resource = 'https://api.example/';
@@ -16,46 +19,30 @@ const clientId = 'corridor-bench';
 
 export class Servers {
   #children = [];
+  #postgres = null;
 
   async start() {
     this.directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-bench-'));
+    await chmod(this.directory, 0o755); // PostgreSQL runs as somebody else
     const secret = randomBytes(32).toString('hex');
     const registration = { clientId, secret, resource, scopes: [scope] };
     this.fastify = await this.#start('bench/fastify-server.mjs', 'url');
     this.upstream = await this.#start('bench/authorization-server.mjs', 'issuer', { input: JSON.stringify(registration) });
-    this.corridor = await this.#startCorridor(secret);
-    this.adminKey = (await readFile(path.join(this.directory, 'data/admin.key'), 'utf8')).trim();
+    await this.#writeConfiguration();
+    this.corridor = await this.#startCorridor(secret, 'data');
+    this.#postgres = await startPostgres(this.directory, await freePort());
+    if (this.#postgres !== null) {
+      const { pid, url, version } = this.#postgres;
+      this.postgres = { version, cpu: () => cpuOfFamily(pid) };
+      const replica = () => this.#startCorridor(secret, 'replicas', { CORRIDOR_DATABASE_URL: url });
+      this.replicas = [await replica(), await replica()];
+    }
 
     const body = new URLSearchParams({ grant_type: 'client_credentials', scope, resource }).toString();
     this.request = { method: 'POST', body };
     this.fastify.target = { url: `${this.fastify.said}/token`, authorization: basic(clientId, secret) };
     this.upstream.target = { url: `${this.upstream.said}/token`, authorization: basic(clientId, secret) };
-    this.corridor.target = { url: `${this.corridor.said}/oauth2/token` };
     return this;
-  }
-
-  /** Starts so many runs, 16 at a time, and gives the Authorization header of each. */
-  async startRuns(count) {
-    const headers = [];
-    let left = count;
-    const startOneAfterTheOther = async () => {
-      while (left-- > 0) {
-        const run = await this.api('POST', '/v1/runs', { workflow: 'bench', purpose: 'measuring', agent: { name: 'bench' } });
-        headers.push(basic(run.client_id, run.client_secret));
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, startOneAfterTheOther));
-    return headers;
-  }
-
-  async api(method, route, body) {
-    const response = await fetch(this.corridor.said + route, {
-      method,
-      headers: { authorization: `Bearer ${this.adminKey}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      body: body === undefined ? null : JSON.stringify(body),
-    });
-    if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${await response.text()}`);
-    return response.json();
   }
 
   async stop() {
@@ -67,28 +54,34 @@ export class Servers {
       await ended;
       clearTimeout(patience);
     }
+    await this.#postgres?.stop();
     if (this.directory !== undefined) await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** The embedded platform, the starter policy with a grant of its own, and an agent's isolation of a run. */
-  async #startCorridor(secret) {
+  /** The starter policy with a grant of its own, and an agent's isolation of a run. */
+  async #writeConfiguration() {
     const policies = path.join(this.directory, 'policies');
     await cp(path.join(root, 'policies'), policies, { recursive: true });
     const grant = { workflow: 'bench', purpose: 'measuring', resource, scopes: [scope] };
     await writeFile(path.join(policies, 'data.json'), JSON.stringify({ grants: [grant], ceilings: {} }));
     await writeFile(path.join(this.directory, 'corridor.yaml'), catalogue(this.upstream.said));
+  }
+
+  async #startCorridor(secret, data, settings = {}) {
     const outside = Object.entries(process.env).filter(([name]) => !name.startsWith('CORRIDOR_'));
-    return this.#start('dist/main.js', null, {
+    const { pid, said } = await this.#start('dist/main.js', null, {
       flags: ['--max-semi-space-size=64'], // as `npm start` has it
       env: {
         ...Object.fromEntries(outside),
         CORRIDOR_PORT: String(await freePort()),
-        CORRIDOR_DATA_DIR: path.join(this.directory, 'data'),
+        CORRIDOR_DATA_DIR: path.join(this.directory, data),
         CORRIDOR_CONFIG: path.join(this.directory, 'corridor.yaml'),
-        CORRIDOR_POLICIES: policies,
+        CORRIDOR_POLICIES: path.join(this.directory, 'policies'),
         CORRIDOR_CLIENT_BENCH: secret,
+        ...settings,
       },
     });
+    return MeasuredCorridor.at(said, pid, (await readFile(path.join(this.directory, data, 'admin.key'), 'utf8')).trim());
   }
 
   /** Waits for the first line of output: JSON with a member `says`, or for Corridor's own sentence. */
@@ -105,8 +98,6 @@ export class Servers {
     return { pid: child.pid, said: says === null ? /http:\S+/.exec(line[0])[0] : JSON.parse(line[0])[says] };
   }
 }
-
-const basic = (id, secret) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
 
 const catalogue = (issuer) => `
 version: 1
@@ -130,7 +121,8 @@ clients:
     credential: env:CORRIDOR_CLIENT_BENCH
     rotate_every: 90d
     max_token_life: 1h
-runtimes: {}
+runtimes:
+  ci: { workflows: [bench] }
 `;
 
 async function freePort() {

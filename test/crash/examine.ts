@@ -30,7 +30,8 @@ export function examine({ issued, received, entries }: Evidence): Examined {
   const findings: string[] = [];
   const byId = new Map(entries.map((entry) => [entry.id, entry]));
   const intents = byIssuance(entries.filter(({ type }) => type === 'token.requested'));
-  const closed = byIssuance(entries.filter(({ type }) => outcomes.has(type)));
+  // what a guardrail refuses has the type of a refused token, and no issuance
+  const closed = byIssuance(entries.filter(({ type, issuance }) => outcomes.has(type) && issuance !== undefined));
 
   if (byId.size !== entries.length) findings.push('an entry is there twice');
   for (const [issuance, { length }] of intents) {

@@ -53,7 +53,7 @@ describe('chaos', () => {
   it(
     'of replicas that are killed each second',
     async () => {
-      const kills = Math.max(3, 12 * (times - 1));
+      const kills = 3 * times;
       judge(`${kills} replicas killed`, await chaos.under(() => chaos.killReplicas(kills)));
     },
     PATIENCE,
@@ -78,7 +78,9 @@ describe('chaos', () => {
   (disk === null ? it.skip : it)(
     'of a disk that is full',
     async () => {
-      judge(`disk full for ${2 * times} s`, await chaos.under(() => chaos.fillDisk(disk?.path ?? '', 2_000 * times)));
+      const befallen = await chaos.under(() => chaos.fillDisk(disk?.path ?? ''));
+      judge('disk full', befallen);
+      expect(befallen.unavailable).toBeGreaterThan(0);
     },
     PATIENCE,
   );

@@ -23,11 +23,12 @@ export interface Befallen {
 
 const AGENTS_PER_REPLICA = 4;
 const AGAIN_WITHIN = 30_000;
+/** Milliseconds: longer than a request waits for the database. */
+const BEYOND_PATIENCE = 5_500;
 
 /** Agents that ask for tokens while something befalls replicas and database. Nothing is stopped, so whoever gets an answer gets a token. */
 export class Chaos {
   readonly received: Received[] = [];
-  /** When the fault ended, for those who cannot wait. */
   #families: Families;
   readonly #chronicle = new Chronicle();
 
@@ -93,15 +94,15 @@ export class Chaos {
       await postgres.end('SIGKILL');
       const { answer } = await present(this.surface, time, await assertionOf(run, issuer));
       told.push(`${answer?.status} ${errorOf(answer)}`);
-      await wait(500);
+      await wait(time % 2 === 0 ? BEYOND_PATIENCE : 500);
       await postgres.start();
       await wait(1_000);
     }
     return told;
   }
 
-  /** Fills the disk that the database is on, for so many milliseconds. */
-  async fillDisk(disk: string, milliseconds: number): Promise<void> {
+  /** Fills the disk that the database is on, for longer than a request waits. */
+  async fillDisk(disk: string): Promise<void> {
     const ballast = path.join(disk, 'ballast');
     writeFileSync(ballast, '');
     for (const size of [1 << 20, 1 << 16, 1 << 12]) {
@@ -114,7 +115,7 @@ export class Chaos {
         }
       }
     }
-    await wait(milliseconds);
+    await wait(2 * BEYOND_PATIENCE);
     rmSync(ballast);
     await this.world.postgres.start(); // as whoever keeps it running does, should it have given up
   }

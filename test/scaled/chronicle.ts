@@ -13,6 +13,8 @@ export class Chronicle implements History {
   readonly closures: Closure[] = [];
   readonly owners: OwnerChange[] = [];
   readonly unexpected: Unexpected[] = [];
+  /** Why requests were told to try again, and how often. */
+  readonly reasons = new Map<string, number>();
 
   now(): number {
     return performance.now();
@@ -52,7 +54,11 @@ export class Chronicle implements History {
     const { status, body } = answer;
     if (status === 200 || status === 201) return { outcome: 'got', error: null };
     const error = errorOf(answer);
-    if (status === 503 && (error === 'temporarily_unavailable' || passing.has(error))) return { outcome: 'lost', error };
+    if (status === 503 && (error === 'temporarily_unavailable' || passing.has(error))) {
+      const reason = JSON.stringify(body['error_description'] ?? body['detail']);
+      this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+      return { outcome: 'lost', error };
+    }
     if (status >= 400 && status < 500 && refusals.has(error)) return { outcome: 'refused', error };
     this.unexpected.push({ status, body });
     return { outcome: 'lost', error };

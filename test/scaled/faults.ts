@@ -1,20 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Disturbances } from './disturbances.js';
+import type { Drills } from './drills.js';
 import { arm, untilFrozen } from './freeze.js';
 import type { ScaledWorld } from './scaled-world.js';
 
 /** What befalls the replicas while they are hammered, and what it says of itself. `ask` makes so many requests of one replica at once. */
-export type Fault = (
-  world: ScaledWorld,
-  disturbances: Disturbances,
-  ask: (replica: number, times: number) => Promise<void>,
-) => Promise<string>;
+export type Fault = (world: ScaledWorld, drills: Drills, ask: (replica: number, times: number) => Promise<void>) => Promise<string>;
 
 const FREEZES = 2;
 const SLEEPS = 4;
 
 /** A replica is frozen in the middle of a release, everything is stopped elsewhere, and it wakes when that is acknowledged. */
-const frozen: Fault = async ({ replicas }, disturbances) => {
+const frozen: Fault = async ({ replicas }, drills) => {
   const [, , replica] = replicas;
   if (replica === undefined) throw new TypeError('there is no third replica');
   const told: string[] = [];
@@ -24,14 +20,14 @@ const frozen: Fault = async ({ replicas }, disturbances) => {
       replica.signal('SIGCONT');
       await wait(150);
     };
-    const took = await disturbances.suspend(250, freeze % 2 === 0 ? 'everything' : 'workflow', wake, [0, 1]);
+    const took = await drills.suspend(250, freeze % 2 === 0 ? 'everything' : 'workflow', wake, [0, 1]);
     told.push(`"${moment}" (stop acknowledged in ${took?.toFixed(0) ?? '?'} ms)`);
   }
   return `a replica frozen at ${told.join(' and at ')}`;
 };
 
 /** A replica sleeps through a stop, and is asked before it can have heard of it. */
-export const asleep: Fault = async ({ replicas }, disturbances, ask) => {
+export const asleep: Fault = async ({ replicas }, drills, ask) => {
   for (let sleep = 0; sleep < SLEEPS; sleep++) {
     const asked = 1 + (sleep % 2);
     const askAndWake = async (): Promise<void> => {
@@ -41,7 +37,7 @@ export const asleep: Fault = async ({ replicas }, disturbances, ask) => {
       await asking;
     };
     replicas[asked]?.signal('SIGSTOP');
-    await disturbances.suspend(20, 'everything', askAndWake, [0]).finally(() => replicas[asked]?.signal('SIGCONT'));
+    await drills.suspend(20, 'everything', askAndWake, [0]).finally(() => replicas[asked]?.signal('SIGCONT'));
   }
   return `${SLEEPS} times a replica asleep while everything was stopped, and asked before it woke`;
 };

@@ -3,6 +3,7 @@ import type { Received } from '../crash/agents.js';
 import { check, printViolation, type Violation } from './checker.js';
 import { Chronicle } from './chronicle.js';
 import { Disturbances } from './disturbances.js';
+import { Drills } from './drills.js';
 import { Families, subjectOf } from './families.js';
 import type { Fault } from './faults.js';
 import { hammer } from './hammer.js';
@@ -32,6 +33,7 @@ export class Linearizability {
   readonly received: Received[] = [];
   readonly #surface: Surface;
   readonly #families: Families;
+  readonly #drills: Drills;
   readonly #disturbances: Disturbances;
   readonly #reader: RecordReader;
   readonly #record = new RecordCheck();
@@ -42,7 +44,8 @@ export class Linearizability {
   ) {
     this.#surface = new Surface(world);
     this.#families = new Families(this.#surface, this.chronicle, runtimeKey);
-    this.#disturbances = new Disturbances(world, this.#surface, this.chronicle, this.#families);
+    this.#drills = new Drills(this.#surface, this.chronicle, this.#families);
+    this.#disturbances = new Disturbances(this.#drills, world, this.#surface, this.chronicle, this.#families);
     this.#reader = new RecordReader(world);
   }
 
@@ -51,25 +54,25 @@ export class Linearizability {
     for (let replica = 0; this.#families.count < 3; replica++) await this.#families.bear(replica);
   }
 
-  /** So many operations at least, with one fault in the middle of them. */
-  async round(amount: number, fault: Fault): Promise<Round> {
+  /** So many operations at least, with one fault in the middle of them, and unless told otherwise all that can change under them. */
+  async round(amount: number, fault: Fault, { disturbed = true } = {}): Promise<Round> {
     const { calls, closures, unexpected } = this.chronicle;
     const before = { closures: closures.length, at: performance.now() };
     calls.length = 0;
     let over = false;
     const befallen = (async () => {
       await wait(300);
-      return fault(this.world, this.#disturbances, this.#ask);
+      return fault(this.world, this.#drills, this.#ask);
     })().finally(() => (over = true));
     const hammered = hammer(this.#surface, this.chronicle, this.#families, { amount, over: () => over });
     let going = true;
-    const disturbed = this.#disturbances.go(() => !going);
+    const disturbing = disturbed ? this.#disturbances.go(() => !going) : Promise.resolve();
     const befell = await befallen;
     await hammered;
     going = false;
-    await disturbed;
+    await disturbing;
     const seconds = (performance.now() - before.at) / 1000;
-    await this.#disturbances.settle();
+    await this.#drills.settle();
 
     const violations = check(this.chronicle);
     const entries = await this.#reader.more();
@@ -102,7 +105,7 @@ export class Linearizability {
   #compare(entries: readonly RecordedEntry[]): readonly string[] {
     const calls = this.chronicle.calls.filter(({ subject }) => subject.resource !== null);
     for (const { subject } of calls) this.#record.know(subject);
-    const findings = [...this.#record.read(entries, this.#disturbances.exposures)];
+    const findings = [...this.#record.read(entries, this.#drills.exposures)];
     for (const call of calls) {
       if (call.outcome !== 'got') continue;
       findings.push(...this.#record.heard(call, this.chronicle.owners));

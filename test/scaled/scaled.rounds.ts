@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { repeatElsewhere } from './anywhere.js';
 import { asleep, faults } from './faults.js';
 import { leaveIntentsOpen, stopInOrder } from './endings.js';
 import { Linearizability, type Round } from './linearizability.js';
@@ -51,6 +52,15 @@ describe('three replicas on PostgreSQL', () => {
     for (const replica of world.replicas) expect((await replica.api('GET', '/v1/keys')).status).toBe(200);
   });
 
+  it('know of a run what another one knows, and when its secret is another one', async () => {
+    expect(await repeatElsewhere(world, surface, runtimeKey)).toEqual({
+      sameRun: true,
+      first: [200, 200, 200],
+      renewed: [200, 200, 200],
+      old: [401, 401, 401],
+    });
+  });
+
   it(
     'let nothing out that began after a stop was acknowledged, whatever befalls them',
     async () => {
@@ -69,6 +79,7 @@ describe('three replicas on PostgreSQL', () => {
         );
         expect(findings.slice(0, 10)).toEqual([]);
       }
+      for (const [reason, count] of run.chronicle.reasons) say(`told to try again ${count} times: ${reason}`);
       await run.close();
       const sum = (of: (round: Round) => number): number => all.reduce((total, round) => total + of(round), 0);
       say(
@@ -151,7 +162,7 @@ describe('three replicas on PostgreSQL', () => {
       const run = new Linearizability(world, runtimeKey);
       try {
         await run.begin();
-        const { calls, violations, findings } = await run.round(OPERATIONS / 2, asleep);
+        const { calls, violations, findings } = await run.round(OPERATIONS / 2, asleep, { disturbed: false });
         const got = violations.filter(({ what }) => what === 'got what was closed');
         const recorded = findings.filter((finding) => finding.includes('was in force'));
         say(
