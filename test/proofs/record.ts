@@ -21,7 +21,11 @@ const entry = z.looseObject({
 export type RecordedEntry = z.infer<typeof entry>;
 
 const page = z.object({ entries: z.array(entry), next: z.string().nullable() });
-const raised = z.object({ id: z.string(), exposure: z.array(z.looseObject({ issuance: z.string() })) });
+const raised = z.object({
+  id: z.string(),
+  exposure: z.array(z.looseObject({ issuance: z.string() })),
+  next: z.string().nullable(),
+});
 
 /** The whole record, as an auditor reads it, the newest first. */
 export async function readRecord(corridor: RunningCorridor): Promise<readonly RecordedEntry[]> {
@@ -38,9 +42,15 @@ export async function readRecord(corridor: RunningCorridor): Promise<readonly Re
 /** Stops everything: what may still be live is listed, and what can be revoked will be. Gives the issuances, and how to lift it. */
 export async function stopEverything(corridor: RunningCorridor): Promise<{ exposed: ReadonlySet<string>; lift: () => Promise<void> }> {
   const { body } = await corridor.api('POST', '/v1/suspensions', { kind: 'everything', reason: 'a drill' });
-  const { id, exposure } = raised.parse(body);
+  const { id, exposure, next } = raised.parse(body);
+  const exposed = new Set(exposure.map(({ issuance }) => issuance));
+  for (let cursor = next; cursor !== null;) {
+    const read = raised.parse((await corridor.api('GET', `/v1/suspensions/${id}?cursor=${cursor}`)).body);
+    for (const { issuance } of read.exposure) exposed.add(issuance);
+    cursor = read.next;
+  }
   return {
-    exposed: new Set(exposure.map(({ issuance }) => issuance)),
+    exposed,
     lift: async () => void (await corridor.api('DELETE', `/v1/suspensions/${id}`)),
   };
 }
