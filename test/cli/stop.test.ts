@@ -38,7 +38,7 @@ describe('corridor exposure', () => {
 
   it('says what is wrong', async () => {
     expect(await corridor('exposure', '--run', 'x', '--client', 'y')).toMatchObject({
-      code: 1,
+      code: 2,
       err: expect.stringContaining('at most one'),
     });
     expect(await corridor('exposure', '--client', 'y')).toMatchObject({ code: 1, err: expect.stringContaining('there is no client') });
@@ -118,7 +118,7 @@ describe('corridor suspend --drill', () => {
       code: 1,
       err: expect.stringContaining('does not answer the run of the drill'),
     });
-    expect((await corridor('suspend', '--drill', '--replica', 'nowhere')).code).toBe(1);
+    expect((await corridor('suspend', '--drill', '--replica', 'nowhere')).code).toBe(2);
     expect((await corridor('suspend', '--drill', 'everything')).err).toContain('a run of its own and nothing else');
     expect((await corridor('suspend')).err).toContain('say what to stop');
     expect((await corridor('suspend', 'everything')).err).toContain('say why with --reason');
