@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { hang, HostileAuthorizationServer, json, text, type SeenRequest } from '../rig/hostile-authorization-server.js';
+import { HostileAuthorizationServer, json, reset, text, type SeenRequest } from '../rig/hostile-authorization-server.js';
 import { catalogueOf } from './catalogue.js';
 import { FrontDoor, purpose } from './front-door.js';
 
@@ -15,6 +15,9 @@ const followed = z.object({
   exposure: z.array(z.looseObject({ run: z.string(), state: z.string(), revocation: z.string() })),
 });
 
+/** Until when the attempt that is under way lasts. */
+let haveStopped: () => void;
+const stopped = new Promise<void>((resolve) => (haveStopped = resolve));
 let server: HostileAuthorizationServer;
 let door: FrontDoor;
 beforeAll(async () => {
@@ -31,7 +34,7 @@ beforeAll(async () => {
   const said = (request: SeenRequest, name: string): string => new URLSearchParams(request.body).get(name) ?? '';
   server.at('/token', (response, request) => {
     const scope = said(request, 'scope');
-    if (scope === 'case:under-way') return hang(response, request);
+    if (scope === 'case:under-way') return stopped.then(() => reset(response, request));
     return json({ access_token: `token of ${scope}`.replaceAll(' ', '-'), token_type: 'Bearer', expires_in: 300, scope })(
       response,
       request,
@@ -60,6 +63,7 @@ it('a stop shows each token as revoked, as pending with what its server said, or
   const stateOf = (place: number, of = raised) => of.exposure.find(({ run }) => run === runs[place]?.id);
   expect(raised.exposure).toHaveLength(4);
   expect(stateOf(3)).toMatchObject({ state: 'open', revocation: 'pending' });
+  haveStopped();
 
   const followUp = async () => ({ ...raised, ...followed.parse((await door.corridor.api('GET', `/v1/suspensions/${raised.id}`)).body) });
   for (const until = Date.now() + 20_000; Date.now() < until; await wait(100)) {
@@ -77,10 +81,11 @@ it('a stop shows each token as revoked, as pending with what its server said, or
   });
   expect(Number(stateOf(1, seen)?.['attempts'])).toBeGreaterThan(0);
   expect(stateOf(2, seen)).toMatchObject({ revocation: 'unsupported', expires_at: expect.any(String) });
-  expect(seen.exposed).toMatchObject({ revoked: 1, pending: 2, unsupported: 1 });
 
   // the attempt under way ends without a token for its run, and nobody knows what the server made of it
   expect((await asked[3])?.status).not.toBe(200);
   for (const until = Date.now() + 20_000; stateOf(3, await followUp())?.state === 'open' && Date.now() < until; await wait(100));
-  expect(stateOf(3, await followUp())).toMatchObject({ state: 'unknown', revocation: 'unsupported' });
+  const last = await followUp();
+  expect(stateOf(3, last)).toMatchObject({ state: 'unknown', revocation: 'unsupported' });
+  expect(last.exposed).toMatchObject({ revoked: 1, pending: 1, unsupported: 2, expired: 0, never_issued: 0 });
 }, 60_000);
