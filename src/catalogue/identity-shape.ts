@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { hosts, flag, oneOf, reference, span, text, url } from './member-shapes.js';
+import { parseDuration } from './duration.js';
+import { duration, flag, hosts, oneOf, reference, text, url } from './member-shapes.js';
 import { assertionAlgorithmNames } from './workload-identity.js';
 
 /** `identity` of a runtime as it is written in `corridor.yaml`, before it is held against anything. */
@@ -55,7 +56,10 @@ export const identityShape = z.strictObject({
     .min(1, 'is empty: list the algorithms, or leave the member out')
     .optional()
     .describe('How its tokens may be signed'),
-  max_assertion_life: span('write a duration').optional().describe('How far ahead exp may be at most'),
+  max_assertion_life: duration('write a duration', 86_400, '1 day')
+    .refine((value) => parseDuration(value) !== 0, 'is zero: write a time, such as 5m')
+    .optional()
+    .describe('How far ahead exp may be at most, at most 1d'),
   assertion_reuse: flag().optional().describe('Whether a token may be used until it expires; it is then bound to its run'),
   audience_array: flag().optional().describe("Whether aud may be a list with Corridor's issuer as its one element"),
   claims: z

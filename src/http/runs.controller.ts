@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Body, Controller, Get, Headers, HttpCode, Ip, Param, Post, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -37,6 +38,7 @@ const exchangeBody = startBody.extend({
   purpose: label.optional(),
   agent: z.strictObject({ name: label.optional(), version: label.optional(), model: label.optional() }).optional(),
 });
+const RUN_ID = /^run[0-9a-z]{1,60}$/;
 const idempotencyKey = /^[\x21-\x7e]{1,200}$/;
 
 /** Runs: started, read and ended by the runtime that they belong to. */
@@ -104,15 +106,29 @@ export class RunsController {
   @Post(':id/end')
   @HttpCode(200)
   @Allow('runtime', 'responder', 'admin')
-  async end(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
-    const run = await this.#visible(id, caller);
-    const { endedAt, withdrawn } = await this.endRun.end(run, caller.name);
+  @AllowWorkload()
+  async end(
+    @Param('id') id: string,
+    @Starter() ender: Principal | VerifiedWorkload,
+    @Ip() address: string,
+  ): Promise<Record<string, unknown>> {
+    const run = 'assertion' in ender ? await this.#attestedBy(id, ender, address) : await this.#visible(id, ender);
+    const { endedAt, withdrawn } = await this.endRun.end(run, 'assertion' in ender ? `runtime ${ender.runtime}` : ender.name);
     return { ...printRun(run), ended_at: timestamp(endedAt), withdrawn };
+  }
+
+  /** A workload ends its own run, of which its assertion attests all that the first one did. */
+  async #attestedBy(id: string, workload: VerifiedWorkload, address: string): Promise<Run> {
+    const run = RUN_ID.test(id) ? await this.runs.reload(id) : null;
+    if (run === null || run.runtime !== workload.runtime || !isDeepStrictEqual(run.attested, workload.attested))
+      throw new NotFound('run_unknown', 'there is no such run');
+    await this.exchange.spend(workload, address);
+    return run;
   }
 
   /** A runtime sees its own runs and no others; the same answer hides whether another exists. */
   async #visible(id: string, caller: Principal): Promise<Run> {
-    const run = /^run[0-9a-z]{1,60}$/.test(id) ? await this.runs.reload(id) : null;
+    const run = RUN_ID.test(id) ? await this.runs.reload(id) : null;
     const mayReadAll = caller.roles.some((role) => role !== 'runtime');
     if (run === null || !(mayReadAll || run.runtime === caller.runtime)) throw new NotFound('run_unknown', 'there is no such run');
     return run;

@@ -92,7 +92,7 @@ function claimValue(claims: Claims, name: string): ClaimValue | null {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, step)) return null;
     value = Reflect.get(value, step);
   }
-  if (typeof value === 'string') return value.length <= MAX_VALUE && !value.includes('\0') ? value : null;
+  if (typeof value === 'string') return value.length <= MAX_VALUE && !/\0|\p{Cs}/u.test(value) ? value : null;
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : null;
   return typeof value === 'boolean' ? value : null;
 }

@@ -41,14 +41,15 @@ export class ExchangeAssertion {
   /** @throws Invalid, NotAuthenticated, and as StartRun.start */
   async start(verified: VerifiedWorkload, narrowing: RunNarrowing, address: string): Promise<RunStarted> {
     requireAgreement(verified, narrowing);
-    await this.#spend(verified, address);
+    await this.spend(verified, address);
     const { runtime, identity, attested, workflow, purpose, agent, operator } = verified;
     const { ttl, parent, publicKey } = narrowing;
     const signed = { identity, attested, credential: 'own' } as const;
     return this.startRun.start(runtime, { workflow, purpose, agent, operator, ttl, parent, publicKey, signed }, null);
   }
 
-  async #spend(verified: VerifiedWorkload, address: string): Promise<void> {
+  /** @throws NotAuthenticated */
+  async spend(verified: VerifiedWorkload, address: string): Promise<void> {
     try {
       await this.workloads.spend(verified);
     } catch (error) {

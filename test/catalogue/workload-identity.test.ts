@@ -94,6 +94,8 @@ const spiffe = (...lines: readonly string[]): string =>
   withIdentity('kind: spiffe', ...lines, 'claims:', `  - { match: { sub: spiffe://acme.example/indexer }, ${target} }`);
 
 const rows: readonly Row[] = [
+  ['a token for ever', jwt(rule, 'max_assertion_life: 365d'), `30:27: ${of}.max_assertion_life is longer than 1 day: shorten it`],
+  ['a token for no time', jwt(rule, 'max_assertion_life: 0s'), `30:27: ${of}.max_assertion_life is zero: write a time, such as 5m`],
   ['an unknown member', jwt(rule, 'audience: me'), `30:7: ${of}.audience is unknown: remove it`],
   ['an unknown member of a rule', jwt(`${rule}, scope: all`), `31:108: ${of}.claims.scope is unknown: remove it`],
   [

@@ -387,6 +387,20 @@ describe('an assertion that is exchanged for a run', () => {
     expect(await corridor.exchange(await svid())).toMatchObject({ status: 201 });
   });
 
+  it('ends the run that it attests, and no other', async () => {
+    const job = { run_id: '4242' };
+    const { body } = await corridor.exchange(await githubToken(job));
+    const end = async (assertion: string): Promise<unknown> =>
+      (await corridor.world.corridor.api('POST', `/v1/runs/${String(body['id'])}/end`, undefined, assertion)).body;
+    expect(await end(await githubToken())).toMatchObject({ status: 404, code: 'run_unknown' });
+    expect(await end(await githubToken({ ...job, sha: 'other' }))).toMatchObject({ status: 404, code: 'run_unknown' });
+    expect(await end(await gitlabToken({ job_id: '4242-2' }))).toMatchObject({ status: 404, code: 'run_unknown' });
+    const once = await githubToken(job);
+    expect(await end(once)).toMatchObject({ id: body['id'], ended_at: expect.any(String) });
+    expect(await end(once)).toMatchObject({ status: 401, code: 'assertion_refused' });
+    expect(await corridor.newest('run.ended')).toMatchObject({ run: body['id'], by: 'runtime github' });
+  });
+
   it('opens no other route of the administration', async () => {
     const { status } = await corridor.world.corridor.api('GET', '/v1/runs/run01nobody', undefined, await githubToken());
     expect(status).toBe(401);

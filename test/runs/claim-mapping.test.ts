@@ -66,6 +66,7 @@ describe('a mapping of claims', () => {
     ['is too long', { sha: 'f'.repeat(201) }],
     ['holds a control character', { actor: 'a\nb' }],
     ['holds NUL', { actor: 'a\0b' }],
+    ['holds half a character', { sha: 'a\ud800' }],
     ['is no exact number', { run_attempt: 2 ** 53 }],
     ['is a fraction', { run_attempt: 1.5 }],
     ['is an object', { sha: {} }],

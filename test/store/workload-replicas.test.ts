@@ -7,7 +7,7 @@ import { AssertionRefused } from '../../src/runs/compact-jws.js';
 import { RunDirectory } from '../../src/runs/run-directory.js';
 import { StartRun } from '../../src/runs/start-run.js';
 import { VerifyWorkload } from '../../src/runs/verify-workload.js';
-import type { Database } from '../../src/store/database.js';
+import { Database, DatabaseUnavailable, type Row } from '../../src/store/database.js';
 import { SqlFacts } from '../../src/store/sql-facts.js';
 import { SqlReplayGuard } from '../../src/store/sql-replay-guard.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
@@ -68,6 +68,20 @@ class Replica {
       throw error;
     }
   }
+}
+
+/** Loses its connection over the table of assertions that were used. */
+class WithoutReplays extends Database {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  async query(sql: string, parameters?: readonly unknown[]): Promise<readonly Row[]> {
+    if (sql.includes('assertion_seen')) throw new DatabaseUnavailable('connection lost');
+    return this.database.query(sql, parameters);
+  }
+
+  async close(): Promise<void> {}
 }
 
 describe.each(databases)('workload assertions at three replicas over %s', (_name, open) => {
@@ -160,6 +174,14 @@ describe.each(databases)('workload assertions at three replicas over %s', (_name
     expect(await world.rows('select from run')).toEqual([]);
     expect(await replicas[0]?.runOf(one)).toMatch(/^run/);
     expect(await replicas[1]?.runOf(await assertion('https://once.example'), false)).toBe('no run was started with it');
+  });
+
+  it('are accepted by nobody while it cannot be told whether they were used (B36)', async () => {
+    const replica = new Replica(new WithoutReplays(database), 'ins4');
+    for (const issuer of ['https://once.example', 'https://again.example']) {
+      await expect(replica.runOf(await assertion(issuer))).rejects.toThrow(DatabaseUnavailable);
+    }
+    expect(await world.rows('select from run')).toEqual([]);
   });
 
   it('are refused at every replica as soon as the catalogue trusts their issuer no more', async () => {
