@@ -108,6 +108,6 @@ function keyMembers(key: Pick<ApiKey, 'id' | 'name' | 'roles' | 'runtime' | 'res
     name: key.name,
     roles: key.roles,
     ...(key.runtime === null ? {} : { runtime: key.runtime }),
-    ...(key.resource === null ? {} : { resource: key.resource }),
+    ...(key.resource === null ? {} : { resource: { id: key.resource } }),
   };
 }

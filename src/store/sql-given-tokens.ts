@@ -5,15 +5,13 @@ import type { Database } from './database.js';
 import { dueRow } from './issuance-row.js';
 import { repeatOnce } from './repeat-once.js';
 
-// Found by its hash first and then looked at: with outdated statistics the planner would join whole tables. A text that was revoked
-// in one issuance is dead in all of them.
+// No join: with outdated statistics whole tables would be read for it. A text that was revoked in one issuance is dead in all of them.
 const LIVE = `
-  with known as materialized (select * from issuance where token_sha256 = $1)
   select i.run, (select r.purpose from run r where r.id = i.run) as purpose, i.workflow, i.isolation, i.client, i.authorization_server,
     i.resource, i.token_jti, i.granted, i.audience, i.issued_at, i.served_until
-  from known k join issuance i on i.id = k.id
-  where i.state = 'issued' and i.revocation is null and i.served_until > now()
-    and not exists (select from known twin where twin.revocation in ('pending', 'revoked'))
+  from issuance i
+  where i.token_sha256 = $1 and i.state = 'issued' and i.revocation is null and i.served_until > now()
+    and not exists (select from issuance twin where twin.token_sha256 = $1 and twin.revocation in ('pending', 'revoked'))
     and case when $2::text is null then i.resource = $3::text and is_in_use(i) else was_given(i, $2) and run_is_active($2) end
   order by i.served_until desc limit 1`;
 

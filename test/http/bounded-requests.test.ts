@@ -79,6 +79,7 @@ describe('what is under way at a server', () => {
     await until(() => arrived === 4);
     open();
     expect((await Promise.all([...underWay, again])).map(({ status }) => status)).toEqual([200, 200, 200]);
+    for (let time = 0; time < 10; time++) expect((await fetch(`${url}/v1/slow`)).status).toBe(200);
   });
 
   it('is so many connections, and one more is closed', async () => {

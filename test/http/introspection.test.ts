@@ -262,6 +262,8 @@ describe('the key of a resource server', () => {
     });
     const { body: found } = await world.corridor.api('GET', '/v1/entries?type=key.created');
     expect(JSON.stringify(found)).toContain(`"key":"${crmServer.id}"`);
-    expect(found).toMatchObject({ entries: expect.arrayContaining([expect.objectContaining({ key: crmServer.id, resource: 'crm' })]) });
+    expect(found).toMatchObject({
+      entries: expect.arrayContaining([expect.objectContaining({ key: crmServer.id, resource: { id: 'crm' } })]),
+    });
   });
 });

@@ -112,6 +112,19 @@ describe('the limits of token requests', () => {
     expect(later.map(({ suppressed }) => suppressed)).toContain(30);
   });
 
+  it('are no matter of failed authentication, which is throttled per address whoever it claims to be (B21)', async () => {
+    const run = await world.startRun();
+    const guess = (attempt: number): Promise<Answer> =>
+      world.ask('token', { grant_type: 'client_credentials', resource: crm }, basic({ id: `run01nobody${attempt}`, secret: 'wrong' }));
+    const early = await Promise.all(Array.from({ length: 50 }, (_, attempt) => guess(attempt)));
+    expect(new Set(early.map(({ status }) => status))).toEqual(new Set([401]));
+    for (let round = 1; round < 3; round++) await Promise.all(Array.from({ length: 50 }, (_, attempt) => guess(50 * round + attempt)));
+    const throttled = await guess(150);
+    expect(throttled).toMatchObject({ status: 429, body: { error: 'slow_down' } });
+    expect(Number(throttled.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await ask(run)).status).toBe(200);
+  });
+
   it('are refused by the catalogue when they are no numbers', async () => {
     const source =
       'version: 1\npurposes:\n  p: { description: x }\nworkflows:\n  w: { owner: o, purposes: [p], max_run_ttl: 1h, max_requests_per_minute: ';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as oauth from 'oauth4webapi';
-import { crm, startWorld, type World } from './world.js';
+import { crm, ledger, startWorld, type World } from './world.js';
 
 let world: World;
 let server: oauth.AuthorizationServer;
@@ -61,5 +61,17 @@ describe('oauth4webapi, unmodified', () => {
     );
     if (!(denied instanceof oauth.ResponseBodyError)) throw new Error('a denial was expected', { cause: denied });
     expect(denied.cause).toMatchObject({ error: 'access_denied', reasons: [{ code: 'scope_not_granted', scope: 'crm:write' }] });
+  });
+
+  it('revokes a token, and asks about it before and after (B91, B95)', async () => {
+    const { id, secret } = await world.startRun();
+    const [agent, options] = [{ client_id: id }, { [oauth.allowInsecureRequests]: true }];
+    const authentication = oauth.ClientSecretBasic(secret);
+    const { access_token: token } = await ask(id, authentication, { resource: ledger });
+    const about = async () =>
+      oauth.processIntrospectionResponse(server, agent, await oauth.introspectionRequest(server, agent, authentication, token, options));
+    expect(await about()).toMatchObject({ active: true, aud: ledger, token_type: 'Bearer' });
+    await oauth.processRevocationResponse(await oauth.revocationRequest(server, agent, authentication, token, options));
+    expect(await about()).toEqual({ active: false });
   });
 });

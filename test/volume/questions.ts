@@ -6,10 +6,11 @@ import { SqlDecisionInputs } from '../../src/store/sql-decision-inputs.js';
 import { SqlEntries } from '../../src/store/sql-entries.js';
 import { SqlExposure } from '../../src/store/sql-exposure.js';
 import { SqlFacts } from '../../src/store/sql-facts.js';
+import { SqlGivenTokens } from '../../src/store/sql-given-tokens.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
 import { SqlTracing } from '../../src/store/sql-trace.js';
 import { catalogue, catalogueChange } from '../store/fact-change-samples.js';
-import { intentOf, outcomeOf, releaseOf, type Recording } from '../store/recording.js';
+import { intentOf, outcomeOf, releaseOf, tokenOf, type Recording } from '../store/recording.js';
 import { identifier, World } from '../store/world.js';
 
 /** What Corridor asks of its database, by name: first what the release path asks, then the sweeps, then people. */
@@ -25,6 +26,9 @@ export async function questionsOf(database: Database, recording: Recording): Pro
   ];
   const run = await recording.run();
   const issuance = await recording.issued(run);
+  const tokens = new SqlGivenTokens(database);
+  const live = tokenOf({ servedUntil: Date.now() + 3_600_000 });
+  await recording.issued(run, live);
   const workflow7 = { id: 'workflow7', owner: 'owner7', purposes: [], maxRunTtl: 900, labels: {} };
   await world.change(catalogueChange({ ...catalogue, workflows: { workflow7 } }));
   const [past, decision] = ['0x77', await decisionOfNow(database)];
@@ -41,6 +45,16 @@ export async function questionsOf(database: Database, recording: Recording): Pro
     'facts and epoch': () => new SqlFacts(database).latest(),
     'a suspension of a workflow, and its exposure': () => suspend(database, world, 'workflow', 'workflow7'),
     'a suspension of an owner, and its exposure': () => suspend(database, world, 'owner', 'owner7'),
+    'introspection by a run': () => found(tokens.live(live.sha256, { run: run.id })),
+    'introspection by a resource server': () => found(tokens.live(live.sha256, { resource: 'crm' })),
+    'introspection of a token of the past': () => tokens.live(hash, { resource: 'resource1' }),
+    'the revocation of a token': async () => {
+      const [intent, token] = [intentOf(run), tokenOf()];
+      await recorded(recording, intent);
+      await recorded(recording, outcomeOf(intent.effect.issuance, 'issued', token));
+      const { kind } = await tokens.withdraw(token.sha256, run.id, 30_000);
+      if (kind !== 'withdrawn') throw new Error(kind);
+    },
     'sweep: tokens not served any more': () => rows.withdrawServed(20),
     'sweep: revocations that are due': () => rows.takeDueRevocations(20, 30_000),
     'sweep: texts of dead tokens': () => rows.wipeDead(20),
