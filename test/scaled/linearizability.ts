@@ -49,7 +49,9 @@ export class Linearizability {
     this.#reader = new RecordReader(world);
   }
 
+  /** What was recorded before is no business of this. */
   async begin(): Promise<void> {
+    await this.#reader.more();
     await this.#disturbances.changeCatalogue(firstVariant);
     for (let replica = 0; this.#families.count < 3; replica++) await this.#families.bear(replica);
   }

@@ -66,22 +66,20 @@ describe('three replicas on PostgreSQL', () => {
     async () => {
       const run = new Linearizability(world, runtimeKey);
       const all: Round[] = [];
-      await run.begin();
-      for (let round = 0; round < rounds; round++) {
-        const fault = faults[round % faults.length];
-        if (fault === undefined) throw new TypeError('there are no faults');
-        const done = await run.round(OPERATIONS, fault);
-        all.push(done);
-        const { calls, got, refused, lost, closures, seconds, befell, findings } = done;
-        say(
-          `round ${round + 1}/${rounds}: ${calls} operations in ${seconds.toFixed(1)} s (${got} got, ${refused} refused, ${lost} told to try again), ` +
-            `${closures} closures, ${befell}: ${findings.length === 0 ? 'ok' : `${findings.length} findings, ${findings[0]}`}`,
-        );
-        expect(findings.slice(0, 10)).toEqual([]);
+      try {
+        await run.begin();
+        for (let round = 0; round < rounds; round++) {
+          const fault = faults[round % faults.length];
+          if (fault === undefined) throw new TypeError('there are no faults');
+          all.push(await run.round(OPERATIONS, fault));
+          sayRound(all, rounds);
+          expect(all.at(-1)?.findings.slice(0, 10)).toEqual([]);
+        }
+      } finally {
+        await run.close();
       }
-      for (const [reason, count] of run.chronicle.reasons) say(`told to try again ${count} times: ${reason}`);
-      await run.close();
       const sum = (of: (round: Round) => number): number => all.reduce((total, round) => total + of(round), 0);
+      for (const [reason, count] of run.chronicle.reasons) say(`told to try again ${count} times: ${reason}`);
       say(
         `linearizability: ${sum(({ calls }) => calls)} operations, ${sum(({ closures }) => closures)} closures, ` +
           `${sum(({ entries }) => entries)} entries, ${run.exposuresCompared} issuances looked for in exposures, 0 violations`,
@@ -98,7 +96,7 @@ describe('three replicas on PostgreSQL', () => {
   it(
     'acknowledge a stop quickly under load',
     async () => {
-      const { times, load } = await stopLatency(world, surface, runtimeKey, Math.min(1_000, 25 * rounds));
+      const { times, load } = await stopLatency(world, surface, runtimeKey, Math.min(500, 25 * rounds));
       const [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1].map((share) => percentile(times, share));
       say(`stop: ${times.length} stops while ${load.toFixed(0)} requests/s were answered`);
       say(`stop: acknowledged after ms: p50 ${p50?.toFixed(1)}, p90 ${p90?.toFixed(1)}, p99 ${p99?.toFixed(1)}, max ${max?.toFixed(1)}`);
@@ -178,3 +176,13 @@ describe('three replicas on PostgreSQL', () => {
     PATIENCE,
   );
 });
+
+function sayRound(all: readonly Round[], planned: number): void {
+  const last = all.at(-1);
+  if (last === undefined) return;
+  const { calls, got, refused, lost, closures, seconds, befell, findings } = last;
+  say(
+    `round ${all.length}/${planned}: ${calls} operations in ${seconds.toFixed(1)} s (${got} got, ${refused} refused, ${lost} told to try again), ` +
+      `${closures} closures, ${befell}: ${findings.length === 0 ? 'ok' : `${findings.length} findings, ${findings[0]}`}`,
+  );
+}
