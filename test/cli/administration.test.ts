@@ -46,6 +46,8 @@ describe('corridor key', () => {
     expect((await corridor('key', 'create', '--runtime', 'ci')).out).toMatch(/^[A-Za-z0-9]{43}\n$/);
     const { out } = await corridor('key', 'create', '--runtime', 'ci', '--role', 'auditor', '--role', 'auditor', '--json');
     expect(JSON.parse(out)).toMatchObject({ name: 'ci', roles: ['auditor', 'runtime'], runtime: 'ci' });
+    const enrolled = await corridor('key', 'create', '--resource', 'crm', '--json');
+    expect(JSON.parse(enrolled.out)).toMatchObject({ name: 'crm', roles: ['resource-server'], resource: 'crm' });
   });
 
   it('says what is missing, and what the key of the caller may not do', async () => {

@@ -66,12 +66,22 @@ describe('the metadata', () => {
 
   it('says what there is and not what the defaults would say (B87, B88)', async () => {
     const { body } = await metadata(door, `${wellKnown}/oauth2`);
+    const ofRuns = {
+      methods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+      algorithms: ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
+    };
     expect(body).toEqual({
       issuer: door.corridor.issuer,
       token_endpoint: `${door.corridor.issuer}/token`,
       grant_types_supported: ['client_credentials'],
-      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
-      token_endpoint_auth_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
+      token_endpoint_auth_methods_supported: ofRuns.methods,
+      token_endpoint_auth_signing_alg_values_supported: ofRuns.algorithms,
+      revocation_endpoint: `${door.corridor.issuer}/revoke`,
+      revocation_endpoint_auth_methods_supported: ofRuns.methods,
+      revocation_endpoint_auth_signing_alg_values_supported: ofRuns.algorithms,
+      introspection_endpoint: `${door.corridor.issuer}/introspect`,
+      introspection_endpoint_auth_methods_supported: [...ofRuns.methods, 'Bearer'],
+      introspection_endpoint_auth_signing_alg_values_supported: ofRuns.algorithms,
       authorization_endpoint: `${door.corridor.issuer}/authorize`,
       response_types_supported: ['none'],
     });
@@ -89,7 +99,13 @@ describe('the metadata', () => {
     const { body } = await metadata(below, `${wellKnown}/corridor/eu/oauth2`);
     expect(Object.keys(body).sort()).toEqual([
       'grant_types_supported',
+      'introspection_endpoint',
+      'introspection_endpoint_auth_methods_supported',
+      'introspection_endpoint_auth_signing_alg_values_supported',
       'issuer',
+      'revocation_endpoint',
+      'revocation_endpoint_auth_methods_supported',
+      'revocation_endpoint_auth_signing_alg_values_supported',
       'token_endpoint',
       'token_endpoint_auth_methods_supported',
       'token_endpoint_auth_signing_alg_values_supported',
@@ -153,15 +169,7 @@ describe('what the metadata advertises', () => {
   });
 
   it('is all: what it is silent about is not there (B90)', async () => {
-    for (const path of [
-      '/oauth2/revoke',
-      '/oauth2/introspect',
-      '/oauth2/jwks',
-      '/oauth2/register',
-      '/oauth2/par',
-      '/oauth2/device_authorization',
-      '/oauth2/userinfo',
-    ]) {
+    for (const path of ['/oauth2/jwks', '/oauth2/register', '/oauth2/par', '/oauth2/device_authorization', '/oauth2/userinfo']) {
       const response = await fetch(door.corridor.url + path, { method: 'POST', body: new URLSearchParams({ token: 'x' }) });
       expect({ path, status: response.status }).toEqual({ path, status: 404 });
     }
