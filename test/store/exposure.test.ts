@@ -105,7 +105,7 @@ describe.each(databases)('exposure on %s', (_name, open) => {
     expect(await world.rows('select count(*)::int as left from issuance where revocation is null')).toEqual([{ left: 0 }]);
     expect(await exposure.summary(raised)).toMatchObject({ fates: { pending: 10_101 } });
     expect((await exposure.live('everything', null, 1001)).length).toBe(1001);
-  });
+  }, 60_000);
 
   it('lists what may still work: withdrawn tokens, refused ones, attempts under way and unknown outcomes', async () => {
     const run = await world.running();

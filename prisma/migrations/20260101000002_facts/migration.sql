@@ -162,7 +162,8 @@ declare
 begin
   covered := array(select c.id from issuances_covered(kind, target) c
     where c.revocation is distinct from 'revoked'
-      and not exists (select from suspension_exposure e where e.suspension = raised and e.issuance = c.id)
+      -- looked up one by one: a join would be planned for the few rows that the table had once
+      and (select e.issuance from suspension_exposure e where e.suspension = raised and e.issuance = c.id) is null
     order by (c.revocation is null and c.state in ('open', 'issued')) desc, c.id limit 10000);
   perform from issuance where id = any (covered) order by id for update;
   insert into suspension_exposure (suspension, issuance) select raised, unnest(covered);
