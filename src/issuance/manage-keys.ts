@@ -81,7 +81,12 @@ export class ManageKeys {
   }
 
   #row(wish: KeyWish, key: Secret): NewKey {
-    return { id: newIdentifier('key', this.clock.now(), this.randomness), ...wish, resource: wish.resource ?? null, sha256: hashKey(key.reveal()) };
+    return {
+      id: newIdentifier('key', this.clock.now(), this.randomness),
+      ...wish,
+      resource: wish.resource ?? null,
+      sha256: hashKey(key.reveal()),
+    };
   }
 
   #created(key: NewKey, by: string, after: Epoch): NonNullable<Planned> {
