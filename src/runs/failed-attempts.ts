@@ -1,14 +1,14 @@
 import type { Clock } from '../oauth/clock.js';
 
 const WINDOW = 60_000;
-/** Within a window: for one client from anywhere, and from one address whoever it claims to be. */
+/** Within a window: for one client from anywhere, and from one address whoever it claims to be: it may be that of a proxy. */
 const PER_CLIENT = 20;
-const PER_ADDRESS = 100;
+const PER_ADDRESS = 1_000;
 const REMEMBERED = 10_000;
 
 /**
  * Throttles failed authentication per client and per address (CONFORMANCE B21): after 20 failures within a minute of what claims to be
- * one client, or 100 from one address, further failures are told to wait until the minute is over. It says nothing of who has the
+ * one client, or 1,000 from one address, further failures are told to wait until the minute is over. It says nothing of who has the
  * right credential: ask only about a failure, or others could lock that one out by guessing.
  */
 export class FailedAttempts {

@@ -68,7 +68,7 @@ describe('corridor suspend, suspensions and resume', () => {
     const raised = await corridor('suspend', 'workflow', 'nightly-index', '--reason', 'a drill', '--expires', expires, '--json');
     const { id } = z.looseObject({ id: z.string(), exposure: z.tuple([]) }).parse(JSON.parse(raised.out));
     const everything = await corridor('suspend', 'everything', '--reason', 'a drill');
-    expect(everything.out).toMatch(/^sus\w+: everything stopped at \S+, epoch \S+\.\nNo token /);
+    expect(everything.out).toMatch(/^sus\w+: everything stopped at \S+, epoch \S+\. It covers \d+ active runs\.\nNo token /);
     expect(everything.out).toMatch(/\nLift it with: corridor resume sus\w+\n$/);
     const { out } = await corridor('suspensions');
     expect(out).toMatch(new RegExp(`^${id}  workflow +nightly-index  raised at \\S+ by admin, until ${expires}  a drill$`, 'm'));

@@ -92,16 +92,7 @@ describe('a target that is written otherwise', () => {
   });
 
   it('is another path, and nothing there (B64)', async () => {
-    for (const target of [
-      '/oauth2',
-      '/oauth2/',
-      '/oauth2/token/',
-      '/oauth2/TOKEN',
-      '/oauth2//token',
-      '/oauth2/token;x=1',
-      '/oauth2/revoke',
-      '/oauth2/introspect',
-    ]) {
+    for (const target of ['/oauth2', '/oauth2/', '/oauth2/token/', '/oauth2/TOKEN', '/oauth2//token', '/oauth2/token;x=1']) {
       expect({ target, ...(await request(target)) }).toMatchObject({ target, status: 404, body: refusal });
     }
     expect(await request(`/oauth2/clients/${'x'.repeat(400)}/jwks`)).toMatchObject({ status: 404, body: refusal });

@@ -595,7 +595,6 @@ describe('the type of assertion in the request', () => {
     'urn:ietf:params:oauth:client-assertion-type:saml2-bearer',
     'urn:ietf:params:oauth:client-assertion-type:JWT-bearer',
     'jwt-bearer',
-    'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe',
   ])('must be said and be that of a JWT: %j is refused (B13, B20)', async (type) => {
     const text = assertion();
     expect(outcome(await present(text, { client_assertion_type: type }))).toEqual({
