@@ -1,9 +1,10 @@
-// Agents in a process of their own: node load.mjs, with {"urls": [...], "authorizations": [...], "body": "...", "connections": n} on
-// stdin. It prints a line when the first answers are there, asks until it is told to stop (SIGTERM), and then prints how often.
+// Agents in a process of their own: node load.mjs, with {"urls": [...], "authorizations": [...], "body": "...", "connections": n,
+// "pause": ms} on stdin. It prints a line when the first answers are there, asks until it is told to stop (SIGTERM), and then prints how often.
 import { text } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Pool } from 'undici';
 
-const { urls, authorizations, body, connections } = JSON.parse(await text(process.stdin));
+const { urls, authorizations, body, connections, pause } = JSON.parse(await text(process.stdin));
 const counts = {};
 let going = true;
 process.once('SIGTERM', () => (going = false));
@@ -14,6 +15,7 @@ const agent = async (pool, path, first) => {
     const response = await pool.request({ method: 'POST', path, headers, body });
     await response.body.dump();
     counts[response.statusCode] = (counts[response.statusCode] ?? 0) + 1;
+    await wait(pause);
   }
 };
 const started = performance.now();
