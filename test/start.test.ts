@@ -123,7 +123,9 @@ describe('a start that must not go on', () => {
   it('wants a file that was named, and https wherever others can reach it', async () => {
     expect(await refused({ CORRIDOR_CONFIG: 'nowhere.yaml' })).toMatch(/^CORRIDOR_CONFIG names .*nowhere\.yaml, which is not there\.\n$/);
     expect(await refused({ CORRIDOR_HOST: '0.0.0.0' })).toMatch(/^CORRIDOR_HOST is 0\.0\.0\.0.*CORRIDOR_PUBLIC_URL.*\n$/);
-    expect(await refused({ CORRIDOR_INPUT_RETENTION: '0d' })).toMatch(/^CORRIDOR_INPUT_RETENTION must be a number of days, such as 90d\.\n$/);
+    expect(await refused({ CORRIDOR_INPUT_RETENTION: '0d' })).toMatch(
+      /^CORRIDOR_INPUT_RETENTION must be a number of days, such as 90d\.\n$/,
+    );
     expect(await refused({ CORRIDOR_PUBLIC_URL: 'http://corridor.example' })).toMatch(/^CORRIDOR_PUBLIC_URL must be https.*\n$/);
   });
 });
