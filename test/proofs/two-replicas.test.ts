@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 import pg from 'pg';
 import { delayed } from '../rig/hostile-authorization-server.js';
 import { startPostgres } from '../rig/postgres.js';
-import { basic, crm, form, issue, TokenDoor, type KeyRun, type TokenAnswer } from './token-door.js';
+import { basic, crm, form, issue, TokenDoor, type KeyRun, type TokenAnswer } from '../http/token-door.js';
 
 const postgres = await startPostgres();
 afterAll(async () => postgres?.stop());
