@@ -7,9 +7,10 @@ import { traceCandidates } from '../attribution/trace-candidates.js';
 import { Tracing, type TraceQuery } from '../attribution/trace.js';
 import { AccessGuard, Allow } from './access.guard.js';
 import { parseInput } from './problem.js';
+import { storableText } from './storable-text.js';
 import { printTrace } from './trace-view.js';
 
-const text = z.string().min(1).max(500);
+const text = storableText(500);
 const entriesQuery = z.strictObject({
   type: z.enum(entryTypes).optional(),
   workflow: text.optional(),

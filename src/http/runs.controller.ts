@@ -15,12 +15,9 @@ import type { VerifiedWorkload } from '../runs/verify-workload.js';
 import { AccessGuard, Allow, AllowWorkload, Caller, Starter } from './access.guard.js';
 import { AuthorizationServerMetadata } from './authorization-server-metadata.js';
 import { parseInput } from './problem.js';
+import { storableText } from './storable-text.js';
 
-const label = z
-  .string()
-  .min(1)
-  .max(200)
-  .refine((text) => !text.includes('\0'), 'must not hold NUL');
+const label = storableText(200);
 const startBody = z.strictObject({
   workflow: label,
   purpose: label,

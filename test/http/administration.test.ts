@@ -299,6 +299,9 @@ describe('the record', () => {
     expect(seen.length).toBeGreaterThan(20);
     expect((await world.corridor.api('GET', '/v1/entries?cursor=nonsense')).status).toBe(400);
     expect((await world.corridor.api('GET', '/v1/entries?type=nonsense')).status).toBe(400);
+    for (const asked of ['entries?workflow=%00', 'entries?run=a%1fb', 'trace?jti=%00']) {
+      expect({ asked, status: (await world.corridor.api('GET', `/v1/${asked}`)).status }).toEqual({ asked, status: 400 });
+    }
   });
 
   it('is traced from a token, its hash in both forms, a log line, an entry and a run', async () => {
