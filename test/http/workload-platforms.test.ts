@@ -384,7 +384,7 @@ describe('an assertion that is exchanged for a run', () => {
     });
     const detail = 'the assertion was refused; the security log of Corridor says why';
     expect(await corridor.exchange(await githubToken({ aud: 'https://other.example' }))).toMatchObject({ status: 401, body: { detail } });
-    expect(await corridor.exchange(await svid())).toMatchObject({ status: 201 });
+    expect(await corridor.exchange(await svid({ exp: now() + 240 }))).toMatchObject({ status: 201 });
   });
 
   it('ends the run that it attests, and no other', async () => {
