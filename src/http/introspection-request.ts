@@ -3,8 +3,8 @@ import type { ResourceServerKey, TokenQuestion } from '../issuance/token-questio
 import { InvalidClient, InvalidRequest } from '../oauth/errors.js';
 import { Secret } from '../oauth/secret.js';
 import type { ClientAuthentication } from '../runs/client-authentication.js';
-import { Form } from './form.js';
-import { readPostedForm } from './posted-form.js';
+import type { Form } from './form.js';
+import { parseQuestionBy } from './token-question.js';
 import { parseClientAuthentication } from './token-request.js';
 
 const KEY_ID = /^key[0-9a-z]{1,60}$/;
@@ -15,12 +15,7 @@ const KEY_ID = /^key[0-9a-z]{1,60}$/;
  * @throws InvalidRequest, InvalidClient, MethodNotAllowed
  */
 export function parseIntrospectionRequest(request: FastifyRequest): TokenQuestion<ClientAuthentication | ResourceServerKey> {
-  const { body, authorization, address } = readPostedForm(request);
-  const form = Form.parse(body);
-  const clientAuthentication = bearerKey(form, authorization) ?? clientOrKey(form, authorization);
-  const token = form.get('token');
-  if (token === null) throw new InvalidRequest('token is missing');
-  return { clientAuthentication, token: new Secret(token), address };
+  return parseQuestionBy(request, (form, authorization) => bearerKey(form, authorization) ?? clientOrKey(form, authorization));
 }
 
 function bearerKey(form: Form, authorization: string | undefined): ResourceServerKey | null {

@@ -12,9 +12,17 @@ import { parseClientAuthentication } from './token-request.js';
  * @throws InvalidRequest, InvalidClient, MethodNotAllowed
  */
 export function parseTokenQuestion(request: FastifyRequest): TokenQuestion {
+  return parseQuestionBy(request, parseClientAuthentication);
+}
+
+/** The same, of whoever `authenticationOf` finds in the form and the Authorization header. */
+export function parseQuestionBy<Authentication>(
+  request: FastifyRequest,
+  authenticationOf: (form: Form, authorization: string | undefined) => Authentication,
+): TokenQuestion<Authentication> {
   const { body, authorization, address } = readPostedForm(request);
   const form = Form.parse(body);
-  const clientAuthentication = parseClientAuthentication(form, authorization);
+  const clientAuthentication = authenticationOf(form, authorization);
   const token = form.get('token');
   if (token === null) throw new InvalidRequest('token is missing');
   return { clientAuthentication, token: new Secret(token), address };

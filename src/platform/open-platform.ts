@@ -89,7 +89,7 @@ async function openDatabase(
   lastSeen: LastSeen | null,
 ): Promise<{ database: Database; lost: Promise<Error> }> {
   if (settings.databaseUrl !== null) {
-    const database = await openPostgres(settings.databaseUrl, lastSeen === null ? {} : { lastSeen });
+    const database = await openPostgres(settings.databaseUrl, { lastSeen });
     return { database, lost: new Promise(() => undefined) };
   }
   const database = await openEmbedded(path.join(directory.path, 'db'));

@@ -21,8 +21,9 @@ const NOBODY = Buffer.alloc(32);
 const RUN_ID = /^run[0-9a-z]{1,60}$/;
 
 /**
- * Says which run a request comes from, at whichever endpoint: an assertion is spent at all of them (CONFORMANCE B42). A run that is over but whose credential is right is somebody: its refusal
- * is for the guardrails, and is recorded. An unknown run and a wrong credential look the same (CONFORMANCE B21).
+ * Says which run a request comes from, at whichever endpoint: an assertion is spent at all of them (CONFORMANCE B42). A run that is
+ * over but whose credential is right is somebody: its refusal is for the guardrails, and is recorded. An unknown run and a wrong
+ * credential look the same (CONFORMANCE B21).
  */
 export class AuthenticateRun {
   constructor(

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Entry } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
+import { publicJwkSchema } from '../catalogue/public-jwk.js';
 import type { Run } from '../runs/run.js';
 import { RunStore, type EndedRun, type NewRun, type Person, type StartedRun } from '../runs/run-store.js';
-import { bytes, publicJwk, texts, time } from './column-types.js';
+import { bytes, texts, time } from './column-types.js';
 import type { Database } from './database.js';
 import { entryRows } from './entry-rows.js';
 import { repeatOnce } from './repeat-once.js';
@@ -40,7 +41,7 @@ const endedRow = z.union([
 /** Parsed on the way in as well: what is not public of a key is never kept. */
 const runCredential = z.discriminatedUnion('method', [
   z.object({ id: z.string(), method: z.literal('client_secret'), secretSha256: z.string() }),
-  z.object({ id: z.string(), method: z.literal('private_key_jwt'), publicKey: publicJwk }),
+  z.object({ id: z.string(), method: z.literal('private_key_jwt'), publicKey: publicJwkSchema }),
   z.object({ id: z.string(), method: z.literal('workload') }),
 ]);
 

@@ -1,17 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import { maxEntryLength } from '../attribution/entry.js';
 import type { Append, Outcome } from '../attribution/entry-log.js';
+import { isStorableText } from '../attribution/storable-text.js';
 
 const IDENTIFIER = /^[0-9A-Za-z]{1,64}$/;
-/** What PostgreSQL cannot store as text, and U+001F, which parts texts on their way to it. */
-const UNSTORABLE = /[\0\x1f\p{Cs}]/u; // eslint-disable-line no-control-regex
 
 /** Whether an append can be written down at all. What only the database can tell, such as a key that is taken, it tells later. */
 export function isStorable({ entry, epoch, run, effect }: Append): boolean {
   return (
     IDENTIFIER.test(entry.id) &&
     isCanonicalText(entry.bytes) &&
-    Object.values(entry.columns).every((column) => column === undefined || !UNSTORABLE.test(String(column))) &&
+    Object.values(entry.columns).every((column) => column === undefined || isStorableText(String(column))) &&
     (epoch === null || isName(epoch.incarnation)) &&
     // an empty text would stand for "nothing to compare"
     (run === null || (isName(run.id) && isName(run.credential))) &&
@@ -26,7 +25,7 @@ function isCanonicalText(bytes: Uint8Array): boolean {
 }
 
 function isName(text: string): boolean {
-  return text !== '' && !UNSTORABLE.test(text);
+  return text !== '' && isStorableText(text);
 }
 
 function isWhole({ state, token }: Outcome): boolean {

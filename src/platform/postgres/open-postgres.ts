@@ -7,8 +7,8 @@ import { PostgresMigrationTarget } from './postgres-migration-target.js';
 
 export interface PostgresOptions {
   readonly migrations?: string;
-  /** What must still be there; absent: nothing. */
-  readonly lastSeen?: LastSeen;
+  /** What must still be there; absent or null: nothing. */
+  readonly lastSeen?: LastSeen | null;
 }
 
 /**
