@@ -7,8 +7,8 @@
 -- Locks are taken in the order that append_entries names: the advisory lock of the facts (42), runs, issuances by id.
 -- The steps must find rows by index however small the tables were when their plans were made (see there), hence what they set.
 
--- Tokens that may still work are few; all that ever were are many.
-create index issuance_live_idx on issuance (expires_at) where state in ('issued', 'refused');
+-- Tokens that may still work are few; all that ever were are many, and those that were revoked while they lived can be.
+create index issuance_live_idx on issuance (expires_at) where state in ('issued', 'refused') and revocation is distinct from 'revoked';
 
 -- The database's clock, as its columns keep it.
 create function clock_now() returns timestamptz language sql volatile
@@ -112,15 +112,15 @@ declare
 begin
   if kind = 'run' then
     return query select * from issuances_held(target) i
-      where i.state in ('issued', 'refused') and i.expires_at > clock
-        or i.state in ('open', 'unknown') and i.exposed_until > clock;
+      where i.revocation is distinct from 'revoked'
+        and (i.state in ('issued', 'refused') and i.expires_at > clock or i.state in ('open', 'unknown') and i.exposed_until > clock);
     return;
   end if;
   return query
     with alive as (
-      select * from issuance where state in ('issued', 'refused') and expires_at > clock
+      select * from issuance where state in ('issued', 'refused') and revocation is distinct from 'revoked' and expires_at > clock
       union all
-      select * from issuance where state in ('open', 'unknown') and exposed_until > clock
+      select * from issuance where state in ('open', 'unknown') and revocation is distinct from 'revoked' and exposed_until > clock
     )
     select i.* from alive i where case kind
       when 'everything' then true
@@ -159,15 +159,18 @@ $$;
 create function withdraw_covered(raised text, kind text, target text, at timestamptz) returns text[] language plpgsql volatile as $$
 declare
   covered text[];
+  releasable text[];
 begin
-  covered := array(select c.id from issuances_covered(kind, target) c
-    where c.revocation is distinct from 'revoked'
+  select array_agg(c.id order by c.id), array_agg(c.id order by c.id) filter (where c.releasable) into covered, releasable
+    from (
+      select c.id, c.revocation is null and c.state in ('open', 'issued') as releasable from issuances_covered(kind, target) c
       -- looked up one by one: a join would be planned for the few rows that the table had once
-      and (select e.issuance from suspension_exposure e where e.suspension = raised and e.issuance = c.id) is null
-    order by (c.revocation is null and c.state in ('open', 'issued')) desc, c.id limit 10000);
-  perform from issuance where id = any (covered) order by id for update;
+      where (select e.issuance from suspension_exposure e where e.suspension = raised and e.issuance = c.id) is null
+      order by releasable desc, c.id limit 10000
+    ) c;
+  perform from issuance where id = any (releasable) order by id for update;
   insert into suspension_exposure (suspension, issuance) select raised, unnest(covered);
-  return withdraw_issuances(covered, at);
+  return withdraw_issuances(releasable, at);
 end $$;
 
 -- What a new catalogue brings under the suspension of an owner.
