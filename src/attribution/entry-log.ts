@@ -25,11 +25,11 @@ export const entryTypes = [
 ] as const;
 export type EntryType = (typeof entryTypes)[number];
 
-/** An entry as it is stored: its canonical bytes (RFC 8785, at most 65,535), and the columns by which it is found. */
+/** An entry as it is stored: its canonical text (RFC 8785; at most 65,535 bytes of UTF-8), and the columns by which it is found. */
 export interface Entry {
   readonly id: string;
   readonly type: EntryType;
-  readonly bytes: Uint8Array;
+  readonly text: string;
   readonly columns: EntryColumns;
 }
 

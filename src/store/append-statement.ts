@@ -27,7 +27,7 @@ export function appendParameters(items: readonly Append[]): readonly unknown[] {
     join(({ columns }) => columns.decision),
     join(({ columns }) => columns.tokenSha256),
     join(({ columns }) => columns.tokenJti),
-    join(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()),
+    join(({ text }) => text),
     items.map(({ epoch }) => (epoch === null ? '' : printEpoch(epoch))).join(SEPARATOR),
     items.map(({ run }) => run?.id).join(SEPARATOR),
     items.map(({ run }) => run?.credential).join(SEPARATOR),
