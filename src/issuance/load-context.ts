@@ -6,6 +6,7 @@ import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
 import { isOver } from '../runs/run.js';
 import { suspensionThatStops } from '../suspensions/stops.js';
+import type { StoppableRun } from '../suspensions/suspension.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { Facts } from './facts.js';
 import type { TokenRequest } from './token-request.js';
@@ -48,7 +49,12 @@ function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null
 }
 
 /** What a suspension stops: the runs, whoever answers for them, their clients for the resource, the resource, or its server. */
-export function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
+export function suspended(
+  facts: Pick<Facts, 'catalogue' | 'suspensions'>,
+  lineage: readonly StoppableRun[],
+  resource: Resource | null,
+  now: number,
+): Refusal | null {
   if (facts.suspensions.length === 0) return null;
   const { catalogue } = facts;
   const what = {

@@ -12,8 +12,7 @@ export interface Kind {
 export const kinds: Readonly<Record<string, Kind>> = {
   run: { targets: ({ runs }) => runs, errors: ['access_denied'], suspension: ({ runs }) => runs },
   workflow: { targets: ({ workflows }) => workflows, errors: ['access_denied'], suspension: ({ workflows }) => workflows },
-  // a child's token comes through the child's own client, and only that is exposed by it
-  client: { targets: ({ clients }) => clients, errors: ['access_denied'], suspension: ({ clients }) => clients.slice(0, 1) },
+  client: { targets: ({ clients }) => clients, errors: ['access_denied'], suspension: ({ clients }) => clients },
   resource: { targets: resourceOf, errors: ['access_denied'], suspension: resourceOf },
   everything: { targets: everything, errors: ['access_denied'], suspension: everything },
   'ended run': { targets: ({ runs }) => runs, errors: ['unauthorized_client'] },
