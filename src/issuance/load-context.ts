@@ -41,7 +41,7 @@ export async function loadContext(run: Run, request: TokenRequest, facts: Facts,
 function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null {
   if (lineage.length !== run.ancestors.length + 1) return unauthorized('ancestor_unknown');
   // with less than a second left a token could not be used
-  const over = lineage.find((member) => isOver(member, now + 1000));
+  const over = lineage.findLast((member) => isOver(member, now + 1000));
   if (over === undefined) return null;
   // whose deadline has passed is ended by it sooner or later
   const code = over.endedAt !== null && over.endedAt < over.expiresAt ? 'run_ended' : 'run_expired';

@@ -392,6 +392,13 @@ begin
   end if;
   ended := clock_now();
   update run set ended_at = ended where id = ending;
+  -- Its descendants are over with it. That each of them is ended, with an entry of its own, is left to be done, and for those beyond
+  -- so many to their deadlines. By id, as other ends do: who leaves the same to be done must not wait crosswise.
+  insert into work (id, kind, subject, due_at)
+    select 'wrk' || replace(gen_random_uuid()::text, '-', ''), 'end_run', r.id, ended
+    from run r where r.lineage @> array[ending] and r.ended_at is null and r.expires_at > ended
+    order by r.id limit 10000
+    on conflict (kind, subject) do nothing;
 
   held := array(select i.id from issuances_held(ending) i);
   perform from issuance i where i.id = any (held) order by i.id for update;
@@ -401,6 +408,14 @@ begin
   withdrawn := withdraw_issuances(held, ended);
   perform insert_entries(entries, ended);
   verdict := 'ended';
+end $$;
+
+-- A run that is over is not to be ended any more.
+create function forget_end(over text) returns void
+  language plpgsql volatile set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  delete from work where kind = 'end_run' and subject = over;
 end $$;
 
 create function require_read_committed() returns void language plpgsql as $$
@@ -472,5 +487,7 @@ begin
   perform require_read_committed();
   perform set_config('lock_timeout', '5s', true);
   select e.verdict, e.ended, e.withdrawn into verdict, ended, withdrawn from end_run_once(ending, entries) e;
+  commit;
+  perform forget_end(ending); -- by itself, so that it waits for nobody
   commit;
 end $$;
