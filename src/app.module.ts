@@ -53,8 +53,8 @@ import { WitnessedLog } from './platform/postgres/witnessed-log.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
 import { AuthenticateWorkload } from './runs/authenticate-workload.js';
+import { CloseRuns } from './runs/close-runs.js';
 import { EndRun } from './runs/end-run.js';
-import { ExpireRuns } from './runs/expire-runs.js';
 import { ExchangeAssertion } from './runs/exchange-assertion.js';
 import { FailedAttempts } from './runs/failed-attempts.js';
 import { RunDirectory } from './runs/run-directory.js';
@@ -177,7 +177,7 @@ export function compose(platform: Platform, settings: Settings) {
     decisionInputs: new SqlDecisionInputs(database),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun,
-    expireRuns: new ExpireRuns(runStore, endRun),
+    closeRuns: new CloseRuns(runStore, endRun),
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),

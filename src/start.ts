@@ -232,7 +232,7 @@ function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: J
   const loops = [
     new WorkLoop(() => corridor.revokeDue.turn(), 500, failed),
     new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
-    new WorkLoop(() => corridor.expireRuns.turn(), 1_000, failed),
+    new WorkLoop(() => corridor.closeRuns.turn(), 1_000, failed),
     new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),
     new WorkLoop(async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, 30_000, failed),
     new WorkLoop(

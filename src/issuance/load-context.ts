@@ -6,6 +6,7 @@ import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
 import { isOver } from '../runs/run.js';
 import { suspensionThatStops } from '../suspensions/stops.js';
+import type { StoppableRun } from '../suspensions/suspension.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { Facts } from './facts.js';
 import type { TokenRequest } from './token-request.js';
@@ -40,7 +41,7 @@ export async function loadContext(run: Run, request: TokenRequest, facts: Facts,
 function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null {
   if (lineage.length !== run.ancestors.length + 1) return unauthorized('ancestor_unknown');
   // with less than a second left a token could not be used
-  const over = lineage.find((member) => isOver(member, now + 1000));
+  const over = lineage.findLast((member) => isOver(member, now + 1000));
   if (over === undefined) return null;
   // whose deadline has passed is ended by it sooner or later
   const code = over.endedAt !== null && over.endedAt < over.expiresAt ? 'run_ended' : 'run_expired';
@@ -48,7 +49,12 @@ function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null
 }
 
 /** What a suspension stops: the runs, whoever answers for them, their clients for the resource, the resource, or its server. */
-export function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
+export function suspended(
+  facts: Pick<Facts, 'catalogue' | 'suspensions'>,
+  lineage: readonly StoppableRun[],
+  resource: Resource | null,
+  now: number,
+): Refusal | null {
   if (facts.suspensions.length === 0) return null;
   const { catalogue } = facts;
   const what = {
