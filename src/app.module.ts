@@ -6,6 +6,7 @@ import { Tracing } from './attribution/trace.js';
 import { CredentialVersions } from './credentials/sealed-credential.js';
 import type { Settings } from './config/settings.js';
 import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
+import { AuthorizationServersController } from './http/authorization-servers.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
@@ -21,6 +22,7 @@ import { SuspensionsController } from './http/suspensions.controller.js';
 import { TokenController } from './http/token.controller.js';
 import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
+import { ApproveMetadata } from './issuance/approve-metadata.js';
 import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
 import { ChangeFacts } from './issuance/change-facts.js';
 import { CloseIntents } from './issuance/close-intents.js';
@@ -36,7 +38,10 @@ import { LimitRequests } from './issuance/limit-requests.js';
 import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
+import { ObserveWorld } from './issuance/observe-world.js';
+import { PinMetadata } from './issuance/pin-metadata.js';
 import { RecentFailures } from './issuance/recent-failures.js';
+import { RefreshMetadata } from './issuance/refresh-metadata.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
 import { RevokeDue } from './issuance/revoke-due.js';
 import { RevokeGivenToken } from './issuance/revoke-given-token.js';
@@ -71,6 +76,7 @@ import { SqlExposure } from './store/sql-exposure.js';
 import { SqlFactChanges } from './store/sql-fact-changes.js';
 import { SqlFacts } from './store/sql-facts.js';
 import { SqlGivenTokens } from './store/sql-given-tokens.js';
+import { SqlMetadataWatch } from './store/sql-metadata-watch.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
 import { SqlRuns } from './store/sql-runs.js';
@@ -80,6 +86,7 @@ import { ExposureList } from './suspensions/exposure.js';
 import { PastSuspensions } from './suspensions/past-suspensions.js';
 import { IssuerKeyCache } from './upstreams/issuer-keys.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
+import { MetadataWatch } from './upstreams/metadata-watch.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 
 /** Every part of a running Corridor that something outside the composition needs. */
@@ -104,7 +111,8 @@ export function compose(platform: Platform, settings: Settings) {
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
 
   const signing = { clock, randomness, keys: new SigningKeys() };
-  const servers = new MetadataCache(http, clock);
+  const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
+  const metadataWatch = new SqlMetadataWatch(database);
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
@@ -163,6 +171,10 @@ export function compose(platform: Platform, settings: Settings) {
     facts,
     failedAttempts,
     metadata,
+    metadataWatch,
+    approveMetadata: new ApproveMetadata(changeFacts, metadataWatch, entries),
+    refreshMetadata: new RefreshMetadata(facts, changeFacts, metadataWatch, http, entries, clock),
+    observeWorld: new ObserveWorld(facts, metadataWatch),
     replayGuard,
     runs,
     versions,
@@ -199,6 +211,7 @@ export class AppModule {
   static of(corridor: Corridor): DynamicModule {
     const providers: Provider[] = [
       { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },
+      { provide: ApproveMetadata, useValue: corridor.approveMetadata },
       { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
       { provide: Clock, useValue: corridor.clock },
       { provide: CredentialVersions, useValue: corridor.versions },
@@ -215,7 +228,10 @@ export class AppModule {
       { provide: IssueToken, useValue: corridor.issueToken },
       { provide: ListExposure, useValue: corridor.listExposure },
       { provide: ManageKeys, useValue: corridor.manageKeys },
+      { provide: MetadataWatch, useValue: corridor.metadataWatch },
+      { provide: ObserveWorld, useValue: corridor.observeWorld },
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
+      { provide: RefreshMetadata, useValue: corridor.refreshMetadata },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
@@ -227,6 +243,7 @@ export class AppModule {
       module: AppModule,
       providers,
       controllers: [
+        AuthorizationServersController,
         CatalogueController,
         ClientsController,
         DrillsController,

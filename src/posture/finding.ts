@@ -9,6 +9,7 @@ export type FindingCode =
   | 'secret_where_key_possible'
   | 'secret_in_use'
   | 'plain_http'
+  | 'metadata_drift'
   | 'token_life_long'
   | 'token_outlives_limit'
   | 'run_life_long'
