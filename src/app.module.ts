@@ -20,6 +20,7 @@ import { RevocationController } from './http/revocation.controller.js';
 import { RunsController } from './http/runs.controller.js';
 import { SuspensionsController } from './http/suspensions.controller.js';
 import { TokenController } from './http/token.controller.js';
+import { UpstreamPreviewController } from './http/upstream-preview.controller.js';
 import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
 import { ApproveMetadata } from './issuance/approve-metadata.js';
@@ -88,6 +89,7 @@ import { IssuerKeyCache } from './upstreams/issuer-keys.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
 import { MetadataWatch } from './upstreams/metadata-watch.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
+import { UpstreamHttp } from './upstreams/upstream-http.js';
 
 /** Every part of a running Corridor that something outside the composition needs. */
 export type Corridor = ReturnType<typeof compose>;
@@ -181,6 +183,7 @@ export function compose(platform: Platform, settings: Settings) {
     instance,
     keptTokens,
     faultLog: platform.faultLog,
+    http,
     securityLog: platform.securityLog,
     search: new SqlEntries(database),
     tracing: new SqlTracing(database),
@@ -238,6 +241,7 @@ export class AppModule {
       { provide: StartRun, useValue: corridor.startRun },
       { provide: Suspend, useValue: corridor.suspend },
       { provide: Tracing, useValue: corridor.tracing },
+      { provide: UpstreamHttp, useValue: corridor.http },
     ];
     return {
       module: AppModule,
@@ -256,6 +260,7 @@ export class AppModule {
         RunsController,
         SuspensionsController,
         TokenController,
+        UpstreamPreviewController,
       ],
     };
   }
