@@ -8,6 +8,7 @@ import type { Settings } from './config/settings.js';
 import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
 import { AuthorizationServersController } from './http/authorization-servers.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
+import { ClientChecksController } from './http/client-checks.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
 import { DrillsController } from './http/drills.controller.js';
@@ -26,6 +27,7 @@ import { ApplyCatalogue } from './issuance/apply-catalogue.js';
 import { ApproveMetadata } from './issuance/approve-metadata.js';
 import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
 import { ChangeFacts } from './issuance/change-facts.js';
+import { CheckClient } from './issuance/check-client.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
@@ -115,6 +117,7 @@ export function compose(platform: Platform, settings: Settings) {
   const signing = { clock, randomness, keys: new SigningKeys() };
   const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
   const metadataWatch = new SqlMetadataWatch(database);
+  const search = new SqlEntries(database);
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
@@ -176,7 +179,7 @@ export function compose(platform: Platform, settings: Settings) {
     metadataWatch,
     approveMetadata: new ApproveMetadata(changeFacts, metadataWatch, entries),
     refreshMetadata: new RefreshMetadata(facts, changeFacts, metadataWatch, http, entries, clock),
-    observeWorld: new ObserveWorld(facts, metadataWatch),
+    observeWorld: new ObserveWorld(facts, metadataWatch, search),
     replayGuard,
     runs,
     versions,
@@ -185,11 +188,27 @@ export function compose(platform: Platform, settings: Settings) {
     faultLog: platform.faultLog,
     http,
     securityLog: platform.securityLog,
-    search: new SqlEntries(database),
+    search,
     tracing: new SqlTracing(database),
     activatePolicy,
     applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
+    checkClient: new CheckClient(
+      facts,
+      activatePolicy,
+      startRun,
+      endRun,
+      runs,
+      decideRequest,
+      credentials,
+      servers,
+      mintToken,
+      givenTokens,
+      revokeDue,
+      log,
+      entries,
+      clock,
+    ),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun,
     expireRuns: new ExpireRuns(runStore, endRun),
@@ -216,6 +235,7 @@ export class AppModule {
       { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },
       { provide: ApproveMetadata, useValue: corridor.approveMetadata },
       { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
+      { provide: CheckClient, useValue: corridor.checkClient },
       { provide: Clock, useValue: corridor.clock },
       { provide: CredentialVersions, useValue: corridor.versions },
       { provide: Drill, useValue: corridor.drill },
@@ -249,6 +269,7 @@ export class AppModule {
       controllers: [
         AuthorizationServersController,
         CatalogueController,
+        ClientChecksController,
         ClientsController,
         DrillsController,
         ExposureController,

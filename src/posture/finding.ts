@@ -10,6 +10,7 @@ export type FindingCode =
   | 'secret_in_use'
   | 'plain_http'
   | 'metadata_drift'
+  | 'client_check_failed'
   | 'token_life_long'
   | 'token_outlives_limit'
   | 'run_life_long'
