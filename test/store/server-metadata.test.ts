@@ -1,9 +1,21 @@
+import { randomBytes } from 'node:crypto';
+import { EntryMaker } from '../../src/attribution/entry.js';
+import { ApproveMetadata } from '../../src/issuance/approve-metadata.js';
+import { ChangeFacts } from '../../src/issuance/change-facts.js';
 import type { FactChange } from '../../src/issuance/fact-changes.js';
+import { PinMetadata } from '../../src/issuance/pin-metadata.js';
+import { RefreshMetadata } from '../../src/issuance/refresh-metadata.js';
 import type { Database } from '../../src/store/database.js';
+import { SqlFactChanges } from '../../src/store/sql-fact-changes.js';
+import { SqlFacts } from '../../src/store/sql-facts.js';
 import { SqlMetadataWatch } from '../../src/store/sql-metadata-watch.js';
 import type { FoundDocument } from '../../src/upstreams/discovery.js';
+import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
 import { documentDigest, documentShape } from '../../src/upstreams/server-document.js';
+import { response } from '../upstreams/answers.js';
+import { ScriptedHttp } from '../upstreams/scripted-http.js';
 import { databases } from './both-databases.js';
+import { catalogueChange } from './fact-change-samples.js';
 import { World } from './world.js';
 
 const issuer = 'https://as.example';
@@ -89,5 +101,79 @@ describe.each(databases)('the metadata of servers on %s', (_name, open) => {
   it('knows nothing of a server of which nothing is kept', async () => {
     expect(await offer('b')).toBe(false);
     expect(await watch.all()).toEqual([]);
+  });
+
+  describe('when it is kept up', () => {
+    const known = 'http://127.0.0.1:9400';
+    const location = `${known}/.well-known/oauth-authorization-server`;
+    const demo = { ...server, issuer: known };
+    const published = (members: Readonly<Record<string, unknown>> = {}) =>
+      response(200, JSON.stringify({ issuer: known, token_endpoint: `${known}/token`, ...members }));
+    const clock = { now: () => Date.now() };
+    const entries = new EntryMaker('ins-test', clock, { bytes: (length) => randomBytes(length) });
+
+    /** What one process does with the metadata of the one server of the catalogue. */
+    function replica(http: ScriptedHttp) {
+      const facts = new SqlFacts(database);
+      const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
+      return {
+        cache: new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries)),
+        facts,
+        refresh: new RefreshMetadata(facts, changeFacts, watch, http, entries, clock),
+        approve: new ApproveMetadata(changeFacts, watch, entries),
+        server: async () => {
+          const found = (await facts.latest()).catalogue.authorizationServers['demo'];
+          if (found === undefined) throw new TypeError();
+          return found;
+        },
+      };
+    }
+    const typesOf = async () =>
+      (await world.rows(`select type from entry where type like 'metadata.%' order by number`)).map(({ type }) => type);
+    const makeDue = () => world.rows(`update server_metadata set tried_at = tried_at - interval '1 hour'`);
+
+    it('is what the first of several processes read, for all of them, with one entry', async () => {
+      await world.change(catalogueChange());
+      const replicas = ['a', 'b', 'c'].map((path) =>
+        replica(new ScriptedHttp({ [location]: published({ token_endpoint: `${known}/${path}` }) })),
+      );
+      const used = await Promise.all(replicas.map(async ({ cache, server: which }) => (await cache.get(await which())).tokenEndpoint));
+      expect(new Set(used).size).toBe(1);
+      expect(await typesOf()).toEqual(['metadata.pinned']);
+    });
+
+    it('is read in the background when it is due, and told of once for each document that is offered (A74)', async () => {
+      await world.change(catalogueChange());
+      const http = new ScriptedHttp({ [location]: published() });
+      const { cache, refresh, server: which } = replica(http);
+      await cache.get(await which());
+      http.answers[location] = published({ token_endpoint: `${known}/moved` });
+      expect(await refresh.turn()).toEqual([]);
+      await makeDue();
+      const moved = [{ field: 'token_endpoint', used: `${known}/token`, offered: `${known}/moved` }];
+      expect(await refresh.turn()).toEqual([{ authorizationServer: 'demo', moved }]);
+      await makeDue();
+      expect(await refresh.turn()).toEqual([]);
+      expect((await cache.get(await which())).tokenEndpoint).toBe(`${known}/token`);
+      http.answers[location] = response(503, '');
+      await makeDue();
+      expect(await refresh.turn()).toEqual([]);
+      expect((await watch.all())[0]).toMatchObject({ ...demo, fault: 'server_unavailable', offered: { location } });
+      expect(await typesOf()).toEqual(['metadata.pinned']);
+    });
+
+    it('is another for every process from the approval on, and is an object of its own only when it is another', async () => {
+      await world.change(catalogueChange());
+      const http = new ScriptedHttp({ [location]: published() });
+      const [one, other] = [replica(http), replica(http)];
+      const before = await other.cache.get(await other.server());
+      expect(await other.cache.get(await other.server())).toBe(before);
+      http.answers[location] = published({ token_endpoint: `${known}/moved` });
+      await one.refresh.refresh('demo');
+      await one.approve.approve('demo', (await watch.all())[0]?.offered?.digest ?? '', 'ada');
+      await other.facts.latest();
+      expect((await other.cache.get(await other.server())).tokenEndpoint).toBe(`${known}/moved`);
+      expect(await typesOf()).toEqual(['metadata.pinned', 'metadata.approved']);
+    });
   });
 });
