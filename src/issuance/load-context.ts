@@ -11,13 +11,16 @@ import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { Facts } from './facts.js';
 import type { TokenRequest } from './token-request.js';
 
+/** What a request asks for, whoever made it. */
+type Asked = Pick<TokenRequest, 'scope' | 'resources' | 'traceparent'>;
+
 type Looked<T> = { readonly refusal: Refusal } | { readonly found: T };
 
 /**
  * Puts together what a request is about and holds the guardrails against it (DESIGN §3): what no policy can overrule.
  * They go in the order of the table in docs/reasons.md, and the first that stops is the answer.
  */
-export async function loadContext(run: Run, request: TokenRequest, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
+export async function loadContext(run: Run, request: Asked, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
   const lineage = (await runs.lineage(run)) ?? [run];
   const resource = resourceMeant(facts, run, request);
   const context = {
@@ -70,7 +73,7 @@ export function suspended(
 }
 
 /** RFC 8707 §2. With none asked, the only resource that the workflow's clients reach is meant. */
-function resourceMeant(facts: Facts, run: Run, request: TokenRequest): Looked<Resource> {
+function resourceMeant(facts: Facts, run: Run, request: Asked): Looked<Resource> {
   if (request.resources.length > 1) return { refusal: invalidTarget('several_resources') };
   const [asked] = request.resources;
   if (asked === undefined) {

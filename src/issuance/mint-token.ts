@@ -35,6 +35,8 @@ export type Minted =
       readonly fault: UpstreamFault;
       readonly retryAfter: number | null;
       readonly entry: string | null;
+      /** What was issued all the same, and is not to be used. */
+      readonly token: UpstreamToken | null;
     }
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
@@ -85,7 +87,7 @@ export class MintToken {
       ...tokenMembers(token, rowServedUntil(minting, live)),
     });
     const [recorded, released] = await this.#appendOutcome(minting, token, [outcome, release.append]);
-    if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null };
+    if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null, token };
     if (released === undefined) throw new LogUnavailable('a release got no verdict');
     return { kind: 'live', live, answer: answerOfRelease(release, released) };
   }
@@ -105,6 +107,7 @@ export class MintToken {
       fault: outcome.fault,
       retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null,
       entry,
+      token,
     };
   }
 

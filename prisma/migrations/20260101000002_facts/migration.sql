@@ -250,6 +250,18 @@ begin
     when 'key.revoked' then
       update api_key set revoked_at = at where id = change ->> 'id' and revoked_at is null;
       if not found then raise exception 'there is no such key in force'; end if;
+    when 'metadata.pinned', 'metadata.changed', 'metadata.approved' then
+      insert into server_metadata as known
+          (authorization_server, issuer, location, document, digest, pinned_at, approved_by, read_at, tried_at)
+        values (change ->> 'authorization_server', change ->> 'issuer', change ->> 'location', change -> 'document', change ->> 'digest',
+                at, change ->> 'approved_by', at, at)
+        on conflict (authorization_server, issuer) do update
+          set location = excluded.location, document = excluded.document, digest = excluded.digest, pinned_at = at,
+              approved_by = excluded.approved_by;
+      -- what is in use is offered no more; what was offered meanwhile still waits
+      update server_metadata set offered = null, offered_location = null, offered_digest = null, offered_since = null
+        where authorization_server = change ->> 'authorization_server' and issuer = change ->> 'issuer'
+          and offered_digest = change ->> 'digest';
   end case; -- an unknown kind raises
   return '{}';
 end $$;
