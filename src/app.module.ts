@@ -119,7 +119,7 @@ export function compose(platform: Platform, settings: Settings) {
   const metadataWatch = new SqlMetadataWatch(database);
   const search = new SqlEntries(database);
   const revokeToken = new RevokeToken(http, signing);
-  const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
+  const mintToken = new MintToken(http, signing, sealer, revokeToken, issuances, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
   const tokenCache = new TokenCache();
   const fulfil = new Fulfil(

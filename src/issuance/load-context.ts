@@ -1,5 +1,5 @@
 import type { Resource } from '../catalogue/catalogue.js';
-import { clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
+import { allOrNothing, clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
 import { Scope } from '../oauth/scope.js';
 import { isStillTrusted } from '../runs/claim-mapping.js';
 import type { RunDirectory } from '../runs/run-directory.js';
@@ -100,6 +100,8 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
   const [outside] = scope.without(Scope.of(resource.scopes));
   if (outside !== undefined)
     return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_unknown', scope: outside } } };
+  const all = allOrNothing(server, first.client, resource);
+  if (all !== null && !all.equals(scope)) return { refusal: cannotNarrow };
   return { found: { resource, server, parties: [first, ...ancestors] } };
 }
 
@@ -115,6 +117,9 @@ function partyOf(facts: Facts, run: Run, resource: Resource): Looked<Party> {
   if (declared(facts.catalogue.purposes, run.purpose)?.needsUser !== false) return { refusal: unauthorized('purpose_needs_user') };
   return { found: { run, workflow, client } };
 }
+
+/** The server grants all that the client holds, so that another set of scopes cannot be had (DESIGN §1, promise 5). */
+export const cannotNarrow: Refusal = { by: 'guardrail', error: 'invalid_scope', reason: { code: 'cannot_narrow' } };
 
 function unauthorized(code: string, members: Record<string, string> = {}): Refusal {
   return { by: 'guardrail', error: 'unauthorized_client', reason: { code, ...members } };
