@@ -57,6 +57,7 @@ function profileOf(file: ProfileFile): Profile {
     resourceParameter: orNull(changed.resource_parameter, start.resourceParameter),
     assertionType: orNull(changed.assertion_type, start.assertionType),
     assertionAudience: changed.assertion_audience ?? start.assertionAudience,
+    assertionCertificate: changed.assertion_certificate ?? start.assertionCertificate,
     assertionLife: changed.assertion_life === undefined ? start.assertionLife : seconds(changed.assertion_life),
     assertionBackdate: changed.assertion_backdate === undefined ? start.assertionBackdate : seconds(changed.assertion_backdate),
     clientIdWithAssertion: changed.client_id_with_assertion ?? start.clientIdWithAssertion,

@@ -51,6 +51,7 @@ function membersOfProfile(profile: Profile): Members {
     resource_parameter: [profile.resourceParameter ?? 'none', profile.resourceParameter !== start.resourceParameter],
     assertion_type: [profile.assertionType ?? 'none', profile.assertionType !== start.assertionType],
     assertion_audience: [profile.assertionAudience, profile.assertionAudience !== start.assertionAudience],
+    assertion_certificate: [profile.assertionCertificate, profile.assertionCertificate !== start.assertionCertificate],
     assertion_life: [printDuration(profile.assertionLife), profile.assertionLife !== start.assertionLife],
     assertion_backdate: [printDuration(profile.assertionBackdate), profile.assertionBackdate !== start.assertionBackdate],
     client_id_with_assertion: [String(profile.clientIdWithAssertion), profile.clientIdWithAssertion !== start.clientIdWithAssertion],

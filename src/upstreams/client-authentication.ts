@@ -1,7 +1,7 @@
 import type { AuthorizationServer, Client } from '../catalogue/catalogue.js';
 import type { Credential } from '../credentials/credential.js';
 import { Secret } from '../oauth/secret.js';
-import { clientAssertion, type Signing } from './client-assertion.js';
+import { clientAssertion, type AssertingParty, type Signing } from './client-assertion.js';
 import { formEncode, type Parameter } from './form-encoding.js';
 import { originOf, type ServerMetadata } from './metadata.js';
 import { UpstreamFailed } from './upstream-failed.js';
@@ -37,12 +37,39 @@ export async function authenticateClient(
   const { server, client, credential } = party;
   if (credential.method !== client.method || credential.client !== client.id) throw new UpstreamFailed('credential_unavailable');
   requireBinding(server, credential, metadata);
-  if (credential.method === 'client_secret_basic') return basic(server, client.clientId, credential.secret);
-  const { assertion, jti } = await clientAssertion({ server, client, credential }, metadata, algorithms, signing);
+  switch (credential.method) {
+    case 'client_secret_basic':
+      return basic(server, client.clientId, credential.secret);
+    case 'client_secret_post':
+      return {
+        authorization: null,
+        parameters: [
+          ['client_id', client.clientId],
+          ['client_secret', credential.secret.reveal()],
+        ],
+        assertionJti: null,
+      };
+    case 'client_secret_jwt':
+    case 'private_key_jwt':
+      return asserted({ server, client, credential }, metadata, algorithms, signing);
+    case 'tls_client_auth':
+    case 'self_signed_tls_client_auth':
+      throw new UpstreamFailed('credential_unavailable');
+  }
+}
+
+async function asserted(
+  party: AssertingParty,
+  metadata: ServerMetadata,
+  algorithms: readonly string[] | null,
+  signing: Signing,
+): Promise<ClientAuthentication> {
+  const { assertion, jti } = await clientAssertion(party, metadata, algorithms, signing);
+  const { clientId } = party.client;
   return {
     authorization: null,
     parameters: [
-      ...(server.profile.clientIdWithAssertion ? [['client_id', client.clientId] as const] : []),
+      ...(party.server.profile.clientIdWithAssertion ? [['client_id', clientId] as const] : []),
       ['client_assertion_type', JWT_BEARER],
       ['client_assertion', assertion.reveal()],
     ],
