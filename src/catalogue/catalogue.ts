@@ -9,6 +9,8 @@ export interface AuthorizationServer {
   readonly profile: Profile;
   /** Hosts that may be reached by plain http or at a loopback or private address. */
   readonly allowHosts: readonly string[];
+  /** The authorities that its certificates are checked by in place of the system's: what the file held when the catalogue was applied. */
+  readonly ca?: { readonly path: string; readonly pem: string };
   /** Where its endpoints are, when it publishes no metadata or its endpoints are at another origin. */
   readonly tokenEndpoint?: string;
   readonly revocationEndpoint?: string;

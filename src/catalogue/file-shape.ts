@@ -3,6 +3,7 @@ import { assertionAlgorithms, upstreamMethods } from './client-methods.js';
 import { identityShape } from './identity-shape.js';
 import {
   atLeastOne,
+  authorities,
   clientIdentifier,
   credential,
   duration,
@@ -61,6 +62,9 @@ export const authorizationServerShape = z.strictObject({
     .optional()
     .describe('What is particular about this server: the name of a profile, or a profile with some members changed'),
   allow_hosts: hosts().optional().describe('Hosts for which plain http, loopback and private addresses are accepted'),
+  ca: authorities()
+    .optional()
+    .describe('Certificates of the authorities that its own is checked by, in PEM: file:… below CORRIDOR_SECRET_DIR'),
   token_endpoint: url('give a URL')
     .optional()
     .describe('Where tokens are issued, if the server publishes no metadata or its endpoint is at another origin'),

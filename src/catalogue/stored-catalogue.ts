@@ -27,6 +27,7 @@ const authorizationServer = z.strictObject({
   issuer: z.string(),
   profile,
   allowHosts: texts,
+  ca: z.strictObject({ path: z.string(), pem: z.string() }).optional(),
   tokenEndpoint: z.string().optional(),
   revocationEndpoint: z.string().optional(),
 });

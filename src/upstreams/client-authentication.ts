@@ -1,10 +1,12 @@
 import type { AuthorizationServer, Client } from '../catalogue/catalogue.js';
 import type { Credential } from '../credentials/credential.js';
 import { Secret } from '../oauth/secret.js';
+import { clientCertificate } from './client-certificate.js';
 import { clientAssertion, type AssertingParty, type Signing } from './client-assertion.js';
 import { formEncode, type Parameter } from './form-encoding.js';
 import { originOf, type ServerMetadata } from './metadata.js';
 import { UpstreamFailed } from './upstream-failed.js';
+import type { ClientCertificate } from './upstream-http.js';
 
 /** Who authenticates, where, and with what. */
 export interface Party {
@@ -13,10 +15,11 @@ export interface Party {
   readonly credential: Credential;
 }
 
-/** How a request shows who sends it: a header, or parameters of its body, never both (RFC 6749 §2.3). */
+/** How a request shows who sends it: by a header, by parameters of its body or by its connection, never two of them (RFC 6749 §2.3). */
 export interface ClientAuthentication {
   readonly authorization: Secret | null;
   readonly parameters: readonly Parameter[];
+  readonly certificate: ClientCertificate | null;
   /** New in each attempt; null for a secret. */
   readonly assertionJti: string | null;
 }
@@ -47,6 +50,7 @@ export async function authenticateClient(
           ['client_id', client.clientId],
           ['client_secret', credential.secret.reveal()],
         ],
+        certificate: null,
         assertionJti: null,
       };
     case 'client_secret_jwt':
@@ -54,7 +58,13 @@ export async function authenticateClient(
       return asserted({ server, client, credential }, metadata, algorithms, signing);
     case 'tls_client_auth':
     case 'self_signed_tls_client_auth':
-      throw new UpstreamFailed('credential_unavailable');
+      // RFC 8705 §2: the certificate is not known before the client is
+      return {
+        authorization: null,
+        parameters: [['client_id', client.clientId]],
+        certificate: clientCertificate(credential),
+        assertionJti: null,
+      };
   }
 }
 
@@ -73,6 +83,7 @@ async function asserted(
       ['client_assertion_type', JWT_BEARER],
       ['client_assertion', assertion.reveal()],
     ],
+    certificate: null,
     assertionJti: jti,
   };
 }
@@ -87,5 +98,5 @@ function requireBinding(server: AuthorizationServer, credential: Credential, met
 function basic(server: AuthorizationServer, clientId: string, secret: Secret): ClientAuthentication {
   const encode = server.profile.basicEncoding === 'form' ? formEncode : (text: string) => text;
   const credentials = Buffer.from(`${encode(clientId)}:${encode(secret.reveal())}`, 'utf8').toString('base64');
-  return { authorization: new Secret(`Basic ${credentials}`), parameters: [], assertionJti: null };
+  return { authorization: new Secret(`Basic ${credentials}`), parameters: [], certificate: null, assertionJti: null };
 }

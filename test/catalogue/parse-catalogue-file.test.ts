@@ -358,6 +358,12 @@ const rows: Row[] = [
     '22:16: clients.indexer.algorithm means nothing with client_secret_basic: remove it',
   ],
   [
+    'authorities that are no file',
+    'profile: standard',
+    'profile: standard, ca: env:CORRIDOR_CLIENT_CA',
+    '4:67: authorization_servers.demo.ca must be file:PATH, relative to CORRIDOR_SECRET_DIR: a PEM file with certificates',
+  ],
+  [
     'a symmetric algorithm (A26)',
     'credential: generate',
     'credential: generate\n    algorithm: HS256',
