@@ -191,7 +191,7 @@ export function compose(platform: Platform, settings: Settings) {
     search,
     tracing: new SqlTracing(database),
     activatePolicy,
-    applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, entries, clock, randomness),
+    applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, references, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
     checkClient: new CheckClient(
       facts,

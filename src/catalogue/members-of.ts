@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { AuthorizationServer, Catalogue, Client, Purpose, Resource, Runtime, Workflow } from './catalogue.js';
 import { printCredentialSource } from './credential-source.js';
 import { printDuration } from './duration.js';
@@ -38,6 +39,7 @@ function membersOfServer(server: AuthorizationServer): Members {
     issuer: server.issuer,
     ...membersOfProfile(server.profile),
     ...(server.allowHosts.length > 0 && { allow_hosts: server.allowHosts }),
+    ...(server.ca !== undefined && { ca: `file:${server.ca.path}`, 'ca.sha256': hash('sha256', server.ca.pem) }),
     ...(server.tokenEndpoint !== undefined && { token_endpoint: server.tokenEndpoint }),
     ...(server.revocationEndpoint !== undefined && { revocation_endpoint: server.revocationEndpoint }),
   };
@@ -58,6 +60,7 @@ export function profileMembers(profile: Profile): Members {
     resource_parameter: profile.resourceParameter ?? 'none',
     assertion_type: profile.assertionType ?? 'none',
     assertion_audience: profile.assertionAudience,
+    assertion_certificate: profile.assertionCertificate,
     assertion_life: printDuration(profile.assertionLife),
     assertion_backdate: printDuration(profile.assertionBackdate),
     client_id_with_assertion: String(profile.clientIdWithAssertion),

@@ -5,6 +5,7 @@ import type { CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Decision } from '../policy/decision.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
+import { endpointsFor } from '../upstreams/endpoints.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
 import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
@@ -78,7 +79,8 @@ export class Fulfil {
   }
 
   /** The token that another replica obtained, or this one before it was started, if it can be served for a good while. */
-  async #kept(key: string, { maxTtl }: Allowed, wish: TokenWish, { tokenEndpoint }: ServerMetadata): Promise<LiveToken | null> {
+  async #kept(key: string, { maxTtl }: Allowed, wish: TokenWish, metadata: ServerMetadata): Promise<LiveToken | null> {
+    const { tokenEndpoint } = endpointsFor(wish, metadata);
     const kept = await this.kept.find(key, { tokenEndpoint, credential: credentialOf(wish) });
     if (kept === null) return null;
     this.cache.set(key, kept);
@@ -107,7 +109,7 @@ export class Fulfil {
     const { server, resource, parties } = admitted;
     const { client } = parties[0];
     const metadata = await this.metadata.get(server);
-    const credential = await boundCredential(this.credentials, client.id, metadata);
+    const credential = await boundCredential(this.credentials, client.id, endpointsFor({ server, client }, metadata));
     return { wish: { server, client, credential, resource, scope }, metadata };
   }
 }

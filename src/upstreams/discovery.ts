@@ -4,7 +4,7 @@ import { metadataOfCatalogue, metadataOfDocument, readDocument, type ServerMetad
 import { membersOf, parseStrictJson, UnreadableJson } from '../oauth/strict-json.js';
 import type { ServerDocument } from './server-document.js';
 import { UpstreamFailed } from './upstream-failed.js';
-import { UpstreamExchangeFailed, type UpstreamHttp } from './upstream-http.js';
+import { reachOf, UpstreamExchangeFailed, type UpstreamHttp } from './upstream-http.js';
 
 const MAX_DOCUMENT = 262_144;
 /** An issuer: scheme, authority, and a path perhaps; no query and no fragment (RFC 8414 §2). */
@@ -107,13 +107,13 @@ export function metadataLocations(issuer: string): readonly string[] {
 
 async function lookAt(
   url: string,
-  { allowHosts }: Pick<AuthorizationServer, 'allowHosts'>,
+  server: Pick<AuthorizationServer, 'allowHosts' | 'ca'>,
   http: UpstreamHttp,
   deadline: number,
 ): Promise<readonly [Look, ServerDocument | null]> {
   try {
     const headers = { accept: 'application/json' };
-    const { status, body } = await http.exchange({ method: 'GET', url, headers, deadline, maxBody: MAX_DOCUMENT, allowHosts });
+    const { status, body } = await http.exchange({ method: 'GET', url, headers, deadline, maxBody: MAX_DOCUMENT, ...reachOf(server) });
     if (status !== 200) return [{ url, status, came: 'other_status' }, null];
     const read = readObject(body);
     const document = typeof read === 'string' ? null : readDocument(read.object);

@@ -95,5 +95,5 @@ function metadataOfPin(server: AuthorizationServer, pin: MetadataPin): ServerMet
 }
 
 function keyOf(server: AuthorizationServer): string {
-  return JSON.stringify([server.id, server.issuer, server.tokenEndpoint, server.revocationEndpoint, server.allowHosts]);
+  return JSON.stringify([server.id, server.issuer, server.tokenEndpoint, server.revocationEndpoint, server.allowHosts, server.ca]);
 }

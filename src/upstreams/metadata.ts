@@ -14,6 +14,8 @@ export interface ServerMetadata {
   /** The JWS algorithms it accepts for client authentication at each endpoint; null where it does not say. */
   readonly tokenEndpointAlgorithms: readonly string[] | null;
   readonly revocationEndpointAlgorithms: readonly string[] | null;
+  /** Where clients go that show a certificate (RFC 8705 §5), as the document says it: checked by `endpointsFor`. */
+  readonly mtlsAliases?: { readonly tokenEndpoint: string | null; readonly revocationEndpoint: string | null };
   readonly warnings: readonly MetadataWarning[];
   /** The server's own document, or what the catalogue says because there was none. */
   readonly source: 'document' | 'catalogue';
@@ -39,6 +41,12 @@ export function metadataOfDocument(server: AuthorizationServer, document: Server
     revocationEndpoint: server.revocationEndpoint ?? document.revocation_endpoint,
     tokenEndpointAlgorithms: document.token_endpoint_auth_signing_alg_values_supported,
     revocationEndpointAlgorithms: document.revocation_endpoint_auth_signing_alg_values_supported,
+    ...(document.mtls_endpoint_aliases && {
+      mtlsAliases: {
+        tokenEndpoint: document.mtls_endpoint_aliases['token_endpoint'] ?? null,
+        revocationEndpoint: document.mtls_endpoint_aliases['revocation_endpoint'] ?? null,
+      },
+    }),
     warnings: grantWarnings(document.grant_types_supported),
     source: 'document',
   });
@@ -75,7 +83,7 @@ function checked(server: AuthorizationServer, metadata: ServerMetadata): ServerM
  * https (plain http only for the hosts that the catalogue allows), without a fragment (RFC 6749 §3.2) or credentials, and at
  * the issuer's origin or one that the catalogue names (CONFORMANCE A73): a document may not send our credentials elsewhere.
  */
-function isUsableEndpoint(server: AuthorizationServer, endpoint: string): boolean {
+export function isUsableEndpoint(server: AuthorizationServer, endpoint: string): boolean {
   return endpointProblem(server, endpoint) === null;
 }
 
