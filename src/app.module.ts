@@ -23,6 +23,7 @@ import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
 import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
 import { ChangeFacts } from './issuance/change-facts.js';
+import { Circuits } from './issuance/circuits.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
@@ -36,8 +37,10 @@ import { LimitRequests } from './issuance/limit-requests.js';
 import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
+import { ObtainToken } from './issuance/obtain-token.js';
 import { RecentFailures } from './issuance/recent-failures.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
+import { RenewTokens } from './issuance/renew-tokens.js';
 import { RevokeDue } from './issuance/revoke-due.js';
 import { RevokeGivenToken } from './issuance/revoke-given-token.js';
 import { RevokeToken } from './issuance/revoke-token.js';
@@ -108,19 +111,19 @@ export function compose(platform: Platform, settings: Settings) {
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
-  const tokenCache = new TokenCache();
-  const fulfil = new Fulfil(
+  const tokenCache = new TokenCache(randomness);
+  const obtainToken = new ObtainToken(
     credentials,
     servers,
     tokenCache,
     keptTokens,
-    new RecentFailures(clock),
+    new RecentFailures(clock, randomness),
+    new Circuits(clock, randomness),
     mintToken,
-    log,
-    entries,
     platform.faultLog,
     clock,
   );
+  const fulfil = new Fulfil(tokenCache, obtainToken, log, entries, platform.faultLog, clock);
 
   const decide = new Decide(platform.evaluator, clock, randomness);
   const decideRequest = new DecideRequest(decide, credentials, new SqlCounters(database), sealer, new LocalTime(), clock, randomness);
@@ -182,6 +185,18 @@ export function compose(platform: Platform, settings: Settings) {
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
+    renewTokens: new RenewTokens(
+      tokenCache,
+      obtainToken,
+      runs,
+      facts,
+      activatePolicy,
+      decideRequest,
+      log,
+      entries,
+      platform.faultLog,
+      clock,
+    ),
     revokeDue,
     revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
     startRun,

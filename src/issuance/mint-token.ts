@@ -10,7 +10,17 @@ import { readTokenResponse } from '../upstreams/token-response.js';
 import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from '../upstreams/token.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 import { isRecorded, type Answer } from './answer.js';
-import { clientMembers, requestColumns, requestMembers, scopeMembers, tokenColumns, tokenMembers, type Through } from './attribution-of.js';
+import {
+  causeMembers,
+  clientMembers,
+  requestColumns,
+  requestMembers,
+  scopeMembers,
+  tokenColumns,
+  tokenMembers,
+  type Cause,
+  type Through,
+} from './attribution-of.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import { answerOfRelease, prepareRelease } from './release-token.js';
@@ -24,6 +34,8 @@ export interface Minting {
   readonly wish: TokenWish;
   readonly metadata: ServerMetadata;
   readonly cacheKey: string;
+  /** A renewal is handed to nobody. */
+  readonly cause: Cause;
 }
 
 /** live: it is recorded, and `answer` is that of the request which asked first, if that was recorded with it. faulted: why there is none. again: decide again. */
@@ -79,13 +91,14 @@ export class MintToken {
       tokenEndpoint: metadata.tokenEndpoint,
       credential: credentialOf(wish),
     };
-    const release = prepareRelease(context, allowed, live, false, this.entries);
+    const release = minting.cause === 'renewal' ? null : prepareRelease(context, allowed, live, false, this.entries);
     const outcome = this.#outcome(minting, issuance, 'issued', token, {
       ...scopeMembers(context, allowed.scope, token.granted),
       ...tokenMembers(token, rowServedUntil(minting, live)),
     });
-    const [recorded, released] = await this.#appendOutcome(minting, token, [outcome, release.append]);
+    const [recorded, released] = await this.#appendOutcome(minting, token, release === null ? [outcome] : [outcome, release.append]);
     if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null };
+    if (release === null) return { kind: 'live', live, answer: null };
     if (released === undefined) throw new LogUnavailable('a release got no verdict');
     return { kind: 'live', live, answer: answerOfRelease(release, released) };
   }
@@ -134,6 +147,7 @@ export class MintToken {
       facts.epoch,
       {
         ...requestMembers(context, allowed.decision),
+        ...causeMembers(minting.cause),
         issuance,
         ...clientMembers(through(minting)),
         ...scopeMembers(context, allowed.scope, null),
@@ -180,7 +194,13 @@ export class MintToken {
     const entry = this.entries.make(
       type,
       context.facts.epoch,
-      { ...requestMembers(context, allowed.decision), issuance, ...clientMembers(through(minting)), ...members },
+      {
+        ...requestMembers(context, allowed.decision),
+        ...causeMembers(minting.cause),
+        issuance,
+        ...clientMembers(through(minting)),
+        ...members,
+      },
       { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance, ...(token === null ? {} : tokenColumns(token)) },
     );
     const servedUntil =
