@@ -14,6 +14,7 @@ import { ExposureController } from './http/exposure.controller.js';
 import { IntrospectionController } from './http/introspection.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
+import { RejectedTokensController } from './http/rejected-tokens.controller.js';
 import { RecordController } from './http/record.controller.js';
 import { RevocationController } from './http/revocation.controller.js';
 import { RunsController } from './http/runs.controller.js';
@@ -41,6 +42,7 @@ import { ObtainToken } from './issuance/obtain-token.js';
 import { RecentFailures } from './issuance/recent-failures.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
 import { RenewTokens } from './issuance/renew-tokens.js';
+import { ReportRejectedToken } from './issuance/report-rejected-token.js';
 import { RevokeDue } from './issuance/revoke-due.js';
 import { RevokeGivenToken } from './issuance/revoke-given-token.js';
 import { RevokeToken } from './issuance/revoke-token.js';
@@ -199,6 +201,7 @@ export function compose(platform: Platform, settings: Settings) {
     ),
     revokeDue,
     revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
+    reportRejectedToken: new ReportRejectedToken(authenticateRun, givenTokens, tokenCache, facts, log, entries, clock),
     startRun,
     exchangeAssertion: new ExchangeAssertion(workloads, startRun, platform.securityLog),
     exposure,
@@ -231,6 +234,7 @@ export class AppModule {
       { provide: ListExposure, useValue: corridor.listExposure },
       { provide: ManageKeys, useValue: corridor.manageKeys },
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
+      { provide: ReportRejectedToken, useValue: corridor.reportRejectedToken },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
@@ -250,6 +254,7 @@ export class AppModule {
         KeysController,
         MetadataController,
         RecordController,
+        RejectedTokensController,
         RevocationController,
         RunsController,
         SuspensionsController,
