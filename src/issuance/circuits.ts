@@ -87,27 +87,27 @@ export class Circuits {
   ) {}
 
   /** Whether whoever comes now gets a turn at once, and does not probe. */
-  isFree(name: string, atOnce = this.bounds.atOnce): boolean {
+  isFree(name: string): boolean {
     const pair = this.#pairs.get(name);
-    return pair === undefined || (pair.pause === 0 && pair.underWay < atOnce);
+    return pair === undefined || (pair.pause === 0 && pair.underWay < this.bounds.atOnce);
   }
 
-  /** Resolves when it is this attempt's turn, or with why it gets none. `atOnce`: how many may be under way, where a profile says. */
-  async enter(name: string, atOnce = this.bounds.atOnce): Promise<Turn | Kept> {
+  /** Resolves when it is this attempt's turn, or with why it gets none. */
+  async enter(name: string): Promise<Turn | Kept> {
     const pair = this.#pair(name);
     const kept = this.#keptAway(pair);
     if (kept !== null) return kept;
-    if (pair.underWay < atOnce) return this.#turn(pair, atOnce);
+    if (pair.underWay < this.bounds.atOnce) return this.#turn(pair);
     if (pair.queue.length >= this.bounds.waiting) return full;
     return new Promise((settle) => pair.queue.push({ since: this.clock.now(), settle }));
   }
 
   /** For what can wait for another time: a turn while half of them are free. */
-  tryEnter(name: string, atOnce = this.bounds.atOnce): Turn | Kept {
+  tryEnter(name: string): Turn | Kept {
     const pair = this.#pair(name);
     const kept = this.#keptAway(pair);
     if (kept !== null) return kept;
-    return pair.underWay < Math.ceil(atOnce / 2) ? this.#turn(pair, atOnce) : full;
+    return pair.underWay < Math.ceil(this.bounds.atOnce / 2) ? this.#turn(pair) : full;
   }
 
   #keptAway(pair: Pair): Kept | null {
@@ -117,7 +117,7 @@ export class Circuits {
     return { kind: 'kept', by: 'circuit', fault: pair.fault, retryAfter: Math.max(1, Math.ceil(left / 1000)) };
   }
 
-  #turn(pair: Pair, atOnce: number): Turn {
+  #turn(pair: Pair): Turn {
     const isProbe = pair.pause > 0;
     pair.underWay++;
     if (isProbe) pair.probing = true;
@@ -130,12 +130,12 @@ export class Circuits {
       ended: (report) => {
         left();
         const opened = this.#learn(pair, report, isProbe);
-        this.#next(pair, atOnce);
+        this.#next(pair);
         return opened;
       },
       abandoned: () => {
         left();
-        this.#next(pair, atOnce);
+        this.#next(pair);
       },
     };
   }
@@ -166,13 +166,13 @@ export class Circuits {
   }
 
   /** Those who waited too long are told so: whoever waits longest stands first. */
-  #next(pair: Pair, atOnce: number): void {
+  #next(pair: Pair): void {
     const overdue = this.clock.now() - this.bounds.patience;
     for (let [first] = pair.queue; first !== undefined; [first] = pair.queue) {
       const kept = this.#keptAway(pair) ?? (first.since < overdue ? full : null);
-      if (kept === null && pair.underWay >= atOnce) return;
+      if (kept === null && pair.underWay >= this.bounds.atOnce) return;
       pair.queue.shift();
-      first.settle(kept ?? this.#turn(pair, atOnce));
+      first.settle(kept ?? this.#turn(pair));
     }
   }
 

@@ -4,10 +4,12 @@ import type { Sealer } from '../credentials/sealer.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Signing } from '../upstreams/client-assertion.js';
+import { prepareIntrospection, readIntrospectionResponse, sendIntrospection } from '../upstreams/introspection.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
 import { prepareTokenRequest, sendTokenRequest, type PreparedTokenRequest } from '../upstreams/token-request.js';
 import { readTokenResponse } from '../upstreams/token-response.js';
 import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from '../upstreams/token.js';
+import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 import { isRecorded, type Answer } from './answer.js';
 import {
@@ -50,8 +52,9 @@ export type Minted =
     }
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
-/** Milliseconds: for the exchange with the authorization server, and from when on anyone may close the intent as unknown. */
+/** Milliseconds: for the exchange with the authorization server, for asking it what it issued, and from when on anyone may close the intent as unknown. */
 const EXCHANGE_DEADLINE = 10_000;
+const INTROSPECTION_DEADLINE = 4_000;
 const INTENT_DEADLINE = 20_000;
 
 /** One attempt at an authorization server: a durable intent, the exchange, exactly one outcome (DESIGN §7 "Intents"). */
@@ -77,8 +80,21 @@ export class MintToken {
 
     const sentAt = this.clock.now();
     const answer = await sendTokenRequest(prepared, this.http, EXCHANGE_DEADLINE);
-    const outcome = readTokenResponse(minting.wish, answer, sentAt);
+    const outcome = await this.#learned(minting, readTokenResponse(minting.wish, answer, sentAt));
     return outcome.kind === 'token' ? this.#issued(minting, issuance, outcome.token) : this.#withoutToken(minting, issuance, outcome);
+  }
+
+  /** A resource may insist on an audience that the token's own text does not tell: then its server is asked, and nowhere else (A44, A92). */
+  async #learned({ wish, metadata }: Minting, outcome: UpstreamOutcome): Promise<UpstreamOutcome> {
+    if (outcome.kind !== 'refused' || outcome.fault !== 'audience_unverified' || outcome.token === null) return outcome;
+    try {
+      const prepared = await prepareIntrospection(wish, outcome.token.text, metadata, this.signing);
+      if (prepared === 'unsupported') return outcome;
+      return readIntrospectionResponse(wish, outcome.token, await sendIntrospection(prepared, this.http, INTROSPECTION_DEADLINE));
+    } catch (error) {
+      if (error instanceof UpstreamFailed) return outcome;
+      throw error;
+    }
   }
 
   /** The outcome and the release to whom asked first share a flush. */

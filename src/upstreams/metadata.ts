@@ -11,9 +11,12 @@ export interface ServerMetadata {
   readonly issuer: string;
   readonly tokenEndpoint: string;
   readonly revocationEndpoint: string | null;
+  /** Null also where the server names one that we may not use: nothing depends on it that would not be refused without. */
+  readonly introspectionEndpoint: string | null;
   /** The JWS algorithms it accepts for client authentication at each endpoint; null where it does not say. */
   readonly tokenEndpointAlgorithms: readonly string[] | null;
   readonly revocationEndpointAlgorithms: readonly string[] | null;
+  readonly introspectionEndpointAlgorithms: readonly string[] | null;
   readonly warnings: readonly MetadataWarning[];
   /** The server's own document, or what the catalogue says because there was none. */
   readonly source: 'document' | 'catalogue';
@@ -32,8 +35,10 @@ const document = z.object({
   issuer: z.string(),
   token_endpoint: text,
   revocation_endpoint: text,
+  introspection_endpoint: text.catch(null),
   token_endpoint_auth_signing_alg_values_supported: list,
   revocation_endpoint_auth_signing_alg_values_supported: list,
+  introspection_endpoint_auth_signing_alg_values_supported: list.catch(null),
   grant_types_supported: list.catch(null),
 });
 
@@ -52,8 +57,10 @@ export function metadataOfDocument(server: AuthorizationServer, json: unknown): 
     issuer: server.issuer,
     tokenEndpoint,
     revocationEndpoint: server.revocationEndpoint ?? data.revocation_endpoint,
+    introspectionEndpoint: usableOrNull(server, data.introspection_endpoint),
     tokenEndpointAlgorithms: data.token_endpoint_auth_signing_alg_values_supported,
     revocationEndpointAlgorithms: data.revocation_endpoint_auth_signing_alg_values_supported,
+    introspectionEndpointAlgorithms: data.introspection_endpoint_auth_signing_alg_values_supported,
     warnings: grantWarnings(data.grant_types_supported),
     source: 'document',
   });
@@ -66,8 +73,10 @@ export function metadataOfCatalogue(server: AuthorizationServer): ServerMetadata
     issuer: server.issuer,
     tokenEndpoint: server.tokenEndpoint,
     revocationEndpoint: server.revocationEndpoint ?? null,
+    introspectionEndpoint: null,
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
+    introspectionEndpointAlgorithms: null,
     warnings: [],
     source: 'catalogue',
   });
@@ -84,6 +93,10 @@ function checked(server: AuthorizationServer, metadata: ServerMetadata): ServerM
     if (endpoint !== null && !isUsableEndpoint(server, endpoint)) throw new UpstreamFailed('metadata_invalid');
   }
   return metadata;
+}
+
+function usableOrNull(server: AuthorizationServer, endpoint: string | null): string | null {
+  return endpoint !== null && isUsableEndpoint(server, endpoint) ? endpoint : null;
 }
 
 /**

@@ -111,7 +111,7 @@ function isBearer(type: unknown): boolean {
 }
 
 /** A token that says whose it is must be this issuer's and this client's (RFC 9068 §2.2; `azp` where servers say it so). */
-function identityFault({ server, client }: TokenWish, claims: Claims | null): UpstreamFault | null {
+export function identityFault({ server, client }: TokenWish, claims: Claims | null): UpstreamFault | null {
   const differs = (name: string, expected: string): boolean => claims?.has(name) === true && claims.get(name) !== expected;
   if (differs('iss', server.issuer)) return 'issuer_mismatch';
   return differs('client_id', client.clientId) || differs('azp', client.clientId) ? 'client_mismatch' : null;

@@ -173,12 +173,4 @@ describe('the bound on attempts at the same time (A66)', () => {
     expect(circuits.tryEnter(pair)).toEqual(kept('overloaded', 1, 'concurrency_limit'));
     expect((await circuits.enter(pair)).kind).toBe('turn');
   });
-
-  it('is smaller where a profile says so', async () => {
-    const first = await circuits.enter(pair, 1);
-    const second = circuits.enter(pair, 1);
-    expect(circuits.isFree(pair, 1)).toBe(false);
-    if (first.kind === 'turn') first.ended(null);
-    expect((await second).kind).toBe('turn');
-  });
 });

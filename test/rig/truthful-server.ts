@@ -27,6 +27,9 @@ export class TruthfulServer extends UpstreamHttp {
   readonly calls: TokenCall[] = [];
   readonly tokens = new Map<string, TrueToken>();
   revocations = 0;
+  /** What it says of a token; null when it has no endpoint for that. */
+  introspection: ((token: TrueToken | undefined) => Answer) | null = null;
+  introspections = 0;
   underWay = 0;
   mostUnderWay = 0;
   /** Milliseconds until it answers. */
@@ -47,6 +50,12 @@ export class TruthfulServer extends UpstreamHttp {
       return answer(200, {});
     }
     const form = new URLSearchParams(request.body);
+    if (request.url === `${issuer}/introspect`) {
+      this.introspections++;
+      const said = this.introspection?.(this.tokens.get(form.get('token') ?? '')) ?? answer(404, {});
+      if (said instanceof UpstreamExchangeFailed) throw said;
+      return said;
+    }
     this.calls.push({ at: this.clock.now(), resource: form.get('resource') ?? '', scope: form.get('scope') ?? '' });
     this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
     try {
@@ -70,7 +79,8 @@ export class TruthfulServer extends UpstreamHttp {
 
   #metadata(url: string): UpstreamResponse {
     if (url !== `${issuer}/.well-known/oauth-authorization-server`) return answer(404, {});
-    return answer(200, { issuer, token_endpoint: `${issuer}/token`, revocation_endpoint: `${issuer}/revoke` });
+    const introspects = this.introspection === null ? {} : { introspection_endpoint: `${issuer}/introspect` };
+    return answer(200, { issuer, token_endpoint: `${issuer}/token`, revocation_endpoint: `${issuer}/revoke`, ...introspects });
   }
 }
 
