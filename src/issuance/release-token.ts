@@ -87,13 +87,15 @@ function say(context: Context, allowed: Allowed, live: LiveToken, cached: boolea
 /** What the verdict on a release means for the request. */
 export function answerOfRelease(prepared: PreparedRelease, appended: Appended): Answer {
   const { live, servedUntil, cached, append } = prepared;
-  if (appended.verdict === 'bad') return { kind: 'turned_away', error: new ServerError('the release cannot be recorded') };
+  if (appended.verdict === 'bad') return { kind: 'turned_away', error: new ServerError('the release cannot be recorded'), recorded: false };
   // CONFORMANCE B60: never more than is left, and nothing that is as good as over
   const expiresIn = Math.floor((servedUntil - appended.at) / 1000);
   if (!isRecorded(appended.verdict)) return again(appended.verdict);
   if (expiresIn < 1 && cached) return again('not_live');
   // a server whose tokens are over before they arrive is not asked again and again
-  if (expiresIn < 1) return { kind: 'turned_away', error: errorOfFault('refused', 'lifetime_unusable', null, append.entry.id) };
+  if (expiresIn < 1) {
+    return { kind: 'turned_away', error: errorOfFault('refused', 'lifetime_unusable', null, append.entry.id), recorded: true };
+  }
   return {
     kind: 'released',
     release: {

@@ -112,7 +112,7 @@ function isBearer(type: unknown, { otherBearerNames }: Profile): boolean {
 }
 
 /** A token that says whose it is must be this issuer's and this client's (RFC 9068 §2.2, or by the claims that the profile names). */
-function identityFault({ server, client }: TokenWish, claims: Claims | null): UpstreamFault | null {
+export function identityFault({ server, client }: TokenWish, claims: Claims | null): UpstreamFault | null {
   const { clientClaims, otherTokenIssuers } = server.profile;
   const isOneOf = (name: string, expected: readonly unknown[]): boolean =>
     claims?.has(name) !== true || expected.includes(claims.get(name));

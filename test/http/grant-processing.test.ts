@@ -257,20 +257,20 @@ describe('a token', () => {
 });
 
 describe('an outage of the authorization server', () => {
+  it('is never said with 200: what is broader is 502 (B62)', async () => {
+    door.server.at('/token', issue({ scope: 'crm:read crm:admin' }));
+    expect(saying(await door.ask(await door.startRun()))).toMatchObject({ status: 502, error: 'server_error' });
+  });
+
   it.each([
     ['is down', 503, text('', 503)],
     ['refuses our client, which is our fault', 503, json({ error: 'invalid_client' }, 401)],
-    ['has had enough', 503, json({ error: 'slow_down' }, 429)],
+    ['has had enough', 503, json({ error: 'slow_down' }, 429)], // the last: it is left alone for a while then
   ])('that %s is 503 with Retry-After, and never its own words (B62, B66)', async (_, status, behaviour) => {
     door.server.at('/token', behaviour);
     const answer = await door.ask(await door.startRun());
     expect(saying(answer)).toMatchObject({ status, error: 'temporarily_unavailable' });
     expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
     expect(answer.headers.get('www-authenticate')).toBeNull();
-  });
-
-  it('is never said with 200: what is broader is 502 (B62)', async () => {
-    door.server.at('/token', issue({ scope: 'crm:read crm:admin' }));
-    expect(saying(await door.ask(await door.startRun()))).toMatchObject({ status: 502, error: 'server_error' });
   });
 });

@@ -122,7 +122,7 @@ describe('a client that authenticates by the certificate of its connection', () 
 });
 
 describe('the request of a client with a certificate', () => {
-  const aliases = { tokenEndpoint: 'https://as.example/mtls/token', revocationEndpoint: null };
+  const aliases = { tokenEndpoint: 'https://as.example/mtls/token', revocationEndpoint: null, introspectionEndpoint: null };
   const by = async (): Promise<TokenWish> => {
     const key = await credential('cre5', 'self_signed_tls_client_auth');
     return wish({
