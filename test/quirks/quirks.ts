@@ -162,7 +162,7 @@ const table = {
   },
   Q37: {
     who: 'Error codes that are registered nowhere, under any status.',
-    does: 'looks codes up in a table, then goes by the status; what it does not know is not tried again',
+    does: 'looks codes up in a table, then goes by the status; what it does not know counts as a refusal',
   },
   Q38: {
     who: '`invalid_grant` or `unauthorized_client` where `invalid_client` is meant, and the reverse.',
