@@ -85,6 +85,9 @@ const profile = z.union([
   }),
 ]);
 
+/** A profile with members changed. */
+export const profileShape = profile.options[1];
+
 export const authorizationServerShape = z.strictObject({
   issuer: url('give the issuer, as its metadata says it (RFC 8414)').describe(
     'The issuer identifier (RFC 8414): https, without query or fragment',

@@ -252,7 +252,7 @@ const rows: Row[] = [
     '6:128: resources.crm.default_scopes holds a scope that scopes does not: add it there or remove it here',
   ],
   [
-    'a scope of two words',
+    'a scope of two words (A40)',
     '[billing:read]',
     '["billing read"]',
     '7:87: resources.billing.scopes is no scope token: it must be one word without quotation marks or backslashes (RFC 6749 §3.3)',

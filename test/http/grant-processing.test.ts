@@ -127,12 +127,14 @@ describe('a resource', () => {
     }
   });
 
-  it('that is unknown and one that is served to others look alike (B50)', async () => {
+  it('that is unknown and one that is served to others look alike, and neither is asked for (A45, B50)', async () => {
+    const before = door.upstreamRequests;
     const text = async (resource: string) => {
       const { body } = await door.ask(run, { resource });
       return { ...body, decision: '', attribution: '' };
     };
     expect(await text(hidden)).toEqual(await text('https://nowhere.example/api'));
+    expect(door.upstreamRequests).toBe(before);
   });
 
   it.each([
