@@ -80,6 +80,7 @@ import { ExposureList } from './suspensions/exposure.js';
 import { PastSuspensions } from './suspensions/past-suspensions.js';
 import { IssuerKeyCache } from './upstreams/issuer-keys.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
+import { ProofsOfPossession } from './upstreams/proofs-of-possession.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 
 /** Every part of a running Corridor that something outside the composition needs. */
@@ -103,7 +104,7 @@ export function compose(platform: Platform, settings: Settings) {
   const exposure = new SqlExposure(database);
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
 
-  const signing = { clock, randomness, keys: new SigningKeys() };
+  const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
   const servers = new MetadataCache(http, clock);
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
@@ -120,6 +121,7 @@ export function compose(platform: Platform, settings: Settings) {
     entries,
     platform.faultLog,
     clock,
+    signing.proofs,
   );
 
   const decide = new Decide(platform.evaluator, clock, randomness);

@@ -1,4 +1,5 @@
 import { indicatorOf } from './check-entries.js';
+import { isCertificateMethod } from './client-methods.js';
 import { issuerOfFile } from './identity-of-file.js';
 import { didYouMean } from './nearest-name.js';
 import type { Path, Report } from './problem.js';
@@ -8,6 +9,7 @@ import type { Entries, Section } from './read-entries.js';
 export function checkReferences(entries: Entries, report: Report): void {
   checkNames(entries, report);
   checkClientsReach(entries, report);
+  checkCertificates(entries, report);
   checkOneClientEach(entries, report);
   checkUnique(entries, report);
   checkRulePurposes(entries, report);
@@ -48,6 +50,20 @@ function checkClientsReach(entries: Entries, report: Report): void {
       const server = entries.resources.get(name)?.draft.authorization_server;
       if (server === undefined || draft.authorization_server === undefined || server === draft.authorization_server) continue;
       const message = `resource ${name} belongs to authorization server ${server}, and this client is registered at ${draft.authorization_server}: name another client or another resource`;
+      report({ path: [...path, 'resources', index], at: 'value', message });
+    }
+  }
+}
+
+/** A token can be bound to a certificate only where one is shown when it is asked for. */
+function checkCertificates(entries: Entries, report: Report): void {
+  for (const { draft, path } of entries.clients.values()) {
+    if (draft.method === undefined || isCertificateMethod(draft.method)) continue;
+    for (const [index, name] of (draft.resources ?? []).entries()) {
+      const resource = entries.resources.get(name)?.draft;
+      const server = entries.authorizationServers.get(resource?.authorization_server ?? '')?.draft;
+      if ((resource?.sender_constraint ?? server?.sender_constraint) !== 'mtls') continue;
+      const message = `the tokens of resource ${name} are to be bound to a certificate (sender_constraint: mtls), and this client shows none: use tls_client_auth or self_signed_tls_client_auth`;
       report({ path: [...path, 'resources', index], at: 'value', message });
     }
   }

@@ -1,12 +1,14 @@
 import type { FaultLog } from '../access/fault-log.js';
 import type { EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
+import { senderConstraintOf } from '../catalogue/sender-constraint.js';
 import type { Credential, CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Decision } from '../policy/decision.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import { endpointsFor, type Endpoints } from '../upstreams/endpoints.js';
 import { originOf, type ServerMetadata } from '../upstreams/metadata.js';
+import type { ProofsOfPossession } from '../upstreams/proofs-of-possession.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
 import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
@@ -39,6 +41,7 @@ export class Fulfil {
     private readonly entries: EntryMaker,
     private readonly faultLog: FaultLog,
     private readonly clock: Clock,
+    private readonly proofs: ProofsOfPossession,
   ) {}
 
   async fulfil(context: Context, allowed: Allowed): Promise<Answer> {
@@ -80,7 +83,7 @@ export class Fulfil {
   /** The token that another replica obtained, or this one before it was started, if it can be served for a good while. */
   async #kept(key: string, { maxTtl }: Allowed, wish: TokenWish, metadata: ServerMetadata): Promise<LiveToken | null> {
     const { tokenEndpoint } = endpointsFor(wish, metadata);
-    const kept = await this.kept.find(key, { tokenEndpoint, credential: credentialOf(wish) });
+    const kept = await this.kept.find(key, { tokenEndpoint, credential: credentialOf(wish) }, wish);
     if (kept === null) return null;
     this.cache.set(key, kept);
     return this.cache.get(key, this.clock.now(), maxTtl);
@@ -109,7 +112,9 @@ export class Fulfil {
     const { client } = parties[0];
     const metadata = await this.metadata.get(server);
     const credential = await this.#boundCredential(client.id, endpointsFor({ server, client }, metadata));
-    return { wish: { server, client, credential, resource, scope }, metadata };
+    const wish = { server, client, credential, resource, scope };
+    if (senderConstraintOf(wish) !== 'dpop') return { wish, metadata };
+    return { wish: { ...wish, proofKey: await this.proofs.keyFor(credential.id, metadata.proofAlgorithms ?? null) }, metadata };
   }
 
   async #boundCredential(client: string, { tokenEndpoint }: Endpoints): Promise<Credential> {

@@ -16,6 +16,8 @@ export interface ServerMetadata {
   readonly revocationEndpointAlgorithms: readonly string[] | null;
   /** Where clients go that show a certificate (RFC 8705 §5), as the document says it: checked by `endpointsFor`. */
   readonly mtlsAliases?: { readonly tokenEndpoint: string | null; readonly revocationEndpoint: string | null };
+  /** The algorithms of proofs of possession that it takes (RFC 9449 §5.1), where it says so. */
+  readonly proofAlgorithms?: readonly string[];
   readonly warnings: readonly MetadataWarning[];
   /** The server's own document, or what the catalogue says because there was none. */
   readonly source: 'document' | 'catalogue';
@@ -37,6 +39,7 @@ const document = z.object({
   token_endpoint_auth_signing_alg_values_supported: list,
   revocation_endpoint_auth_signing_alg_values_supported: list,
   grant_types_supported: list.catch(null),
+  dpop_signing_alg_values_supported: list.catch(null),
   mtls_endpoint_aliases: z.object({ token_endpoint: text, revocation_endpoint: text }).nullish().catch(null),
 });
 
@@ -57,6 +60,7 @@ export function metadataOfDocument(server: AuthorizationServer, json: unknown): 
     revocationEndpoint: server.revocationEndpoint ?? data.revocation_endpoint,
     tokenEndpointAlgorithms: data.token_endpoint_auth_signing_alg_values_supported,
     revocationEndpointAlgorithms: data.revocation_endpoint_auth_signing_alg_values_supported,
+    ...(data.dpop_signing_alg_values_supported && { proofAlgorithms: data.dpop_signing_alg_values_supported }),
     ...(data.mtls_endpoint_aliases && {
       mtlsAliases: {
         tokenEndpoint: data.mtls_endpoint_aliases.token_endpoint,
