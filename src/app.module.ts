@@ -95,6 +95,7 @@ import { PastSuspensions } from './suspensions/past-suspensions.js';
 import { IssuerKeyCache } from './upstreams/issuer-keys.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
 import { MetadataWatch } from './upstreams/metadata-watch.js';
+import { ProofsOfPossession } from './upstreams/proofs-of-possession.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 import { UpstreamHttp } from './upstreams/upstream-http.js';
 
@@ -119,7 +120,7 @@ export function compose(platform: Platform, settings: Settings) {
   const exposure = new SqlExposure(database);
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
 
-  const signing = { clock, randomness, keys: new SigningKeys() };
+  const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
   const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
   const metadataWatch = new SqlMetadataWatch(database);
   const search = new SqlEntries(database);
@@ -137,6 +138,7 @@ export function compose(platform: Platform, settings: Settings) {
     mintToken,
     platform.faultLog,
     clock,
+    signing.proofs,
   );
   const fulfil = new Fulfil(tokenCache, obtainToken, log, entries, platform.faultLog, clock);
 

@@ -78,7 +78,7 @@ export function tokenMembers(token: UpstreamToken, servedUntil: number): EntryMe
       ...(token.jti === null ? {} : { jti: token.jti }),
       expires_at: timestamp(token.expiresAt),
       served_until: timestamp(servedUntil),
-      binding: 'none',
+      binding: token.binding,
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Resource } from '../catalogue/catalogue.js';
 import { allOrNothing, clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
+import { senderConstraintOf } from '../catalogue/sender-constraint.js';
 import { Scope } from '../oauth/scope.js';
 import { isStillTrusted } from '../runs/claim-mapping.js';
 import type { RunDirectory } from '../runs/run-directory.js';
@@ -100,6 +101,9 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
     return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_unknown', scope: outside } } };
   const all = allOrNothing(server, first.client, resource);
   if (all !== null && !all.equals(scope)) return { refusal: cannotNarrow };
+  // DESIGN §4.1: who is handed a token that is bound to a key of ours could not use it (CONFORMANCE D6)
+  if (senderConstraintOf({ server, resource }) !== 'none')
+    return { refusal: { by: 'guardrail', error: 'access_denied', reason: { code: 'egress_only' } } };
   return { found: { resource, server, parties: [first, ...ancestors] } };
 }
 

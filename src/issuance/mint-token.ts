@@ -76,8 +76,19 @@ export class MintToken {
     private readonly instance: string,
   ) {}
 
-  /** @throws UpstreamFailed before anything is recorded; LogUnavailable when the record cannot be written */
+  /**
+   * A server that wants another nonce is asked once more, as an attempt of its own (RFC 9449 §8, CONFORMANCE A33). Where that cannot be
+   * recorded as decided, the first answer stands, and the next request begins with the nonce.
+   * @throws UpstreamFailed before anything is recorded; LogUnavailable when the record cannot be written
+   */
   async mint(minting: Minting): Promise<Minted> {
+    const minted = await this.#attempt(minting);
+    if (minted.kind !== 'faulted' || minted.fault !== 'nonce_required' || minting.wish.proofKey === undefined) return minted;
+    const again = await this.#attempt(minting);
+    return again.kind === 'again' ? minted : again;
+  }
+
+  async #attempt(minting: Minting): Promise<Minted> {
     const issuance = newIdentifier('iss', this.clock.now(), this.randomness);
     const prepared = await prepareTokenRequest(minting.wish, minting.metadata, this.signing);
     const [intended] = await this.log.append([this.#intent(minting, issuance, prepared)]);
@@ -102,7 +113,7 @@ export class MintToken {
     }
   }
 
-  /** The outcome and the release to whom asked first share a flush. */
+  /** The outcome and the release to whom asked first share a flush; what is bound to a key of ours is released to nobody. */
   async #issued(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
     const { context, allowed, metadata, wish } = minting;
     const live: LiveToken = {
@@ -112,7 +123,8 @@ export class MintToken {
       tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint,
       credential: credentialOf(wish),
     };
-    const release = minting.cause === 'renewal' ? null : prepareRelease(context, allowed, live, false, this.entries);
+    const isReleased = minting.cause === null && token.type === 'Bearer';
+    const release = isReleased ? prepareRelease(context, allowed, live, false, this.entries) : null;
     const outcome = this.#outcome(minting, issuance, 'issued', token, {
       ...scopeMembers(context, allowed.scope, token.granted),
       ...tokenMembers(token, rowServedUntil(minting, live)),

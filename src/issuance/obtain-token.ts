@@ -1,10 +1,12 @@
 import type { FaultLog } from '../access/fault-log.js';
+import { senderConstraintOf } from '../catalogue/sender-constraint.js';
 import type { CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Decision } from '../policy/decision.js';
 import { endpointsFor } from '../upstreams/endpoints.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
+import type { ProofsOfPossession } from '../upstreams/proofs-of-possession.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
 import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
 import type { Answer } from './answer.js';
@@ -51,6 +53,7 @@ export class ObtainToken {
     private readonly mintToken: MintToken,
     private readonly faultLog: FaultLog,
     private readonly clock: Clock,
+    private readonly proofs: ProofsOfPossession,
   ) {}
 
   /** What an allowed request wants, with the credential bound to where it is sent (CONFORMANCE A16). @throws UpstreamFailed */
@@ -59,7 +62,11 @@ export class ObtainToken {
     const { client } = parties[0];
     const metadata = await this.metadata.get(server);
     const credential = await boundCredential(this.credentials, client.id, endpointsFor({ server, client }, metadata));
-    const wish: TokenWish = { server, client, credential, resource, scope: allowed.scope };
+    const sent = { server, client, credential, resource, scope: allowed.scope };
+    const wish: TokenWish =
+      senderConstraintOf(sent) === 'dpop'
+        ? { ...sent, proofKey: await this.proofs.keyFor(credential.id, metadata.proofAlgorithms ?? null) }
+        : sent;
     return { context, allowed, wish, metadata, cacheKey: keyOf(context, allowed, wish, metadata), cause };
   }
 
@@ -130,7 +137,11 @@ export class ObtainToken {
   /** The token that another replica obtained, or this one before it was started, if it can be served for a good while. */
   async #kept(minting: Minting, old: LiveToken | null): Promise<Obtained | null> {
     const { cacheKey: key, allowed, wish, metadata } = minting;
-    const kept = await this.kept.find(key, { tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint, credential: credentialOf(wish) });
+    const kept = await this.kept.find(
+      key,
+      { tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint, credential: credentialOf(wish) },
+      wish,
+    );
     if (kept === null || !isFresh(kept, this.clock.now(), allowed.maxTtl)) return null;
     if (old !== null && kept.servedUntil <= old.servedUntil) return null;
     return { kind: 'live', cached: this.cache.set(key, kept), minted: false, answer: null };

@@ -35,6 +35,8 @@ const said = new WeakMap<Decision, Said>();
 
 /** Prepares the entry that hands a live token to the run (RFC 6749 §5.1). */
 export function prepareRelease(context: Context, allowed: Allowed, live: LiveToken, cached: boolean, entries: EntryMaker): PreparedRelease {
+  // CONFORMANCE D6: the guardrail was before this
+  if (live.token.type !== 'Bearer') throw new TypeError('a token that is bound to a key of ours must not be handed out');
   const { run, facts, traceparent } = context;
   const known = said.get(allowed.decision);
   const saying = known?.live === live && known.cached === cached ? known : say(context, allowed, live, cached);
@@ -100,7 +102,7 @@ export function answerOfRelease(prepared: PreparedRelease, appended: Appended): 
     kind: 'released',
     release: {
       accessToken: live.token.text,
-      tokenType: live.token.type,
+      tokenType: 'Bearer',
       expiresIn,
       scope: live.token.granted,
       attribution: append.entry.id,

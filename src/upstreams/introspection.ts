@@ -7,6 +7,7 @@ import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import { grantedScope } from './granted-scope.js';
 import type { ServerMetadata } from './metadata.js';
+import { learnBinding } from './token-binding.js';
 import { learnAudience } from './token-audience.js';
 import { tokenLifetime } from './token-lifetime.js';
 import { identityFault } from './token-response.js';
@@ -36,6 +37,7 @@ export async function prepareIntrospection(
     reach: reachOf(party.server),
     authorization: authentication.authorization,
     certificate: authentication.certificate,
+    proof: null,
     body: new Secret(formBody(parameters)),
   };
 }
@@ -52,19 +54,21 @@ export function readIntrospectionResponse(wish: TokenWish, token: UpstreamToken,
   const members = activeMembers(answer);
   if (members === null) return { kind: 'refused', fault: 'audience_unverified', token };
   const { audience, fault: audienceFault } = learnAudience(wish, new Map(), members);
+  const { binding, fault: bindingFault } = learnBinding(wish, members);
   const { granted, fault: scopeFault } = grantedScope(wish, token.granted.toString(), members);
   const life = members.has('exp') ? tokenLifetime(wish, undefined, members, token.issuedAt) : { ...token, fault: null };
   const learned: UpstreamToken = {
     ...token,
     granted,
+    binding,
     audience,
     expiresAt: Math.max(token.expiresAt, life.expiresAt),
     usableUntil: Math.min(token.usableUntil, life.usableUntil),
   };
   const faults: readonly (UpstreamFault | null)[] = [
-    // bound to a key that the run does not have
-    isAbsent(members.get('cnf')) && isBearer(members.get('token_type')) ? null : 'token_type_unusable',
+    fitsType(members.get('token_type'), token.type) ? null : 'token_type_unusable',
     identityFault(wish, members),
+    bindingFault,
     audienceFault,
     scopeFault,
     life.fault,
@@ -85,6 +89,6 @@ function isAbsent(member: unknown): boolean {
 }
 
 /** The type is optional here (RFC 7662 §2.2); some servers name the kind of token in its place. */
-function isBearer(type: unknown): boolean {
-  return isAbsent(type) || (typeof type === 'string' && ['bearer', 'access_token'].includes(type.toLowerCase()));
+function fitsType(type: unknown, expected: UpstreamToken['type']): boolean {
+  return isAbsent(type) || (typeof type === 'string' && [expected.toLowerCase(), 'access_token'].includes(type.toLowerCase()));
 }

@@ -23,6 +23,8 @@ export interface ServerMetadata {
     readonly revocationEndpoint: string | null;
     readonly introspectionEndpoint: string | null;
   };
+  /** The algorithms of proofs of possession that it takes (RFC 9449 §5.1), where it says so. */
+  readonly proofAlgorithms?: readonly string[];
   readonly warnings: readonly MetadataWarning[];
   /** The server's own document, or what the catalogue says because there was none. */
   readonly source: 'document' | 'catalogue';
@@ -50,6 +52,7 @@ export function metadataOfDocument(server: AuthorizationServer, document: Server
     tokenEndpointAlgorithms: document.token_endpoint_auth_signing_alg_values_supported,
     revocationEndpointAlgorithms: document.revocation_endpoint_auth_signing_alg_values_supported,
     introspectionEndpointAlgorithms: document.introspection_endpoint_auth_signing_alg_values_supported,
+    ...(document.dpop_signing_alg_values_supported && { proofAlgorithms: document.dpop_signing_alg_values_supported }),
     ...(document.mtls_endpoint_aliases && {
       mtlsAliases: {
         tokenEndpoint: document.mtls_endpoint_aliases['token_endpoint'] ?? null,

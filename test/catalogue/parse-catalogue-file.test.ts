@@ -456,6 +456,12 @@ const rows: Row[] = [
     '22:16: clients.indexer.algorithm means nothing with client_secret_basic: remove it',
   ],
   [
+    'tokens that are to be bound to a certificate that nobody shows',
+    'profile: standard',
+    'profile: standard, sender_constraint: mtls',
+    '19:17: the tokens of resource crm are to be bound to a certificate (sender_constraint: mtls), and this client shows none: use tls_client_auth or self_signed_tls_client_auth',
+  ],
+  [
     'authorities that are no file',
     'profile: standard',
     'profile: standard, ca: env:CORRIDOR_CLIENT_CA',

@@ -2,7 +2,7 @@ import net from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { json, text } from '../rig/hostile-authorization-server.js';
-import { bare, basic, billing, crm, form, hidden, issue, TokenDoor, type SecretRun, type TokenAnswer } from './token-door.js';
+import { bare, basic, billing, bound, crm, form, hidden, issue, TokenDoor, type SecretRun, type TokenAnswer } from './token-door.js';
 
 let door: TokenDoor;
 let run: SecretRun;
@@ -100,6 +100,16 @@ describe('a scope', () => {
 });
 
 describe('a resource', () => {
+  it('whose tokens are bound to a key of Corridor gives a run none, before anything is asked for (D6)', async () => {
+    const before = door.upstreamRequests;
+    const refused = await door.ask(run, { resource: bound, scope: 'bound:use' });
+    expect(saying(refused)).toEqual({ status: 400, error: 'access_denied', reasons: [{ code: 'egress_only' }] });
+    expect(refused.body['error_description']).toBe('tokens of this resource are bound to a key of Corridor, and are not handed out');
+    expect(door.upstreamRequests).toBe(before);
+    const [entry] = (await door.entriesOf(run.id)).filter(({ id }) => id === refused.body['attribution']);
+    expect(entry).toMatchObject({ type: 'token.refused', decision: { by: 'guardrail', allow: false } });
+  });
+
   it('that is an origin is the same with a slash, and that is all that is the same (B53)', async () => {
     for (const same of [bare, `${bare}/`]) expect((await door.ask(run, { resource: same })).body['scope']).toBe('bare:use');
     const others = [

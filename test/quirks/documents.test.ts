@@ -3,6 +3,7 @@ import { IssuerKeyCache } from '../../src/upstreams/issuer-keys.js';
 import { UpstreamFailed } from '../../src/upstreams/upstream-failed.js';
 import { json } from '../rig/hostile-authorization-server.js';
 import { client, closeOpened, hostile } from '../upstreams/exchanges.js';
+import { KeptPins } from '../upstreams/kept-pins.js';
 import { server, SteppedClock } from '../upstreams/wish.js';
 import { quirk } from './quirk.js';
 
@@ -15,7 +16,7 @@ async function metadataNaming(issuer: (origin: string) => string, path = ''): Pr
   at.at(`/.well-known/oauth-authorization-server${path}`, document);
   at.at(`/.well-known/openid-configuration${path}`, document);
   at.at(`${path}/.well-known/openid-configuration`, document);
-  const cache = new MetadataCache(client(), new SteppedClock());
+  const cache = new MetadataCache(client(), new SteppedClock(), new KeptPins());
   const reading = cache.get(server({ issuer: `${at.issuer}${path}`, allowHosts: ['127.0.0.1'] }));
   return reading.then(
     ({ tokenEndpoint }) => (tokenEndpoint === at.tokenEndpoint ? 'used' : 'used wrongly'),

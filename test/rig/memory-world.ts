@@ -32,11 +32,11 @@ import { LocalTime } from '../../src/policy/local-time.js';
 import { RunDirectory } from '../../src/runs/run-directory.js';
 import { RunStore } from '../../src/runs/run-store.js';
 import type { Run } from '../../src/runs/run.js';
-import type { FoundDocument } from '../../src/upstreams/discovery.js';
 import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
-import { MetadataPins, type MetadataPin } from '../../src/upstreams/metadata-pins.js';
+import { ProofsOfPossession } from '../../src/upstreams/proofs-of-possession.js';
 import { SigningKeys } from '../../src/upstreams/signing-keys.js';
 import type { UpstreamHttp } from '../../src/upstreams/upstream-http.js';
+import { KeptPins } from '../upstreams/kept-pins.js';
 import { MemoryLog } from './memory-log.js';
 import { SimulatedClock } from './simulated-clock.js';
 
@@ -135,7 +135,7 @@ export class MemoryReplica {
     const faultLog = new TroublesOf(world.troubles);
     const credential = world.options.credential ?? secretCredential(clock);
     const credentials = { current: () => Promise.resolve(credential), bind: () => Promise.resolve(issuer) };
-    const signing = { clock, randomness, keys: new SigningKeys() };
+    const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
     const entries = new EntryMaker('ins01', clock, randomness);
     const mintToken = new MintToken(
       http,
@@ -153,7 +153,7 @@ export class MemoryReplica {
     this.cache = new TokenCache(randomness);
     const obtainToken = new ObtainToken(
       credentials,
-      new MetadataCache(http, clock, new PinsOf(clock)),
+      new MetadataCache(http, clock, new KeptPins()),
       this.cache,
       new KeptTokens(log.store, sealer, alone),
       new RecentFailures(clock, randomness),
@@ -161,6 +161,7 @@ export class MemoryReplica {
       mintToken,
       faultLog,
       clock,
+      signing.proofs,
     );
     this.#fulfil = new Fulfil(this.cache, obtainToken, log, entries, faultLog, clock);
     this.#runs = new RunDirectory(new RunsOf(world.runs));
@@ -231,20 +232,6 @@ class Allowing extends PolicyEvaluator {
     if (this.world.log.keeping) this.world.asked.push(input.run.id);
     return Promise.resolve({ kind: 'value', value: this.world.options.policy?.(input) ?? { allow: true } });
   }
-}
-
-class PinsOf extends MetadataPins {
-  readonly #pins = new Map<string, MetadataPin>();
-
-  constructor(private readonly clock: SimulatedClock) {
-    super();
-  }
-  override find = ({ id }: AuthorizationServer): Promise<MetadataPin | null> => Promise.resolve(this.#pins.get(id) ?? null);
-  override pin = ({ id, issuer: ofServer }: AuthorizationServer, found: FoundDocument): Promise<MetadataPin> => {
-    const pin = { ...found, authorizationServer: id, issuer: ofServer, digest: '', pinnedAt: this.clock.now(), approvedBy: null };
-    this.#pins.set(id, pin);
-    return Promise.resolve(pin);
-  };
 }
 
 class RunsOf extends RunStore {
