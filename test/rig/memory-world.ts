@@ -131,8 +131,9 @@ export class MemoryReplica {
   ) {
     const { clock, randomness, log, facts, http, sealer } = world;
     const faultLog = new TroublesOf(world.troubles);
-    const credential = world.options.credential ?? secretCredential(clock);
-    const credentials = { current: () => Promise.resolve(credential), bind: () => Promise.resolve(issuer) };
+    const origin = world.options.server?.issuer ?? issuer;
+    const credential = world.options.credential ?? secretCredential(clock, origin);
+    const credentials = { current: () => Promise.resolve(credential), bind: () => Promise.resolve(origin) };
     const signing = { clock, randomness, keys: new SigningKeys() };
     const entries = new EntryMaker('ins01', clock, randomness);
     const mintToken = new MintToken(http, signing, sealer, new RevokeToken(http, signing), log, entries, clock, randomness, 'ins01');
@@ -234,9 +235,9 @@ class RunsOf extends RunStore {
   override personOf = (): Promise<never> => Promise.reject(new Error('there are no persons here'));
 }
 
-function secretCredential(clock: SimulatedClock): Credential {
+function secretCredential(clock: SimulatedClock, origin: string): Credential {
   const secret = new Secret(randomBytes(32).toString('hex'));
-  const bound = { issuer, tokenEndpointOrigin: issuer, createdAt: clock.now() };
+  const bound = { issuer: origin, tokenEndpointOrigin: origin, createdAt: clock.now() };
   return { id: 'cre01', client: 'indexer', method: 'client_secret_basic', secret, ...bound };
 }
 
