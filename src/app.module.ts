@@ -22,6 +22,7 @@ import { TokenController } from './http/token.controller.js';
 import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
 import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
+import { BeginRotation } from './issuance/begin-rotation.js';
 import { ChangeFacts } from './issuance/change-facts.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
@@ -36,11 +37,13 @@ import { LimitRequests } from './issuance/limit-requests.js';
 import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
+import { ProveCredential } from './issuance/prove-credential.js';
 import { RecentFailures } from './issuance/recent-failures.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
 import { RevokeDue } from './issuance/revoke-due.js';
 import { RevokeGivenToken } from './issuance/revoke-given-token.js';
 import { RevokeToken } from './issuance/revoke-token.js';
+import { RotateCredentials } from './issuance/rotate-credentials.js';
 import { Suspend } from './issuance/suspend.js';
 import { TokenCache } from './issuance/token-cache.js';
 import { Clock } from './oauth/clock.js';
@@ -73,6 +76,7 @@ import { SqlFacts } from './store/sql-facts.js';
 import { SqlGivenTokens } from './store/sql-given-tokens.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
+import { SqlRotations } from './store/sql-rotations.js';
 import { SqlRuns } from './store/sql-runs.js';
 import { SqlSuspensions } from './store/sql-suspensions.js';
 import { SqlTracing } from './store/sql-trace.js';
@@ -152,6 +156,21 @@ export function compose(platform: Platform, settings: Settings) {
   const givenTokens = new SqlGivenTokens(database);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
+  const rotations = new SqlRotations(database);
+  const beginRotation = new BeginRotation(
+    facts,
+    changeFacts,
+    rotations,
+    versions,
+    references,
+    digestKey,
+    sealer,
+    entries,
+    clock,
+    randomness,
+  );
+  const proveCredential = new ProveCredential(facts, versions, servers, http, signing, sealer, log, entries, clock, randomness, instance);
+  const rotateCredentials = new RotateCredentials(changeFacts, rotations, versions, versions, proveCredential, entries, platform.faultLog);
   const endRun = new EndRun(facts, runStore, runs, entries);
   const pastSuspensions = new SqlSuspensions(database);
   const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
@@ -181,7 +200,10 @@ export function compose(platform: Platform, settings: Settings) {
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
+    beginRotation,
     renewCredentials,
+    rotateCredentials,
+    rotations,
     revokeDue,
     revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
     startRun,

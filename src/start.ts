@@ -201,8 +201,15 @@ async function applyFirst(corridor: Corridor, settings: Settings, source: string
   }
 }
 
+/** Makes versions that are missing, and begins the rotations whose time has come. */
+async function renewCredentials(corridor: Corridor, journal: Journal): Promise<void> {
+  const { problems, changed } = await corridor.renewCredentials.renew();
+  const failures = await corridor.beginRotation.beginDue(changed);
+  for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
+}
+
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
-  for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
+  await renewCredentials(corridor, journal);
   const { catalogue } = await corridor.facts.latest();
   const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now());
   for (const { code, subject, message } of found.filter((finding) => finding.code === 'rotation_overdue')) {
@@ -233,11 +240,12 @@ function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: J
     new WorkLoop(() => corridor.revokeDue.turn(), 500, failed),
     new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
     new WorkLoop(() => corridor.expireRuns.turn(), 1_000, failed),
+    new WorkLoop(() => corridor.rotateCredentials.turn(), 1_000, failed),
     new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),
     new WorkLoop(async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, 30_000, failed),
     new WorkLoop(
       async () => {
-        for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
+        await renewCredentials(corridor, journal);
         return false;
       },
       30_000,

@@ -66,6 +66,8 @@ export interface Client {
   readonly credential: CredentialSource;
   /** With `private_key_jwt` alone. Absent: ES256 for a key that Corridor makes, else what the key is good for. */
   readonly algorithm?: SigningAlgorithm;
+  /** Absent: an operator tells its server of a new key. With `generate` alone. */
+  readonly keyRegistration?: 'jwks_uri';
   readonly rotateEvery: number;
   readonly maxTokenLife: number;
 }

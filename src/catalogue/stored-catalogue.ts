@@ -66,6 +66,7 @@ const client = z.strictObject({
   method: z.enum(['client_secret_basic', 'private_key_jwt']),
   algorithm: z.enum(['ES256', 'EdDSA', 'PS256', 'RS256']).optional(),
   credential: credentialSource,
+  keyRegistration: z.literal('jwks_uri').optional(),
   rotateEvery: z.number(),
   maxTokenLife: z.number(),
 });

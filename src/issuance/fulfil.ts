@@ -43,9 +43,8 @@ export class Fulfil {
   async fulfil(context: Context, allowed: Allowed): Promise<Answer> {
     try {
       const { wish, metadata } = await this.#wish(allowed);
-      const key = keyOf(context, allowed, wish, metadata);
-      const live = this.cache.get(key, this.clock.now(), allowed.maxTtl);
-      return live === null ? await this.#fetch(context, allowed, wish, metadata, key) : await this.#release(context, allowed, live, key);
+      const answer = await this.#serve(context, allowed, wish, metadata);
+      return isClientRefused(answer) ? ((await this.#serveByOther(context, allowed, wish, metadata)) ?? answer) : answer;
     } catch (error) {
       if (!(error instanceof UpstreamFailed)) throw error;
       this.faultLog.write(new UpstreamTrouble(allowed, error.fault));
@@ -53,9 +52,29 @@ export class Fulfil {
     }
   }
 
+  async #serve(context: Context, allowed: Allowed, wish: TokenWish, metadata: ServerMetadata): Promise<Answer> {
+    const key = keyOf(context, allowed, wish, metadata);
+    const live = this.cache.get(key, this.clock.now(), allowed.maxTtl);
+    return live === null ? this.#fetch(context, allowed, wish, metadata, key) : this.#release(context, allowed, live, key);
+  }
+
+  /**
+   * While a credential rotates, its server may know one of the two versions alone: what it refuses to the one in use is asked with the
+   * other, once, as a request of its own (CONFORMANCE A86). The method is the same. Null when there is no other.
+   */
+  async #serveByOther(context: Context, allowed: Allowed, wish: TokenWish, metadata: ServerMetadata): Promise<Answer | null> {
+    const other = await this.credentials.other(wish.client.id);
+    if (other === null) return null;
+    const answer = await this.#serve(context, allowed, { ...wish, credential: await this.#bound(other, metadata) }, metadata);
+    return isClientRefused(answer) ? null : answer;
+  }
+
   async #fetch(context: Context, allowed: Allowed, wish: TokenWish, metadata: ServerMetadata, key: string): Promise<Answer> {
     const holding = this.failures.holding(key);
-    if (holding !== null) return { kind: 'turned_away', error: errorOfFault(holding.by, holding.fault, holding.retryAfter, null) };
+    if (holding !== null) {
+      const { by, fault, retryAfter } = holding;
+      return { kind: 'turned_away', error: errorOfFault(by, fault, retryAfter, null), fault };
+    }
     const { first, result } = await this.#flights.run(key, async () => {
       const kept = await this.#kept(key, allowed, wish, metadata);
       if (kept !== null) return { kind: 'live', live: kept, answer: null };
@@ -69,7 +88,8 @@ export class Fulfil {
         return result;
       case 'faulted': {
         const retryAfter = this.failures.holding(key)?.retryAfter ?? result.retryAfter;
-        return { kind: 'turned_away', error: errorOfFault(result.by, result.fault, retryAfter, first ? result.entry : null) };
+        const error = errorOfFault(result.by, result.fault, retryAfter, first ? result.entry : null);
+        return { kind: 'turned_away', error, fault: result.fault };
       }
       case 'live':
         return first && result.answer !== null ? result.answer : this.#release(context, allowed, result.live, key);
@@ -106,18 +126,22 @@ export class Fulfil {
     const { server, resource, parties } = admitted;
     const { client } = parties[0];
     const metadata = await this.metadata.get(server);
-    const credential = await this.#boundCredential(client.id, metadata);
+    const current = await this.credentials.current(client.id);
+    if (current === null) throw new UpstreamFailed('credential_unavailable');
+    const credential = await this.#bound(current, metadata);
     return { wish: { server, client, credential, resource, scope }, metadata };
   }
 
-  async #boundCredential(client: string, metadata: ServerMetadata): Promise<Credential> {
-    const credential = await this.credentials.current(client);
-    if (credential === null) throw new UpstreamFailed('credential_unavailable');
+  async #bound(credential: Credential, metadata: ServerMetadata): Promise<Credential> {
     if (credential.tokenEndpointOrigin !== null) return credential;
     const origin = originOf(metadata.tokenEndpoint);
     if (origin === null) throw new UpstreamFailed('metadata_invalid');
     return { ...credential, tokenEndpointOrigin: await this.credentials.bind(credential.id, origin) };
   }
+}
+
+function isClientRefused(answer: Answer): boolean {
+  return answer.kind === 'turned_away' && answer.fault === 'client_refused';
 }
 
 /**

@@ -112,7 +112,7 @@ const rows: Row[] = [
     'an unknown member',
     '    rotate_every: 90d',
     '    rotate_every: 90d\n    zzz: 1',
-    '23:5: clients.indexer.zzz is unknown: remove it; what can stand here is client_id, authorization_server, owner, workflows, resources, method, credential, algorithm, rotate_every, max_token_life',
+    '23:5: clients.indexer.zzz is unknown: remove it; what can stand here is client_id, authorization_server, owner, workflows, resources, method, credential, algorithm, key_registration, rotate_every, max_token_life',
   ],
   [
     'a member with a slip in its name',
@@ -356,6 +356,12 @@ const rows: Row[] = [
     'private_key_jwt\n    credential: generate',
     'client_secret_basic\n    credential: env:CORRIDOR_CLIENT_X\n    algorithm: ES256',
     '22:16: clients.indexer.algorithm means nothing with client_secret_basic: remove it',
+  ],
+  [
+    'a registration of keys that it does not make',
+    'credential: generate',
+    'credential: file:key.pem\n    key_registration: jwks_uri',
+    '22:23: clients.indexer.key_registration is for keys that Corridor makes (credential: generate): remove it',
   ],
   [
     'a symmetric algorithm (A26)',

@@ -14,6 +14,7 @@ const version: CredentialVersion = {
   tokenEndpointOrigin: null,
   key: null,
   keyedDigest: null,
+  state: 'current',
   createdAt: made,
 };
 
