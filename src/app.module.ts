@@ -3,10 +3,12 @@ import { EntryLog } from './attribution/entry-log.js';
 import { EntrySearch } from './attribution/entry-search.js';
 import { EntryMaker } from './attribution/entry.js';
 import { Tracing } from './attribution/trace.js';
+import { Rotations } from './credentials/rotation.js';
 import { CredentialVersions } from './credentials/sealed-credential.js';
 import type { Settings } from './config/settings.js';
 import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
 import { CatalogueController } from './http/catalogue.controller.js';
+import { ClientAdministrationController } from './http/client-administration.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
 import { DrillsController } from './http/drills.controller.js';
@@ -222,6 +224,7 @@ export class AppModule {
     const providers: Provider[] = [
       { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },
       { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
+      { provide: BeginRotation, useValue: corridor.beginRotation },
       { provide: Clock, useValue: corridor.clock },
       { provide: CredentialVersions, useValue: corridor.versions },
       { provide: Drill, useValue: corridor.drill },
@@ -239,6 +242,8 @@ export class AppModule {
       { provide: ManageKeys, useValue: corridor.manageKeys },
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
+      { provide: RotateCredentials, useValue: corridor.rotateCredentials },
+      { provide: Rotations, useValue: corridor.rotations },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
       { provide: StartRun, useValue: corridor.startRun },
@@ -250,6 +255,7 @@ export class AppModule {
       providers,
       controllers: [
         CatalogueController,
+        ClientAdministrationController,
         ClientsController,
         DrillsController,
         ExposureController,

@@ -20,6 +20,7 @@ import type { Journal } from './platform/journal.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
 import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
+import type { FindingCode } from './posture/finding.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
 import { WatchedPolicy } from './watched-policy.js';
@@ -208,11 +209,14 @@ async function renewCredentials(corridor: Corridor, journal: Journal): Promise<v
   for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
 }
 
+/** What is said at each start. */
+const ALARMS: readonly FindingCode[] = ['rotation_overdue', 'rotation_failed', 'rotation_unproven'];
+
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
   await renewCredentials(corridor, journal);
   const { catalogue } = await corridor.facts.latest();
-  const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now());
-  for (const { code, subject, message } of found.filter((finding) => finding.code === 'rotation_overdue')) {
+  const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now(), await corridor.rotations.latest());
+  for (const { code, subject, message } of found.filter((finding) => ALARMS.includes(finding.code))) {
     journal.note('warning', code, { subject, message });
   }
 }

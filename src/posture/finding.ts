@@ -2,6 +2,9 @@
 export type FindingCode =
   | 'rotation_overdue'
   | 'rotation_due_soon'
+  | 'rotation_waiting'
+  | 'rotation_unproven'
+  | 'rotation_failed'
   | 'credential_missing'
   | 'credential_shared'
   | 'registration_shared'

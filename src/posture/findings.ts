@@ -1,18 +1,26 @@
 import type { Catalogue } from '../catalogue/catalogue.js';
+import type { Rotation } from '../credentials/rotation.js';
 import type { CredentialVersion } from '../credentials/sealed-credential.js';
 import { clientFindings } from './client-findings.js';
 import { credentialFindings } from './credential-findings.js';
 import type { Finding } from './finding.js';
 import { resourceFindings } from './resource-findings.js';
+import { rotationFindings } from './rotation-findings.js';
 import { workflowFindings } from './workflow-findings.js';
 
 /**
  * What is to be said about a catalogue and its credentials, warnings first, then by what they are about.
- * `versions` are those in use; `now` is in milliseconds since 1970.
+ * `versions` are those in use and `rotations` the latest of each client; `now` is in milliseconds since 1970.
  */
-export function findings(catalogue: Catalogue, versions: readonly CredentialVersion[], now: number): Finding[] {
+export function findings(
+  catalogue: Catalogue,
+  versions: readonly CredentialVersion[],
+  now: number,
+  rotations: readonly Rotation[] = [],
+): Finding[] {
   const found = [
     ...credentialFindings(catalogue, versions, now),
+    ...rotationFindings(catalogue, rotations, now),
     ...clientFindings(catalogue),
     ...resourceFindings(catalogue),
     ...workflowFindings(catalogue),

@@ -190,6 +190,11 @@ export class RotationWorld {
     return rotated.parse(row);
   }
 
+  async secondsSinceBegin(): Promise<number> {
+    const [row] = await this.database.query('select extract(epoch from now() - max(begun_at))::float8 as seconds from rotation');
+    return z.object({ seconds: z.number() }).parse(row).seconds;
+  }
+
   async entries(): Promise<readonly z.infer<typeof recorded>[]> {
     const rows = await this.database.query('select bytes from entry order by number');
     return rows.map(({ bytes }) => recorded.parse(JSON.parse(Buffer.from(bytes as Uint8Array).toString())));
