@@ -135,7 +135,11 @@ export class MemoryReplica {
     const faultLog = new TroublesOf(world.troubles);
     const origin = world.options.server?.issuer ?? issuer;
     const credential = world.options.credential ?? secretCredential(clock, origin);
-    const credentials = { current: () => Promise.resolve(credential), bind: () => Promise.resolve(origin) };
+    const credentials = {
+      current: () => Promise.resolve(credential),
+      other: () => Promise.resolve(null),
+      bind: () => Promise.resolve(origin),
+    };
     const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
     const entries = new EntryMaker('ins01', clock, randomness);
     const mintToken = new MintToken(

@@ -142,7 +142,7 @@ class Ordeal {
       items.forEach(({ effect, entry }, place) => {
         if (effect?.kind !== 'intent' || appended[place]?.verdict !== 'recorded') return;
         this.#intents.push(effect.cacheKey);
-        if (Buffer.from(entry.bytes).includes('"cause":"renewal"')) this.renewals++;
+        if (entry.text.includes('"cause":"renewal"')) this.renewals++;
       });
       return appended;
     };
