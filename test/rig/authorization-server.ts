@@ -7,6 +7,7 @@ import { startNode } from './node-process.js';
 export interface RegisteredClient {
   readonly client_id: string;
   readonly token_endpoint_auth_method: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
+  readonly token_endpoint_auth_signing_alg?: string;
   readonly client_secret?: string;
   readonly jwks?: { readonly keys: readonly JWK[] };
   readonly jwks_uri?: string;
