@@ -182,8 +182,8 @@ async function accepted({ server: { issuer } }: World, token: string, audience: 
   return z.string().parse(payload['scope']).split(' ').toSorted();
 }
 
-async function faults(agent: Agent): Promise<readonly unknown[]> {
-  return (await agent.entries()).flatMap((entry) => ('fault' in entry ? [entry['fault']] : []));
+async function faults(agent: Agent): Promise<readonly string[]> {
+  return (await agent.entries()).flatMap(({ fault }) => fault ?? []);
 }
 
 function one(): Party {

@@ -1,8 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
+import { decodeJwt } from 'jose';
 import { startKeycloak, type RunningKeycloak } from '../rig/keycloak.js';
 import { keycloakInstallation, keycloakVersion } from '../rig/keycloak-installation.js';
 import { contract } from './contract.js';
-import { crm, ledger, resourceServerSecret, tokenLife, type Registration, type RunningServer } from './server-under-test.js';
+import { crm, ledger, resourceServerSecret, tokenLife, type Party, type Registration, type RunningServer } from './server-under-test.js';
+import type { World } from './world.js';
+
+/** With all that is on by default: full scope, and the realm's default client scopes. */
+const asTheConsoleMakesIt: Party = { id: 'as-the-console-makes-it', method: 'client_secret_basic' };
+const withDefaultScopes: Party = { id: 'with-default-scopes', method: 'client_secret_basic' };
+const lightweight: Party = { id: 'lightweight', method: 'client_secret_basic' };
+/** The server expects RS256. */
+const otherAlgorithm: Party = { id: 'other-algorithm', method: 'private_key_jwt', algorithm: 'ES256' };
+/** The realm's own. */
+const defaultClientScopes = ['web-origins', 'service_account', 'acr', 'roles', 'profile', 'basic', 'email'];
+/** What differs from the clients of the contract. */
+const differently: Readonly<Record<string, object>> = {
+  [asTheConsoleMakesIt.id]: { fullScopeAllowed: true, defaultClientScopes },
+  [withDefaultScopes.id]: { defaultClientScopes },
+  [lightweight.id]: { attributes: { 'client.use.lightweight.access.token.enabled': 'true' } },
+};
 
 const name = `Keycloak ${keycloakVersion}`;
 const say = (line: string): void => void process.stderr.write(`[real servers] ${line}\n`);
@@ -13,13 +30,48 @@ if ('missing' in installation) {
   describe.skip(`${name} is skipped: ${installation.missing}`, () => it('runs the contract', () => expect(true).toBe(true)));
 } else {
   const { home } = installation;
-  contract({
-    name,
-    profile: 'standard',
-    notOffered: {},
-    revokesJwts: true,
-    unknownScope: 'request refused',
-    start: (registrations) => start(home, registrations),
+  contract(
+    {
+      name,
+      profile: 'standard',
+      notOffered: {},
+      revokesJwts: true,
+      unknownScope: 'request refused',
+      start: (registrations) => start(home, registrations),
+    },
+    { parties: [asTheConsoleMakesIt, withDefaultScopes, lightweight, otherAlgorithm], statements: ofKeycloak },
+  );
+}
+
+function ofKeycloak(world: () => World): void {
+  it('adds each role of the service account, with `account` as an audience, to a client as its console makes it: refused (A44)', async () => {
+    const agent = await world().startAgent(asTheConsoleMakesIt);
+    expect(await agent.refused('crm:read', crm)).toMatchObject({ status: 502 });
+    expect(await agent.entries()).toContainEqual(
+      expect.objectContaining({ type: 'token.refused', fault: 'audience_mismatch', audience: [crm, 'account'] }),
+    );
+  });
+
+  it('adds the default scopes that nobody asked for: refused, unless they are tolerated (A56, Q25)', async () => {
+    const agent = await world().startAgent(withDefaultScopes);
+    expect(await agent.refused('crm:read', crm)).toMatchObject({ status: 502 });
+    const [refused] = (await agent.entries()).filter(({ type }) => type === 'token.refused');
+    expect(refused).toMatchObject({ fault: 'scope_broader', audience: [crm] });
+    expect(refused?.scope?.granted?.toSorted()).toEqual(['crm:read', 'email', 'profile']);
+  });
+
+  it('leaves the audience out of a lightweight token, which is then recorded as unverified (A44)', async () => {
+    const agent = await world().startAgent(lightweight);
+    const { access_token: token } = await agent.ask('crm:read', crm);
+    expect(decodeJwt(token).aud).toBeUndefined();
+    expect(await world().server.introspect(token, crm)).toMatchObject({ active: true, aud: crm });
+    expect(await agent.entries()).toContainEqual(expect.objectContaining({ type: 'token.released', audience: 'unverified' }));
+  });
+
+  it('refuses an assertion of a client whose algorithm is another, as ours to mend', async () => {
+    const agent = await world().startAgent(otherAlgorithm);
+    expect(await agent.refused('crm:read', crm)).toMatchObject({ status: 503 });
+    expect(await agent.entries()).toContainEqual(expect.objectContaining({ type: 'token.failed', fault: 'client_refused' }));
   });
 }
 
@@ -57,7 +109,11 @@ function clientScope(scope: string, resource: string) {
 function clientOf({ id, method, algorithm, secret, jwksUri }: Registration, scopes: readonly string[]) {
   const byKey = {
     clientAuthenticatorType: 'client-jwt',
-    attributes: { 'use.jwks.url': 'true', 'jwks.url': jwksUri, 'token.endpoint.auth.signing.alg': algorithm ?? 'ES256' },
+    attributes: {
+      'use.jwks.url': 'true',
+      'jwks.url': jwksUri,
+      'token.endpoint.auth.signing.alg': id === otherAlgorithm.id ? 'RS256' : (algorithm ?? 'ES256'),
+    },
   };
   return {
     clientId: id,
@@ -70,6 +126,7 @@ function clientOf({ id, method, algorithm, secret, jwksUri }: Registration, scop
     fullScopeAllowed: false,
     defaultClientScopes: ['basic'],
     optionalClientScopes: scopes,
+    ...differently[id],
   };
 }
 

@@ -26,7 +26,12 @@ export const wrongSecret: Party = { id: 'wrong-secret', method: 'client_secret_b
 /** Seconds. */
 export const brief = 60;
 
-const entryShape = z.looseObject({ id: z.string(), type: z.string(), run: z.string().optional() });
+const entryShape = z.looseObject({
+  id: z.string(),
+  type: z.string(),
+  fault: z.string().optional(),
+  scope: z.looseObject({ granted: z.array(z.string()).optional() }).optional(),
+});
 export type Entry = z.infer<typeof entryShape>;
 
 /** A refusal as an agent sees it; of a 5xx it sees no more than the status. */
