@@ -68,7 +68,8 @@ interface Served {
 
 function serve(home: string, directory: string, port: number, secret: string): Served {
   const listening = ['--http-enabled=true', '--http-host=127.0.0.1', `--http-port=${port}`, `--hostname=http://127.0.0.1:${port}`];
-  const storing = [`--db-url=jdbc:h2:file:${path.join(directory, 'h2')};NON_KEYWORDS=VALUE`, '--cache=local'];
+  // H2 would write what it committed half a second later, and a kill would undo a revocation that was confirmed
+  const storing = [`--db-url=jdbc:h2:file:${path.join(directory, 'h2')};NON_KEYWORDS=VALUE;WRITE_DELAY=0`, '--cache=local'];
   const child = spawn('java', keycloakCommand(home, ['start', '--optimized', ...listening, ...storing, '--log-level=ERROR']), {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
