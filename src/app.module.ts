@@ -173,7 +173,7 @@ export function compose(platform: Platform, settings: Settings) {
     search: new SqlEntries(database),
     tracing: new SqlTracing(database),
     activatePolicy,
-    applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, entries, clock, randomness),
+    applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, references, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun,

@@ -8,7 +8,7 @@ import { Invalid } from './access/errors.js';
 import { AppModule, compose, type Corridor } from './app.module.js';
 import { catalogueDigest } from './catalogue/catalogue-digest.js';
 import { emptyCatalogue } from './catalogue/catalogue.js';
-import { parseCatalogueFile } from './catalogue/parse-catalogue-file.js';
+import { problemsOfFile } from './catalogue/parse-catalogue-file.js';
 import { printProblem } from './catalogue/problem.js';
 import type { Settings } from './config/settings.js';
 import { SealBroken } from './credentials/envelope.js';
@@ -107,11 +107,9 @@ async function readCatalogueFile(settings: Settings): Promise<string | null> {
     if (settings.configFileNamed) throw new StartRefused(`CORRIDOR_CONFIG names ${settings.configFile}, which is not there.`);
     return null;
   }
-  const parsed = parseCatalogueFile(source, settings.configFile);
-  if (parsed.ok) return source;
-  throw new StartRefused(
-    `${settings.configFile} is not applied, and nothing was changed:\n${parsed.problems.map(printProblem).join('\n')}`,
-  );
+  const problems = problemsOfFile(source, settings.configFile);
+  if (problems.length === 0) return source;
+  throw new StartRefused(`${settings.configFile} is not applied, and nothing was changed:\n${problems.map(printProblem).join('\n')}`);
 }
 
 async function requireFreePort({ host, port }: Settings): Promise<void> {
@@ -180,13 +178,18 @@ async function offerCatalogue(corridor: Corridor, settings: Settings, source: st
     journal.note('info', 'catalogue_applied', { file: settings.configFile });
     return;
   }
-  const { changes } = await corridor.applyCatalogue.plan(source, settings.configFile);
-  if (changes.length > 0) {
-    journal.note('warning', 'catalogue_differs', {
-      file: settings.configFile,
-      changes: changes.length,
-      do: `corridor apply -f ${settings.configFile} --dry-run`,
-    });
+  await reportDifference(corridor, settings, source, journal);
+}
+
+/** What is in use stays in use, also when a file that the configuration names cannot be read any more. */
+async function reportDifference(corridor: Corridor, { configFile: file }: Settings, source: string, journal: Journal): Promise<void> {
+  const next = `corridor apply -f ${file} --dry-run`;
+  try {
+    const { changes } = await corridor.applyCatalogue.plan(source, file);
+    if (changes.length > 0) journal.note('warning', 'catalogue_differs', { file, changes: changes.length, do: next });
+  } catch (error) {
+    if (!(error instanceof Invalid)) throw error;
+    journal.note('warning', 'catalogue_differs', { file, problems: error.problems.map(({ message }) => message), do: next });
   }
 }
 

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { assertionAlgorithms, upstreamMethods } from './client-methods.js';
 import { identityShape } from './identity-shape.js';
 import {
   atLeastOne,
+  authorities,
   clientIdentifier,
   credential,
   duration,
@@ -40,6 +42,9 @@ const profile = z.union([
     assertion_audience: oneOf(['issuer', 'token_endpoint'], 'write issuer or token_endpoint')
       .optional()
       .describe("The assertion's audience; token_endpoint needs the server's token_endpoint to be given"),
+    assertion_certificate: oneOf(['none', 'x5t#S256', 'x5c'], 'write none, x5t#S256 or x5c')
+      .optional()
+      .describe("What an assertion's header says of its key's certificate: its thumbprint, or with it the certificates themselves"),
     assertion_life: duration('write a duration', 300, '5 minutes').optional().describe('From iat to exp of an assertion, at most 5m'),
     assertion_backdate: duration('write a duration', 60, '1 minute').optional().describe('How far iat is dated back, at most 1m'),
     client_id_with_assertion: flag().optional().describe('Whether client_id is sent beside an assertion'),
@@ -57,6 +62,9 @@ export const authorizationServerShape = z.strictObject({
     .optional()
     .describe('What is particular about this server: the name of a profile, or a profile with some members changed'),
   allow_hosts: hosts().optional().describe('Hosts for which plain http, loopback and private addresses are accepted'),
+  ca: authorities()
+    .optional()
+    .describe('Certificates of the authorities that its own is checked by, in PEM: file:… below CORRIDOR_SECRET_DIR'),
   token_endpoint: url('give a URL')
     .optional()
     .describe('Where tokens are issued, if the server publishes no metadata or its endpoint is at another origin'),
@@ -109,16 +117,15 @@ export const clientShape = z.strictObject({
   resources: atLeastOne(references('list the resources that it reaches'), 'list the resources that it reaches').describe(
     'The resources that it reaches',
   ),
-  method: oneOf(
-    ['private_key_jwt', 'client_secret_basic'],
-    'write private_key_jwt, or client_secret_basic where the server takes no keys',
-  ).describe('How it authenticates at the token endpoint'),
+  method: oneOf(upstreamMethods, 'write private_key_jwt, or client_secret_basic where the server takes no keys').describe(
+    'How it authenticates at the token endpoint',
+  ),
   credential: credential('write generate (Corridor makes a key pair), env:NAME or file:PATH').describe(
     'generate, env:CORRIDOR_CLIENT_…, or file:… below CORRIDOR_SECRET_DIR',
   ),
-  algorithm: oneOf(['ES256', 'EdDSA', 'PS256', 'RS256'], 'name an algorithm')
+  algorithm: oneOf(assertionAlgorithms, 'name an algorithm')
     .optional()
-    .describe('How it signs, with private_key_jwt; ES256 for a key that Corridor makes'),
+    .describe('How it signs its assertions; ES256 for a key that Corridor makes, HS256 with client_secret_jwt'),
   rotate_every: span('say how often its credential is replaced, such as 90d').describe('How often its credential is replaced'),
   max_token_life: span('say how long the tokens live that the server issues to it, such as 1h').describe(
     'The longest life of its tokens, as the server is set up',

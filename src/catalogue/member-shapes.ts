@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Scope } from '../oauth/scope.js';
-import { parseCredentialSource } from './credential-source.js';
+import { authoritiesPath, parseCredentialSource } from './credential-source.js';
 import { durationPattern, longestDuration, parseDuration } from './duration.js';
 import { didYouMean } from './nearest-name.js';
 
@@ -136,6 +136,12 @@ export function credential(missing: string) {
     const source = parseCredentialSource(value);
     if ('problem' in source) context.addIssue({ code: 'custom', message: source.problem });
   });
+}
+
+export function authorities() {
+  return z
+    .string(says('write file:PATH', 'must be file:PATH'))
+    .refine((value) => authoritiesPath(value) !== null, 'must be file:PATH, relative to CORRIDOR_SECRET_DIR: a PEM file with certificates');
 }
 
 export function timeZone() {

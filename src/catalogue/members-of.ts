@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { AuthorizationServer, Catalogue, Client, Purpose, Resource, Runtime, Workflow } from './catalogue.js';
 import { printCredentialSource } from './credential-source.js';
 import { printDuration } from './duration.js';
@@ -38,6 +39,7 @@ function membersOfServer(server: AuthorizationServer): Members {
     issuer: server.issuer,
     ...membersOfProfile(server.profile),
     ...(server.allowHosts.length > 0 && { allow_hosts: server.allowHosts }),
+    ...(server.ca !== undefined && { ca: `file:${server.ca.path}`, 'ca.sha256': hash('sha256', server.ca.pem) }),
     ...(server.tokenEndpoint !== undefined && { token_endpoint: server.tokenEndpoint }),
     ...(server.revocationEndpoint !== undefined && { revocation_endpoint: server.revocationEndpoint }),
   };
@@ -51,6 +53,7 @@ function membersOfProfile(profile: Profile): Members {
     resource_parameter: [profile.resourceParameter ?? 'none', profile.resourceParameter !== start.resourceParameter],
     assertion_type: [profile.assertionType ?? 'none', profile.assertionType !== start.assertionType],
     assertion_audience: [profile.assertionAudience, profile.assertionAudience !== start.assertionAudience],
+    assertion_certificate: [profile.assertionCertificate, profile.assertionCertificate !== start.assertionCertificate],
     assertion_life: [printDuration(profile.assertionLife), profile.assertionLife !== start.assertionLife],
     assertion_backdate: [printDuration(profile.assertionBackdate), profile.assertionBackdate !== start.assertionBackdate],
     client_id_with_assertion: [String(profile.clientIdWithAssertion), profile.clientIdWithAssertion !== start.clientIdWithAssertion],

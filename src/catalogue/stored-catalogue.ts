@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Catalogue } from './catalogue.js';
+import { assertionAlgorithms, upstreamMethods } from './client-methods.js';
 import type { Profile } from './profile.js';
 import { storedIdentity } from './stored-identity.js';
 
@@ -12,6 +13,7 @@ const profile: z.ZodType<Profile> = z.strictObject({
   resourceParameter: z.enum(['resource', 'audience']).nullable(),
   assertionType: z.enum(['client-authentication+jwt', 'JWT']).nullable(),
   assertionAudience: z.enum(['issuer', 'token_endpoint']),
+  assertionCertificate: z.enum(['none', 'x5t#S256', 'x5c']),
   assertionLife: z.number(),
   assertionBackdate: z.number(),
   clientIdWithAssertion: z.boolean(),
@@ -25,6 +27,7 @@ const authorizationServer = z.strictObject({
   issuer: z.string(),
   profile,
   allowHosts: texts,
+  ca: z.strictObject({ path: z.string(), pem: z.string() }).optional(),
   tokenEndpoint: z.string().optional(),
   revocationEndpoint: z.string().optional(),
 });
@@ -63,8 +66,8 @@ const client = z.strictObject({
   owner: z.string(),
   workflows: texts,
   resources: texts,
-  method: z.enum(['client_secret_basic', 'private_key_jwt']),
-  algorithm: z.enum(['ES256', 'EdDSA', 'PS256', 'RS256']).optional(),
+  method: z.enum(upstreamMethods),
+  algorithm: z.enum(assertionAlgorithms).optional(),
   credential: credentialSource,
   rotateEvery: z.number(),
   maxTokenLife: z.number(),

@@ -1,19 +1,34 @@
 import type { AuthorizationServer, Catalogue, Client } from '../catalogue/catalogue.js';
+import {
+  isCertificateMethod,
+  isMacAlgorithm,
+  isSecretMethod,
+  isSigningAlgorithm,
+  type SigningAlgorithm,
+} from '../catalogue/client-methods.js';
 import { declared } from '../catalogue/look-up.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { Secret } from '../oauth/secret.js';
-import { generateKeyPair } from './key-pair.js';
+import { generateKeyPair, type KeyPair } from './key-pair.js';
 import { keyedDigest } from './keyed-digest.js';
-import { KeyUnusable, readReferencedKey } from './referenced-key.js';
+import { withOwnCertificate } from './own-certificate.js';
+import { KeyUnusable, readReferencedCertificate, readReferencedKey } from './referenced-key.js';
 import type { CredentialBinding, CredentialVersion, SealedCredential } from './sealed-credential.js';
 import { endpointMoved, mayGoTo } from './secret-binding.js';
 import { SecretUnreadable, type SecretReferences } from './secret-references.js';
 
 /** Why a version is made: it is a client's first, or what differs from the one that it replaces. */
 export type CredentialCause =
-  'first' | 'source_changed' | 'secret_changed' | 'method_changed' | 'algorithm_changed' | 'issuer_changed' | 'endpoint_moved';
+  | 'first'
+  | 'source_changed'
+  | 'secret_changed'
+  | 'method_changed'
+  | 'algorithm_changed'
+  | 'certificate_needed'
+  | 'issuer_changed'
+  | 'endpoint_moved';
 
-/** A version that is to be kept, with its secret (for `private_key_jwt` the private JWK in JSON) not yet sealed. */
+/** A version that is to be kept, with its secret (of a key the private JWK in JSON) not yet sealed. */
 export type NewCredential = Omit<SealedCredential, 'sealed'> & {
   readonly secret: Secret;
   readonly cause: CredentialCause;
@@ -24,7 +39,7 @@ export type NewCredential = Omit<SealedCredential, 'sealed'> & {
 /** Why a client cannot have the version that it needs. What it has stays in use. */
 export interface CredentialProblem {
   readonly client: string;
-  readonly code: 'secret_unreadable' | 'key_unusable' | 'secret_bound_elsewhere';
+  readonly code: 'secret_unreadable' | 'secret_unusable' | 'key_unusable' | 'secret_bound_elsewhere';
   readonly message: string;
 }
 
@@ -93,7 +108,8 @@ async function nextVersion(
     if (digest !== null && !mayGoTo(server, bindings, digest)) return boundElsewhere(client);
     const cause = causeOf(client, server, current, digest);
     if (cause === null) return null;
-    const material = await materialOf(client, given);
+    if (given !== null && isTooShort(client, given)) return tooShort(client);
+    const material = await materialOf(client, server, given, planning.now);
     const id = newIdentifier('cre', planning.now, planning.randomness);
     const { method } = client;
     return { id, client: client.id, method, issuer: server.issuer, keyedDigest: digest, ...material, cause, replaces: current?.id ?? null };
@@ -116,20 +132,70 @@ function causeOf(
   if (current.method !== client.method) return 'method_changed';
   if ((current.keyedDigest === null) !== (digest === null)) return 'source_changed';
   if (current.keyedDigest !== digest) return 'secret_changed';
-  return algorithmChanged(client, current) ? 'algorithm_changed' : null;
+  if (algorithmChanged(client, current)) return 'algorithm_changed';
+  return needsCertificate(client, server) && current.key !== null && current.key.publicKey.x5c === undefined ? 'certificate_needed' : null;
+}
+
+/** Whether the key's certificate is shown to the server, in a connection or in an assertion. */
+function needsCertificate({ method }: Client, { profile }: AuthorizationServer): boolean {
+  return isCertificateMethod(method) || (method === 'private_key_jwt' && profile.assertionCertificate !== 'none');
 }
 
 /** Where the catalogue names none, a referenced key keeps what it was read as, and one of ours is of the default. */
 function algorithmChanged(client: Client, { key }: CredentialVersion): boolean {
-  if (key === null) return false;
+  if (key === null || client.method !== 'private_key_jwt') return false;
   const wanted = client.algorithm ?? (client.credential.kind === 'generate' ? 'ES256' : key.algorithm);
   return key.algorithm !== wanted;
 }
 
-async function materialOf(client: Client, given: Secret | null): Promise<Pick<NewCredential, 'key' | 'secret'>> {
-  if (given !== null && client.method === 'client_secret_basic') return { key: null, secret: given };
-  const pair = given === null ? await generateKeyPair(client.algorithm) : await readReferencedKey(given, client.algorithm);
+async function materialOf(
+  client: Client,
+  server: AuthorizationServer,
+  given: Secret | null,
+  now: number,
+): Promise<Pick<NewCredential, 'key' | 'secret'>> {
+  if (given !== null && isSecretMethod(client.method)) return { key: null, secret: given };
+  const algorithm = client.algorithm !== undefined && isSigningAlgorithm(client.algorithm) ? client.algorithm : undefined;
+  const pair =
+    given === null ? await generatedPair(client, server, algorithm, now) : await referencedPair(client, server, given, algorithm, now);
   return { key: pair.key, secret: pair.privateKey };
+}
+
+async function generatedPair(
+  client: Client,
+  server: AuthorizationServer,
+  algorithm: SigningAlgorithm | undefined,
+  now: number,
+): Promise<KeyPair> {
+  const pair = await generateKeyPair(algorithm);
+  return needsCertificate(client, server) ? withOwnCertificate(pair, client.id, now, client.rotateEvery * 1000) : pair;
+}
+
+function referencedPair(
+  client: Client,
+  server: AuthorizationServer,
+  given: Secret,
+  algorithm: SigningAlgorithm | undefined,
+  now: number,
+): Promise<KeyPair> {
+  if (isCertificateMethod(client.method)) return readReferencedCertificate(given, now);
+  return readReferencedKey(given, { algorithm, ...(needsCertificate(client, server) && { certified: { now } }) });
+}
+
+/** RFC 7518 §3.2: a key of a MAC has at least the length of its output (CONFORMANCE A17). */
+function isTooShort({ method, algorithm }: Client, given: Secret): boolean {
+  return method === 'client_secret_jwt' && Buffer.byteLength(given.reveal(), 'utf8') < octetsFor(algorithm);
+}
+
+function octetsFor(algorithm: string | undefined): number {
+  return algorithm !== undefined && isMacAlgorithm(algorithm) ? Number(algorithm.slice(2)) / 8 : 32;
+}
+
+function tooShort(client: Client): CredentialProblem {
+  const message =
+    `its secret is shorter than the ${octetsFor(client.algorithm)} bytes that ${client.algorithm ?? 'HS256'} needs (RFC 7518 §3.2): ` +
+    'have the server issue a longer one, or use client_secret_basic';
+  return { client: client.id, code: 'secret_unusable', message };
 }
 
 function boundElsewhere(client: Client): CredentialProblem {

@@ -1,7 +1,7 @@
 import type { JWK } from 'jose';
-import type { UpstreamAuthenticationMethod } from '../catalogue/catalogue.js';
+import type { UpstreamAuthenticationMethod } from '../catalogue/client-methods.js';
 
-/** The public half of a key, as others may see it. */
+/** The public half of a key, as others may see it: with its certificates as `x5c`, its own first, where it has any. */
 export interface CredentialKey {
   /** RFC 7638 thumbprint. */
   readonly kid: string;
@@ -15,7 +15,7 @@ export interface SealedCredential {
   readonly client: string;
   readonly method: UpstreamAuthenticationMethod;
   readonly issuer: string;
-  /** For `private_key_jwt`; the private half, a JWK in JSON, is what is sealed. For a secret, its text is. */
+  /** Null for a secret, whose text is what is sealed. Of a key it is the private half, a JWK in JSON. */
   readonly key: CredentialKey | null;
   readonly sealed: Uint8Array;
   /** Keyed digest of a referenced secret, by which a change is noticed. */

@@ -218,7 +218,7 @@ function rowServedUntil({ context, allowed }: Minting, live: Pick<LiveToken, 'se
 }
 
 export function credentialOf({ credential }: TokenWish): LiveToken['credential'] {
-  return { id: credential.id, kid: credential.method === 'private_key_jwt' ? credential.kid : null };
+  return { id: credential.id, kid: 'kid' in credential ? credential.kid : null };
 }
 
 function through({ wish, metadata }: Minting): Through {

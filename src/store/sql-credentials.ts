@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isSecretMethod, upstreamMethods } from '../catalogue/client-methods.js';
 import { CredentialStore, type Credential } from '../credentials/credential.js';
 import {
   type CredentialBinding,
@@ -20,7 +21,7 @@ const versionRow = z
   .object({
     id: z.string(),
     client: z.string(),
-    method: z.enum(['client_secret_basic', 'private_key_jwt']),
+    method: z.enum(upstreamMethods),
     issuer: z.string(),
     token_endpoint_origin: z.string().nullable(),
     public_key: credentialKey.nullable(),
@@ -80,7 +81,7 @@ export class SqlCredentials extends CredentialStore implements CredentialVersion
     const { key: half, method, id, client, createdAt, issuer, tokenEndpointOrigin } = versionRow.parse(row);
     const opened = this.sealer.open(sealingContext(id), sealed);
     const version = { id, client, createdAt, issuer, tokenEndpointOrigin };
-    if (method === 'client_secret_basic') return { ...version, method, secret: opened };
+    if (isSecretMethod(method)) return { ...version, method, secret: opened };
     if (half === null) throw new TypeError(`the credential ${id} has no public key`);
     return { ...version, method, ...half, privateKey: opened };
   }

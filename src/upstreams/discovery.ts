@@ -3,7 +3,7 @@ import type { Clock } from '../oauth/clock.js';
 import { metadataOfCatalogue, metadataOfDocument, type ServerMetadata } from './metadata.js';
 import { membersOf, parseStrictJson, UnreadableJson } from '../oauth/strict-json.js';
 import { UpstreamFailed } from './upstream-failed.js';
-import { UpstreamExchangeFailed, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
+import { reachOf, UpstreamExchangeFailed, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
 
 const MAX_DOCUMENT = 262_144;
 /** An issuer: scheme, authority, and a path perhaps; no query and no fragment (RFC 8414 §2). */
@@ -69,7 +69,7 @@ async function fetchDocument(
       headers: { accept: 'application/json' },
       deadline,
       maxBody: MAX_DOCUMENT,
-      allowHosts: server.allowHosts,
+      ...reachOf(server),
     });
   } catch (error) {
     if (error instanceof UpstreamExchangeFailed) return null;

@@ -1,11 +1,12 @@
 import type { Secret } from '../oauth/secret.js';
-import { UpstreamExchangeFailed, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
+import { UpstreamExchangeFailed, type ClientCertificate, type Reach, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
 
 /** A request to an endpoint of an authorization server, ready to be sent once. */
 export interface FormPost {
   readonly endpoint: string;
-  readonly allowHosts: readonly string[];
+  readonly reach: Reach;
   readonly authorization: Secret | null;
+  readonly certificate: ClientCertificate | null;
   readonly body: Secret;
 }
 
@@ -29,7 +30,8 @@ export async function postForm(post: FormPost, http: UpstreamHttp, deadline: num
       body: post.body.reveal(),
       deadline,
       maxBody: MAX_ANSWER,
-      allowHosts: post.allowHosts,
+      ...post.reach,
+      ...(post.certificate !== null && { certificate: post.certificate }),
     });
   } catch (error) {
     if (error instanceof UpstreamExchangeFailed) return error;

@@ -65,5 +65,5 @@ export class MetadataCache {
 }
 
 function keyOf(server: AuthorizationServer): string {
-  return JSON.stringify([server.issuer, server.tokenEndpoint, server.revocationEndpoint, server.allowHosts]);
+  return JSON.stringify([server.issuer, server.tokenEndpoint, server.revocationEndpoint, server.allowHosts, server.ca]);
 }

@@ -8,7 +8,7 @@ import type { ServerMetadata } from './metadata.js';
 import { readRefusal } from './refusal.js';
 import { retryAfter } from './retry-after.js';
 import type { UpstreamFault } from './token.js';
-import { UpstreamExchangeFailed, type UpstreamHttp } from './upstream-http.js';
+import { reachOf, UpstreamExchangeFailed, type UpstreamHttp } from './upstream-http.js';
 
 export type PreparedRevocation = FormPost;
 
@@ -39,8 +39,9 @@ export async function prepareRevocation(
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
     endpoint: metadata.revocationEndpoint,
-    allowHosts: party.server.allowHosts,
+    reach: reachOf(party.server),
     authorization: authentication.authorization,
+    certificate: authentication.certificate,
     body: new Secret(formBody(parameters)),
   };
 }

@@ -5,7 +5,7 @@ import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import type { ServerMetadata } from './metadata.js';
 import type { TokenWish } from './token.js';
-import type { UpstreamHttp } from './upstream-http.js';
+import { reachOf, type UpstreamHttp } from './upstream-http.js';
 import { wishParameters } from './wish-parameters.js';
 
 /** One attempt at an authorization server, not yet sent. It must be sent at most once: a retry is prepared anew. */
@@ -22,8 +22,9 @@ export async function prepareTokenRequest(wish: TokenWish, metadata: ServerMetad
   const authentication = await authenticateClient(wish, metadata, metadata.tokenEndpointAlgorithms, signing);
   return {
     endpoint: metadata.tokenEndpoint,
-    allowHosts: wish.server.allowHosts,
+    reach: reachOf(wish.server),
     authorization: authentication.authorization,
+    certificate: authentication.certificate,
     body: new Secret(formBody([...wishParameters(wish), ...authentication.parameters])),
     assertionJti: authentication.assertionJti,
   };

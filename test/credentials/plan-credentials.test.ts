@@ -8,6 +8,7 @@ import { sealCredential } from '../../src/credentials/seal-credential.js';
 import { sealingContext, type CredentialBinding, type CredentialVersion } from '../../src/credentials/sealed-credential.js';
 import { Secret } from '../../src/oauth/secret.js';
 import { LocalKeyEncryptionKey } from '../../src/platform/keys/local-key-encryption-key.js';
+import { createAuthority } from '../rig/certificates.js';
 import { LocalSecretReferences } from '../../src/platform/keys/secret-references.js';
 
 const randomness = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
@@ -100,6 +101,52 @@ describe('the credential of a client', () => {
       key: { algorithm: 'EdDSA' },
       keyedDigest: keyedDigest(new Secret(pem), digestKey),
     });
+  });
+
+  it.each(['client_secret_post', 'client_secret_jwt'])('is made when there is none: a secret for %s', async (method) => {
+    const environment = { CORRIDOR_CLIENT_A: 'a secret of thirty-two characters' };
+    const { create, problems } = await plan(edited([secret[0], secret[1].replace('client_secret_basic', method)]), { environment });
+    expect(problems).toEqual([]);
+    expect(create).toMatchObject([{ method, key: null }]);
+  });
+
+  it.each([
+    ['HS256', 32],
+    ['HS384', 48],
+    ['HS512', 64],
+  ])('is refused as a secret that is too short for %s (A17)', async (algorithm, octets) => {
+    const jwt: [string, string] = [secret[0], `client_secret_jwt\n    credential: env:CORRIDOR_CLIENT_A\n    algorithm: ${algorithm}`];
+    const planned = async (text: string) => plan(edited(jwt), { environment: { CORRIDOR_CLIENT_A: text } });
+    // what counts is bytes: this character has two
+    expect((await planned('é'.repeat(octets / 2))).problems).toEqual([]);
+    const { create, problems } = await planned('x'.repeat(octets - 1));
+    expect(create).toEqual([]);
+    expect(problems.map(({ code }) => code)).toEqual(['secret_unusable']);
+    expect(problems[0]?.message).toContain(`than the ${octets} bytes that ${algorithm} needs`);
+  });
+
+  it('is made when there is none: a key with a certificate of its own for self_signed_tls_client_auth', async () => {
+    const { create } = await plan(edited(['private_key_jwt', 'self_signed_tls_client_auth']));
+    expect(create).toMatchObject([{ method: 'self_signed_tls_client_auth', key: { publicKey: { kty: 'EC', x5c: [expect.any(String)] } } }]);
+  });
+
+  it('is made when there is none: a key and the certificate of an authority for tls_client_auth', async () => {
+    const { key, cert } = createAuthority('authority').certify('corridor.example', new Date(now + 1e10));
+    const byAuthority: [string, string] = [secret[0], secret[1].replace('client_secret_basic', 'tls_client_auth')];
+    const { create } = await plan(edited(byAuthority), { environment: { CORRIDOR_CLIENT_A: key + cert } });
+    expect(create).toMatchObject([{ method: 'tls_client_auth', key: { publicKey: { x5c: [expect.any(String)] } } }]);
+    const { problems } = await plan(edited(byAuthority), { environment: { CORRIDOR_CLIENT_A: key } });
+    expect(problems.map(({ code }) => code)).toEqual(['key_unusable']);
+    expect(problems[0]?.message).toContain('has no certificate');
+  });
+
+  it('is new, with a certificate, when its server comes to want one in assertions', async () => {
+    const wanting = edited(['profile: standard', 'profile: { name: standard, assertion_certificate: "x5t#S256" }']);
+    const old = await firstOf(edited());
+    const { create, retire } = await plan(wanting, { inUse: [old] });
+    expect(create).toMatchObject([{ cause: 'certificate_needed', replaces: old.id, key: { publicKey: { x5c: [expect.any(String)] } } }]);
+    expect(retire).toEqual([old.id]);
+    expect(await plan(wanting, { inUse: [kept(create[0]!)] })).toEqual({ create: [], retire: [], problems: [] });
   });
 
   it('stays while nothing has changed', async () => {

@@ -116,4 +116,17 @@ describe('the transport (A6)', () => {
     expect(await failure(http.exchange(post(server.tokenEndpoint, { allowHosts })))).toEqual({ fault: 'tls_failed', sent: false });
     expect(server.requests).toEqual([]);
   });
+
+  it('trusts the authorities of a server for this server alone, and in place of all others', async () => {
+    const own = createAuthority('Private authority');
+    const server = await hostile({ tls: own.certify('as.test'), host: 'as.test' });
+    server.at('/token', json({}));
+    const http = client({ resolve, authorities: authority.cert });
+    const request = post(server.tokenEndpoint, { allowHosts });
+    expect((await http.exchange({ ...request, authorities: own.cert })).status).toBe(200);
+    // the connection stands, and is nobody else's
+    expect(await failure(http.exchange(request))).toEqual({ fault: 'tls_failed', sent: false });
+    expect(await failure(http.exchange({ ...request, authorities: authority.cert }))).toEqual({ fault: 'tls_failed', sent: false });
+    expect(server.requests).toHaveLength(1);
+  });
 });

@@ -30,7 +30,6 @@ let byKey: { client: Client; credential: Credential };
 
 beforeAll(async () => {
   const key = await keyCredential();
-  if (key.method !== 'private_key_jwt') throw new Error('not a key');
   real = await startAuthorizationServer({
     clients: [
       { client_id: 'by-secret', token_endpoint_auth_method: 'client_secret_basic', client_secret: secret },
