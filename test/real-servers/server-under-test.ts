@@ -1,4 +1,4 @@
-import type { SigningAlgorithm, UpstreamAuthenticationMethod } from '../../src/catalogue/catalogue.js';
+import type { SigningAlgorithm, UpstreamAuthenticationMethod } from '../../src/catalogue/client-methods.js';
 
 /** How a client of the contract is registered, at the server and in the catalogue. Its workflow has the same name. */
 export interface Party {
