@@ -5,6 +5,7 @@ import type { Credential, CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Decision } from '../policy/decision.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
+import { endpointsFor, type Endpoints } from '../upstreams/endpoints.js';
 import { originOf, type ServerMetadata } from '../upstreams/metadata.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
 import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
@@ -77,7 +78,8 @@ export class Fulfil {
   }
 
   /** The token that another replica obtained, or this one before it was started, if it can be served for a good while. */
-  async #kept(key: string, { maxTtl }: Allowed, wish: TokenWish, { tokenEndpoint }: ServerMetadata): Promise<LiveToken | null> {
+  async #kept(key: string, { maxTtl }: Allowed, wish: TokenWish, metadata: ServerMetadata): Promise<LiveToken | null> {
+    const { tokenEndpoint } = endpointsFor(wish, metadata);
     const kept = await this.kept.find(key, { tokenEndpoint, credential: credentialOf(wish) });
     if (kept === null) return null;
     this.cache.set(key, kept);
@@ -106,15 +108,15 @@ export class Fulfil {
     const { server, resource, parties } = admitted;
     const { client } = parties[0];
     const metadata = await this.metadata.get(server);
-    const credential = await this.#boundCredential(client.id, metadata);
+    const credential = await this.#boundCredential(client.id, endpointsFor({ server, client }, metadata));
     return { wish: { server, client, credential, resource, scope }, metadata };
   }
 
-  async #boundCredential(client: string, metadata: ServerMetadata): Promise<Credential> {
+  async #boundCredential(client: string, { tokenEndpoint }: Endpoints): Promise<Credential> {
     const credential = await this.credentials.current(client);
     if (credential === null) throw new UpstreamFailed('credential_unavailable');
     if (credential.tokenEndpointOrigin !== null) return credential;
-    const origin = originOf(metadata.tokenEndpoint);
+    const origin = originOf(tokenEndpoint);
     if (origin === null) throw new UpstreamFailed('metadata_invalid');
     return { ...credential, tokenEndpointOrigin: await this.credentials.bind(credential.id, origin) };
   }

@@ -4,6 +4,7 @@ import type { Sealer } from '../credentials/sealer.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Signing } from '../upstreams/client-assertion.js';
+import { endpointsFor } from '../upstreams/endpoints.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
 import { prepareTokenRequest, sendTokenRequest, type PreparedTokenRequest } from '../upstreams/token-request.js';
 import { readTokenResponse } from '../upstreams/token-response.js';
@@ -76,7 +77,7 @@ export class MintToken {
       issuance,
       token,
       servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000),
-      tokenEndpoint: metadata.tokenEndpoint,
+      tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint,
       credential: credentialOf(wish),
     };
     const release = prepareRelease(context, allowed, live, false, this.entries);
@@ -224,7 +225,7 @@ export function credentialOf({ credential }: TokenWish): LiveToken['credential']
 function through({ wish, metadata }: Minting): Through {
   return {
     issuer: wish.server.issuer,
-    tokenEndpoint: metadata.tokenEndpoint,
+    tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint,
     clientId: wish.client.clientId,
     method: wish.client.method,
     credential: credentialOf(wish),

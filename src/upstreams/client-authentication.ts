@@ -3,6 +3,7 @@ import type { Credential } from '../credentials/credential.js';
 import { Secret } from '../oauth/secret.js';
 import { clientCertificate } from './client-certificate.js';
 import { clientAssertion, type AssertingParty, type Signing } from './client-assertion.js';
+import { endpointsFor } from './endpoints.js';
 import { formEncode, type Parameter } from './form-encoding.js';
 import { originOf, type ServerMetadata } from './metadata.js';
 import { UpstreamFailed } from './upstream-failed.js';
@@ -39,7 +40,7 @@ export async function authenticateClient(
 ): Promise<ClientAuthentication> {
   const { server, client, credential } = party;
   if (credential.method !== client.method || credential.client !== client.id) throw new UpstreamFailed('credential_unavailable');
-  requireBinding(server, credential, metadata);
+  requireBinding(party, metadata);
   switch (credential.method) {
     case 'client_secret_basic':
       return basic(server, client.clientId, credential.secret);
@@ -88,10 +89,12 @@ async function asserted(
   };
 }
 
-function requireBinding(server: AuthorizationServer, credential: Credential, metadata: ServerMetadata): void {
+function requireBinding(party: Party, metadata: ServerMetadata): void {
+  const { server, credential } = party;
+  const { tokenEndpoint } = endpointsFor(party, metadata);
   if (credential.tokenEndpointOrigin === null) throw new Error('a credential must be bound to an origin before it is used');
   const bound = credential.issuer === server.issuer && server.issuer === metadata.issuer;
-  if (!bound || credential.tokenEndpointOrigin !== originOf(metadata.tokenEndpoint)) throw new UpstreamFailed('credential_bound_elsewhere');
+  if (!bound || credential.tokenEndpointOrigin !== originOf(tokenEndpoint)) throw new UpstreamFailed('credential_bound_elsewhere');
 }
 
 /** RFC 6749 §2.3.1: id and secret are form-encoded each, before they are joined; some servers want them as they are. */

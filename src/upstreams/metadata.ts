@@ -14,6 +14,8 @@ export interface ServerMetadata {
   /** The JWS algorithms it accepts for client authentication at each endpoint; null where it does not say. */
   readonly tokenEndpointAlgorithms: readonly string[] | null;
   readonly revocationEndpointAlgorithms: readonly string[] | null;
+  /** Where clients go that show a certificate (RFC 8705 §5), as the document says it: checked by `endpointsFor`. */
+  readonly mtlsAliases?: { readonly tokenEndpoint: string | null; readonly revocationEndpoint: string | null };
   readonly warnings: readonly MetadataWarning[];
   /** The server's own document, or what the catalogue says because there was none. */
   readonly source: 'document' | 'catalogue';
@@ -35,6 +37,7 @@ const document = z.object({
   token_endpoint_auth_signing_alg_values_supported: list,
   revocation_endpoint_auth_signing_alg_values_supported: list,
   grant_types_supported: list.catch(null),
+  mtls_endpoint_aliases: z.object({ token_endpoint: text, revocation_endpoint: text }).nullish().catch(null),
 });
 
 /**
@@ -54,6 +57,12 @@ export function metadataOfDocument(server: AuthorizationServer, json: unknown): 
     revocationEndpoint: server.revocationEndpoint ?? data.revocation_endpoint,
     tokenEndpointAlgorithms: data.token_endpoint_auth_signing_alg_values_supported,
     revocationEndpointAlgorithms: data.revocation_endpoint_auth_signing_alg_values_supported,
+    ...(data.mtls_endpoint_aliases && {
+      mtlsAliases: {
+        tokenEndpoint: data.mtls_endpoint_aliases.token_endpoint,
+        revocationEndpoint: data.mtls_endpoint_aliases.revocation_endpoint,
+      },
+    }),
     warnings: grantWarnings(data.grant_types_supported),
     source: 'document',
   });
@@ -90,7 +99,7 @@ function checked(server: AuthorizationServer, metadata: ServerMetadata): ServerM
  * https (plain http only for the hosts that the catalogue allows), without a fragment (RFC 6749 §3.2) or credentials, and at
  * the issuer's origin or one that the catalogue names (CONFORMANCE A73): a document may not send our credentials elsewhere.
  */
-function isUsableEndpoint(server: AuthorizationServer, endpoint: string): boolean {
+export function isUsableEndpoint(server: AuthorizationServer, endpoint: string): boolean {
   if (!URL.canParse(endpoint) || endpoint.includes('#')) return false;
   const url = new URL(endpoint);
   const secure = url.protocol === 'https:' || (url.protocol === 'http:' && isAllowedHost(url, server.allowHosts));

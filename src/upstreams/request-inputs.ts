@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { endpointsFor } from './endpoints.js';
 import type { ServerMetadata } from './metadata.js';
 import type { TokenWish } from './token.js';
 import { wishParameters } from './wish-parameters.js';
@@ -14,7 +15,7 @@ export function requestInputs(wish: TokenWish, metadata: ServerMetadata): Inputs
   const { server, client, credential, resource } = wish;
   return [
     ['issuer', metadata.issuer],
-    ['token_endpoint', metadata.tokenEndpoint],
+    ['token_endpoint', endpointsFor(wish, metadata).tokenEndpoint],
     ['server', server.id],
     ['profile', JSON.stringify(server.profile)],
     ['client', client.id],

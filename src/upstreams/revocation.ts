@@ -3,6 +3,7 @@ import { Secret } from '../oauth/secret.js';
 import { errorCodeOf, readMembers } from './answer-body.js';
 import type { Signing } from './client-assertion.js';
 import { authenticateClient, type Party } from './client-authentication.js';
+import { endpointsFor } from './endpoints.js';
 import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import type { ServerMetadata } from './metadata.js';
@@ -34,13 +35,14 @@ export async function prepareRevocation(
   metadata: ServerMetadata,
   signing: Signing,
 ): Promise<PreparedRevocation | 'unsupported'> {
+  const { revocationEndpoint } = endpointsFor(party, metadata);
   // some servers publish an endpoint that does nothing for an access token
-  if (metadata.revocationEndpoint === null || !party.server.profile.revokesTokens) return 'unsupported';
+  if (revocationEndpoint === null || !party.server.profile.revokesTokens) return 'unsupported';
   const algorithms = metadata.revocationEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms;
   const authentication = await authenticateClient(party, metadata, algorithms, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
-    endpoint: metadata.revocationEndpoint,
+    endpoint: revocationEndpoint,
     reach: reachOf(party.server),
     authorization: authentication.authorization,
     certificate: authentication.certificate,

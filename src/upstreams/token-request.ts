@@ -1,6 +1,7 @@
 import { Secret } from '../oauth/secret.js';
 import type { Signing } from './client-assertion.js';
 import { authenticateClient } from './client-authentication.js';
+import { endpointsFor } from './endpoints.js';
 import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import type { ServerMetadata } from './metadata.js';
@@ -21,7 +22,7 @@ export interface PreparedTokenRequest extends FormPost {
 export async function prepareTokenRequest(wish: TokenWish, metadata: ServerMetadata, signing: Signing): Promise<PreparedTokenRequest> {
   const authentication = await authenticateClient(wish, metadata, metadata.tokenEndpointAlgorithms, signing);
   return {
-    endpoint: metadata.tokenEndpoint,
+    endpoint: endpointsFor(wish, metadata).tokenEndpoint,
     reach: reachOf(wish.server),
     authorization: authentication.authorization,
     certificate: authentication.certificate,
