@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { startAuthorizationServer, type RegisteredClient } from '../rig/authorization-server.js';
 import { freePort } from '../rig/corridor.js';
 import { contract } from './contract.js';
-import { crm, ledger, resourceServerSecret, tokenLife, type Registration, type RunningServer } from './server-under-test.js';
+import { trusting } from '../rig/trusting.js';
+import { crm, ledger, resourceServerSecret, tokenLife, type Registration, type RunningServer, type Tls } from './server-under-test.js';
 
 const { version } = z.object({ version: z.string() }).parse(createRequire(import.meta.url)('oidc-provider/package.json'));
 
@@ -21,9 +22,10 @@ contract({
   start,
 });
 
-async function start(registrations: readonly Registration[]): Promise<RunningServer> {
+async function start(registrations: readonly Registration[], tls: Tls): Promise<RunningServer> {
   const options = {
     port: await freePort(),
+    tls: { ...tls, host: 'localhost', clientAuthority: tls.ca },
     resources,
     clients: [...registrations.map(clientOf), ...[crm, ledger].map(resourceServer)],
   };
@@ -31,26 +33,28 @@ async function start(registrations: readonly Registration[]): Promise<RunningSer
   const { issuer } = running;
   return {
     issuer,
-    introspect: async (token, resource) => {
-      const credentials = [resource, resourceServerSecret(resource)].map(encodeURIComponent).join(':');
-      const response = await fetch(`${issuer}/token/introspection`, {
-        method: 'POST',
-        headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
-        body: new URLSearchParams({ token }),
-      });
-      return z.record(z.string(), z.unknown()).parse(await response.json());
-    },
+    introspect: async (token, resource) =>
+      z
+        .record(z.string(), z.unknown())
+        .parse(await trusting(tls.ca).post(`${issuer}/token/introspection`, [resource, resourceServerSecret(resource)], { token })),
     kill: () => running.stop(),
     startAgain: async () => void (running = await startAuthorizationServer(options)),
     stop: () => running.stop(),
   };
 }
 
-function clientOf({ id, method, algorithm, secret, jwksUri }: Registration): RegisteredClient {
+function clientOf({ id, method, algorithm, secret, jwksUri, host }: Registration): RegisteredClient {
   const common = { client_id: id, token_endpoint_auth_method: method };
-  return method === 'private_key_jwt'
-    ? { ...common, jwks_uri: jwksUri, token_endpoint_auth_signing_alg: algorithm ?? 'ES256' }
-    : { ...common, client_secret: secret };
+  switch (method) {
+    case 'private_key_jwt':
+      return { ...common, jwks_uri: jwksUri, token_endpoint_auth_signing_alg: algorithm ?? 'ES256' };
+    case 'tls_client_auth':
+      return { ...common, tls_client_auth_san_dns: host };
+    case 'self_signed_tls_client_auth':
+      return { ...common, jwks_uri: jwksUri };
+    default:
+      return { ...common, client_secret: secret };
+  }
 }
 
 function resourceServer(resource: string): RegisteredClient {

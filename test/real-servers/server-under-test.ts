@@ -9,19 +9,32 @@ export interface Party {
   readonly maxTokenLife?: string;
 }
 
-/** What the server is told of a party: a secret, or where its keys are. */
+/** What the server is told of a party, by its method: a secret, where its keys are, or the host name in its certificate. */
 export interface Registration extends Party {
   readonly secret: string;
   readonly jwksUri: string;
+  readonly host: string;
+}
+
+/** The certificate of the server itself, which is at https://localhost, and the authority of all certificates, in PEM. */
+export interface Tls {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
 }
 
 /** The ways to authenticate that the contract holds each server to: one more is one more line. */
 export const parties: readonly Party[] = [
   { id: 'client_secret_basic', method: 'client_secret_basic' },
+  { id: 'client_secret_post', method: 'client_secret_post' },
+  { id: 'client_secret_jwt', method: 'client_secret_jwt' },
   { id: 'private_key_jwt-es256', method: 'private_key_jwt', algorithm: 'ES256' },
   { id: 'private_key_jwt-eddsa', method: 'private_key_jwt', algorithm: 'EdDSA' },
+  { id: 'private_key_jwt-ed25519', method: 'private_key_jwt', algorithm: 'Ed25519' },
   { id: 'private_key_jwt-ps256', method: 'private_key_jwt', algorithm: 'PS256' },
   { id: 'private_key_jwt-rs256', method: 'private_key_jwt', algorithm: 'RS256' },
+  { id: 'tls_client_auth', method: 'tls_client_auth' },
+  { id: 'self_signed_tls_client_auth', method: 'self_signed_tls_client_auth' },
 ];
 
 /** Its tokens are JWTs at each server. */
@@ -46,7 +59,7 @@ export interface ServerUnderTest {
   readonly revokesJwts: boolean;
   /** What it does when one of the scopes is unknown to it. */
   readonly unknownScope: 'left out' | 'request refused';
-  start(registrations: readonly Registration[]): Promise<RunningServer>;
+  start(registrations: readonly Registration[], tls: Tls): Promise<RunningServer>;
 }
 
 export interface RunningServer {

@@ -1,6 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import * as client from 'openid-client';
 import { z } from 'zod';
+import { isSecretMethod } from '../../src/catalogue/client-methods.js';
+import { createAuthority } from '../rig/certificates.js';
 import { cli } from '../rig/command-line.js';
 import { freePort, startCorridor, type RunningCorridor } from '../rig/corridor.js';
 import { policyWithGrants } from '../rig/policy-directory.js';
@@ -15,6 +20,7 @@ import {
   type RunningServer,
   type ServerUnderTest,
 } from './server-under-test.js';
+import { trusting, type Trusting } from '../rig/trusting.js';
 
 const purpose = 'search-indexing';
 /** Its policy lets tokens be used for a minute, whatever the server says. */
@@ -55,6 +61,7 @@ export interface Agent {
 export interface World {
   readonly corridor: RunningCorridor;
   readonly server: RunningServer;
+  readonly trusting: Trusting;
   startAgent(party: Party): Promise<Agent>;
   /** What `corridor trace` knows of a token: its state, ends and revocation. */
   traced(token: string): Promise<Readonly<Record<string, unknown>>>;
@@ -69,8 +76,16 @@ export async function startWorld(kind: ServerUnderTest, also: readonly Party[] =
     ...party,
     secret: `${randomBytes(24).toString('hex')} +%:&=`, // CONFORMANCE A12, Q1
     jwksUri: `http://127.0.0.1:${port}/oauth2/clients/${party.id}/jwks`,
+    host: `${party.id.replaceAll('_', '-')}.example`,
   }));
-  const server = await kind.start(registrations);
+  const authority = createAuthority('authority of the real servers');
+  const secrets = await mkdtemp(path.join(os.tmpdir(), 'corridor-secrets-'));
+  await writeFile(path.join(secrets, 'ca.pem'), authority.cert);
+  for (const { id, host } of registrations.filter(({ method }) => method === 'tls_client_auth')) {
+    const { key, cert } = authority.certify(host);
+    await writeFile(path.join(secrets, `${id}.pem`), key + cert, { mode: 0o600 });
+  }
+  const server = await kind.start(registrations, { ...authority.certify('localhost'), ca: authority.cert });
   const policies = await policyWithGrants(
     all.flatMap(({ id }) => [
       grant(id, crm, ['crm:read', 'crm:write', unknownScope], id === briefly.id ? brief : undefined),
@@ -82,13 +97,17 @@ export async function startWorld(kind: ServerUnderTest, also: readonly Party[] =
     port,
     catalogue: catalogue(kind, server.issuer, all),
     policies: policies.path,
-    env: Object.fromEntries(registrations.map(({ id, secret }) => [variable(id), id === wrongSecret.id ? 'wrong' : secret])),
+    env: {
+      CORRIDOR_SECRET_DIR: secrets,
+      ...Object.fromEntries(registrations.map(({ id, secret }) => [variable(id), id === wrongSecret.id ? 'wrong' : secret])),
+    },
   });
   const created = await corridor.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
   const { key } = z.object({ key: z.string() }).parse(created.body);
   return {
     corridor,
     server,
+    trusting: trusting(authority.cert),
     startAgent: (party) => startAgent(corridor, key, party),
     traced: async (token) => {
       const sha256 = createHash('sha256').update(token).digest('hex');
@@ -97,7 +116,7 @@ export async function startWorld(kind: ServerUnderTest, also: readonly Party[] =
     },
     stop: async () => {
       await corridor.stop();
-      await Promise.all([server.stop(), policies.remove()]);
+      await Promise.all([server.stop(), policies.remove(), rm(secrets, { recursive: true })]);
     },
   };
 }
@@ -153,7 +172,7 @@ function catalogue(kind: ServerUnderTest, issuer: string, all: readonly Party[])
   return `
 version: 1
 authorization_servers:
-  real: { issuer: "${issuer}", profile: ${kind.profile}, allow_hosts: [127.0.0.1] }
+  real: { issuer: "${issuer}", profile: ${kind.profile}, allow_hosts: [localhost], ca: "file:ca.pem" }
 resources:
   crm: { uri: "${crm}", authorization_server: real, scopes: [crm:read, crm:write, ${unknownScope}, crm:erase], max_token_ttl: 1h }
   ledger: { uri: "${ledger}", authorization_server: real, scopes: [ledger:read], max_token_ttl: 1h }
@@ -169,9 +188,13 @@ runtimes:
 }
 
 function clientOf({ id, method, algorithm, maxTokenLife = '1h' }: Party): string {
-  const credential = method === 'private_key_jwt' ? 'generate' : `env:${variable(id)}`;
   return `  ${id}: { client_id: ${id}, authorization_server: real, owner: search-team@example.com, workflows: [${id}], resources: [crm, ledger],
-    method: ${method}, credential: "${credential}",${algorithm === undefined ? '' : ` algorithm: ${algorithm},`} rotate_every: 90d, max_token_life: ${maxTokenLife} }`;
+    method: ${method}, credential: "${credentialOf(method, id)}",${algorithm === undefined ? '' : ` algorithm: ${algorithm},`} rotate_every: 90d, max_token_life: ${maxTokenLife} }`;
+}
+
+function credentialOf(method: Party['method'], id: string): string {
+  if (isSecretMethod(method)) return `env:${variable(id)}`;
+  return method === 'tls_client_auth' ? `file:${id}.pem` : 'generate';
 }
 
 /** The ends of a token that lives as long as the server makes it, in milliseconds, give or take what asking took. */

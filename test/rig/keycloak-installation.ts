@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -13,6 +14,8 @@ export type KeycloakInstallation = { readonly home: string } | { readonly missin
 
 const run = promisify(execFile);
 const UNPACK = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack';
+/** What cannot be said at a start any more. */
+const BUILD = ['build', '--db=dev-file', '--https-client-auth=request', '--health-enabled=false'];
 const OLDEST_JAVA = 17;
 const MINUTE = 60_000;
 
@@ -26,7 +29,7 @@ export async function keycloakInstallation(say: (line: string) => void): Promise
     return { missing: `Keycloak needs Java ${OLDEST_JAVA}, and ${java === null ? 'there is no Java here' : `this is Java ${java}`}` };
   }
   const cache = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'corridor-test');
-  const home = path.join(cache, `keycloak-${keycloakVersion}`);
+  const home = path.join(cache, `keycloak-${keycloakVersion}-${createHash('sha256').update(String(BUILD)).digest('hex').slice(0, 8)}`);
   if (existsSync(path.join(home, 'built'))) return { home };
   await mkdir(cache, { recursive: true });
   const fresh = await mkdtemp(path.join(cache, 'unpacking-'));
@@ -35,7 +38,7 @@ export async function keycloakInstallation(say: (line: string) => void): Promise
     await fetchInto(fresh);
     const unpacked = path.join(fresh, `keycloak-${keycloakVersion}`);
     say('building Keycloak once for this machine');
-    await run('java', keycloakCommand(unpacked, ['build', '--db=dev-file', '--health-enabled=false']), { timeout: 3 * MINUTE });
+    await run('java', keycloakCommand(unpacked, BUILD), { timeout: 3 * MINUTE });
     await writeFile(path.join(unpacked, 'built'), '');
     await rename(unpacked, home).catch((error: unknown) => {
       // another process was faster

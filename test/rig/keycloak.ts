@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { freePort } from './corridor.js';
+import { trusting } from './trusting.js';
 import { keycloakCommand } from './keycloak-installation.js';
 
 /** A Keycloak of its own with an empty realm, as a process on loopback. Its database is a file and outlives the process. */
@@ -15,8 +16,6 @@ export interface RunningKeycloak {
   readonly issuer: string;
   /** Asks its administration, below the realm, and gives what it answers; what is no success is thrown. */
   admin(method: string, route: string, body?: unknown): Promise<unknown>;
-  /** What introspection tells this client of a token (RFC 7662). */
-  introspect(token: string, clientId: string, secret: string): Promise<Record<string, unknown>>;
   /** By SIGKILL. */
   kill(): Promise<void>;
   /** After `kill`, at the same port, with all that it had stored. Resolves when the process is there, long before it answers. */
@@ -28,10 +27,20 @@ const REALM = 'corridor';
 /** Milliseconds for a start: 20 s on two cores that have nothing else to do. */
 const PATIENCE = 150_000;
 
-export async function startKeycloak(home: string, say: (line: string) => void): Promise<RunningKeycloak> {
+/** Its own certificate and the authority of all certificates, in PEM. */
+export interface KeycloakTls {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
+
+/** It is at https://localhost, and takes client certificates. */
+export async function startKeycloak(home: string, tls: KeycloakTls, say: (line: string) => void): Promise<RunningKeycloak> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-keycloak-'));
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `https://localhost:${port}`;
+  for (const [name, pem] of Object.entries(tls)) await writeFile(path.join(directory, `${name}.pem`), String(pem));
+  const asked = trusting(tls.ca);
   const secret = randomBytes(24).toString('base64url');
   const start = (): Served => serve(home, directory, port, secret);
   let served = start();
@@ -41,15 +50,17 @@ export async function startKeycloak(home: string, say: (line: string) => void): 
   };
   try {
     say(`Keycloak starts at ${url}`);
-    await untilReady(served, `${url}/realms/master`, say);
-    const admin = async (method: string, route: string, body?: unknown): Promise<unknown> =>
-      ask(method, `${url}/admin/realms${route}`, await adminToken(url, secret), body);
+    await untilReady(served, () => asked.get(`${url}/realms/master`), say);
+    const admin = async (method: string, route: string, body?: unknown): Promise<unknown> => {
+      const token = await asked.post(`${url}/realms/master/protocol/openid-connect/token`, ['rig', secret], {
+        grant_type: 'client_credentials',
+      });
+      return asked.json(method, `${url}/admin/realms${route}`, z.object({ access_token: z.string() }).parse(token).access_token, body);
+    };
     await admin('POST', '', { realm: REALM, enabled: true, sslRequired: 'none' });
     return {
       issuer: `${url}/realms/${REALM}`,
       admin: (method, route, body) => admin(method, `/${REALM}${route}`, body),
-      introspect: async (token, clientId, clientSecret) =>
-        post(`${url}/realms/${REALM}/protocol/openid-connect/token/introspect`, clientId, clientSecret, { token }),
       kill: () => served.end(),
       startAgain: () => void (served = start()),
       stop,
@@ -67,14 +78,24 @@ interface Served {
 }
 
 function serve(home: string, directory: string, port: number, secret: string): Served {
-  const listening = ['--http-enabled=true', '--http-host=127.0.0.1', `--http-port=${port}`, `--hostname=http://127.0.0.1:${port}`];
+  const file = (name: string): string => path.join(directory, name);
+  const listening = ['--http-host=127.0.0.1', `--https-port=${port}`, `--hostname=https://localhost:${port}`];
+  const certified = [
+    `--https-certificate-file=${file('cert.pem')}`,
+    `--https-certificate-key-file=${file('key.pem')}`,
+    `--truststore-paths=${file('ca.pem')}`,
+  ];
   // H2 would write what it committed half a second later, and a kill would undo a revocation that was confirmed
-  const storing = [`--db-url=jdbc:h2:file:${path.join(directory, 'h2')};NON_KEYWORDS=VALUE;WRITE_DELAY=0`, '--cache=local'];
-  const child = spawn('java', keycloakCommand(home, ['start', '--optimized', ...listening, ...storing, '--log-level=ERROR']), {
-    cwd: directory,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, KC_BOOTSTRAP_ADMIN_CLIENT_ID: 'rig', KC_BOOTSTRAP_ADMIN_CLIENT_SECRET: secret },
-  });
+  const storing = [`--db-url=jdbc:h2:file:${file('h2')};NON_KEYWORDS=VALUE;WRITE_DELAY=0`, '--cache=local'];
+  const child = spawn(
+    'java',
+    keycloakCommand(home, ['start', '--optimized', ...listening, ...certified, ...storing, '--log-level=ERROR']),
+    {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, KC_BOOTSTRAP_ADMIN_CLIENT_ID: 'rig', KC_BOOTSTRAP_ADMIN_CLIENT_SECRET: secret },
+    },
+  );
   const printed: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => printed.push(bytes));
   const kill = (): void => void child.kill('SIGKILL');
@@ -91,40 +112,13 @@ function serve(home: string, directory: string, port: number, secret: string): S
   };
 }
 
-async function untilReady({ child, output }: Served, url: string, say: (line: string) => void): Promise<void> {
+async function untilReady({ child, output }: Served, look: () => Promise<unknown>, say: (line: string) => void): Promise<void> {
   const began = Date.now();
   for (let looks = 1; Date.now() < began + PATIENCE && child.exitCode === null; looks++) {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
-    if (response?.ok === true) return say(`Keycloak is ready after ${Math.round((Date.now() - began) / 1000)} s`);
+    const ready = await look().catch(() => null);
+    if (ready !== null) return say(`Keycloak is ready after ${Math.round((Date.now() - began) / 1000)} s`);
     if (looks % 20 === 0) say(`Keycloak is still starting after ${Math.round((Date.now() - began) / 1000)} s`);
     await wait(500);
   }
   throw new Error(`Keycloak ${child.exitCode === null ? 'was not ready in time' : `ended with ${child.exitCode}`}. It said:\n${output()}`);
-}
-
-async function adminToken(url: string, secret: string): Promise<string> {
-  const answer = await post(`${url}/realms/master/protocol/openid-connect/token`, 'rig', secret, { grant_type: 'client_credentials' });
-  return z.object({ access_token: z.string() }).parse(answer).access_token;
-}
-
-async function post(endpoint: string, clientId: string, secret: string, form: Record<string, string>): Promise<Record<string, unknown>> {
-  const credentials = [clientId, secret].map(encodeURIComponent).join(':');
-  const response = await fetch(endpoint, {
-    method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
-    body: new URLSearchParams(form),
-  });
-  return z.record(z.string(), z.unknown()).parse(await response.json());
-}
-
-async function ask(method: string, url: string, token: string, body: unknown): Promise<unknown> {
-  const response = await fetch(url, {
-    method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`Keycloak answered ${method} ${new URL(url).pathname} with ${response.status}: ${text}`);
-  const answer: unknown = text === '' ? null : JSON.parse(text);
-  return answer;
 }
