@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Profile } from '../catalogue/profile.js';
 import { Secret } from '../oauth/secret.js';
-import { readClaims, type Claims } from './access-token-claims.js';
+import { isAccessTokenJwt, readClaims, type Claims } from './access-token-claims.js';
 import { isJson, readMembers } from './answer-body.js';
 import type { UpstreamAnswer } from './form-post.js';
 import { grantedScope } from './granted-scope.js';
@@ -81,7 +81,7 @@ function understood(
   const read = readClaims(text);
   const claims = read instanceof Map ? read : null;
   const { audience, fault: audienceFault } = learnAudience(wish, members, claims);
-  const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims);
+  const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims, claims !== null && isAccessTokenJwt(text));
   const { expiresAt, usableUntil, fault: lifetimeFault } = tokenLifetime(wish, members.get('expires_in'), claims, sentAt);
   const faults: readonly (UpstreamFault | null)[] = [
     TOKEN_TEXT.test(text) && read !== 'ambiguous' ? null : 'token_unusable',

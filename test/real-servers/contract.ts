@@ -90,6 +90,8 @@ async function unknown(world: World, kind: ServerUnderTest): Promise<void> {
     expect(await agent.refused(`crm:read ${unknownScope}`, crm)).toMatchObject({ status: 502 });
     expect(await faults(agent)).toEqual(['scope_rejected']);
   }
+  // alone, it is left out without a word: neither the answer nor the token names a scope
+  expect(await (await world.startAgent(one())).refused(unknownScope, crm)).toMatchObject({ status: 502 });
 }
 
 async function overBroad(world: World): Promise<void> {
