@@ -6,7 +6,9 @@ import { Tracing } from './attribution/trace.js';
 import { CredentialVersions } from './credentials/sealed-credential.js';
 import type { Settings } from './config/settings.js';
 import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
+import { AuthorizationServersController } from './http/authorization-servers.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
+import { ClientChecksController } from './http/client-checks.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
 import { DrillsController } from './http/drills.controller.js';
@@ -19,10 +21,13 @@ import { RevocationController } from './http/revocation.controller.js';
 import { RunsController } from './http/runs.controller.js';
 import { SuspensionsController } from './http/suspensions.controller.js';
 import { TokenController } from './http/token.controller.js';
+import { UpstreamPreviewController } from './http/upstream-preview.controller.js';
 import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
+import { ApproveMetadata } from './issuance/approve-metadata.js';
 import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
 import { ChangeFacts } from './issuance/change-facts.js';
+import { CheckClient } from './issuance/check-client.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
@@ -36,7 +41,10 @@ import { LimitRequests } from './issuance/limit-requests.js';
 import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
+import { ObserveWorld } from './issuance/observe-world.js';
+import { PinMetadata } from './issuance/pin-metadata.js';
 import { RecentFailures } from './issuance/recent-failures.js';
+import { RefreshMetadata } from './issuance/refresh-metadata.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
 import { RevokeDue } from './issuance/revoke-due.js';
 import { RevokeGivenToken } from './issuance/revoke-given-token.js';
@@ -53,8 +61,8 @@ import { WitnessedLog } from './platform/postgres/witnessed-log.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
 import { AuthenticateWorkload } from './runs/authenticate-workload.js';
+import { CloseRuns } from './runs/close-runs.js';
 import { EndRun } from './runs/end-run.js';
-import { ExpireRuns } from './runs/expire-runs.js';
 import { ExchangeAssertion } from './runs/exchange-assertion.js';
 import { FailedAttempts } from './runs/failed-attempts.js';
 import { RunDirectory } from './runs/run-directory.js';
@@ -71,6 +79,7 @@ import { SqlExposure } from './store/sql-exposure.js';
 import { SqlFactChanges } from './store/sql-fact-changes.js';
 import { SqlFacts } from './store/sql-facts.js';
 import { SqlGivenTokens } from './store/sql-given-tokens.js';
+import { SqlMetadataWatch } from './store/sql-metadata-watch.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
 import { SqlRuns } from './store/sql-runs.js';
@@ -80,7 +89,9 @@ import { ExposureList } from './suspensions/exposure.js';
 import { PastSuspensions } from './suspensions/past-suspensions.js';
 import { IssuerKeyCache } from './upstreams/issuer-keys.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
+import { MetadataWatch } from './upstreams/metadata-watch.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
+import { UpstreamHttp } from './upstreams/upstream-http.js';
 
 /** Every part of a running Corridor that something outside the composition needs. */
 export type Corridor = ReturnType<typeof compose>;
@@ -104,9 +115,11 @@ export function compose(platform: Platform, settings: Settings) {
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
 
   const signing = { clock, randomness, keys: new SigningKeys() };
-  const servers = new MetadataCache(http, clock);
+  const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
+  const metadataWatch = new SqlMetadataWatch(database);
+  const search = new SqlEntries(database);
   const revokeToken = new RevokeToken(http, signing);
-  const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
+  const mintToken = new MintToken(http, signing, sealer, revokeToken, issuances, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
   const tokenCache = new TokenCache();
   const fulfil = new Fulfil(
@@ -163,21 +176,42 @@ export function compose(platform: Platform, settings: Settings) {
     facts,
     failedAttempts,
     metadata,
+    metadataWatch,
+    approveMetadata: new ApproveMetadata(changeFacts, metadataWatch, entries),
+    refreshMetadata: new RefreshMetadata(facts, changeFacts, metadataWatch, http, entries, clock),
+    observeWorld: new ObserveWorld(facts, metadataWatch, search),
     replayGuard,
     runs,
     versions,
     instance,
     keptTokens,
     faultLog: platform.faultLog,
+    http,
     securityLog: platform.securityLog,
-    search: new SqlEntries(database),
+    search,
     tracing: new SqlTracing(database),
     activatePolicy,
     applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, references, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
+    checkClient: new CheckClient(
+      facts,
+      activatePolicy,
+      startRun,
+      endRun,
+      runs,
+      decideRequest,
+      credentials,
+      servers,
+      mintToken,
+      givenTokens,
+      revokeDue,
+      log,
+      entries,
+      clock,
+    ),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun,
-    expireRuns: new ExpireRuns(runStore, endRun),
+    closeRuns: new CloseRuns(runStore, endRun),
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
@@ -199,7 +233,9 @@ export class AppModule {
   static of(corridor: Corridor): DynamicModule {
     const providers: Provider[] = [
       { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },
+      { provide: ApproveMetadata, useValue: corridor.approveMetadata },
       { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
+      { provide: CheckClient, useValue: corridor.checkClient },
       { provide: Clock, useValue: corridor.clock },
       { provide: CredentialVersions, useValue: corridor.versions },
       { provide: Drill, useValue: corridor.drill },
@@ -215,19 +251,25 @@ export class AppModule {
       { provide: IssueToken, useValue: corridor.issueToken },
       { provide: ListExposure, useValue: corridor.listExposure },
       { provide: ManageKeys, useValue: corridor.manageKeys },
+      { provide: MetadataWatch, useValue: corridor.metadataWatch },
+      { provide: ObserveWorld, useValue: corridor.observeWorld },
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
+      { provide: RefreshMetadata, useValue: corridor.refreshMetadata },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
       { provide: StartRun, useValue: corridor.startRun },
       { provide: Suspend, useValue: corridor.suspend },
       { provide: Tracing, useValue: corridor.tracing },
+      { provide: UpstreamHttp, useValue: corridor.http },
     ];
     return {
       module: AppModule,
       providers,
       controllers: [
+        AuthorizationServersController,
         CatalogueController,
+        ClientChecksController,
         ClientsController,
         DrillsController,
         ExposureController,
@@ -239,6 +281,7 @@ export class AppModule {
         RunsController,
         SuspensionsController,
         TokenController,
+        UpstreamPreviewController,
       ],
     };
   }

@@ -207,8 +207,8 @@ async function applyFirst(corridor: Corridor, settings: Settings, source: string
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
   for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
   const { catalogue } = await corridor.facts.latest();
-  const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now());
-  for (const { code, subject, message } of found.filter((finding) => finding.code === 'rotation_overdue')) {
+  const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now(), await corridor.observeWorld.observe());
+  for (const { code, subject, message } of found.filter(({ code: of }) => of === 'rotation_overdue' || of === 'metadata_drift')) {
     journal.note('warning', code, { subject, message });
   }
 }
@@ -235,12 +235,26 @@ function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: J
   const loops = [
     new WorkLoop(() => corridor.revokeDue.turn(), 500, failed),
     new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
-    new WorkLoop(() => corridor.expireRuns.turn(), 1_000, failed),
+    new WorkLoop(() => corridor.closeRuns.turn(), 1_000, failed),
     new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),
     new WorkLoop(async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, 30_000, failed),
     new WorkLoop(
       async () => {
         for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
+        return false;
+      },
+      30_000,
+      failed,
+    ),
+    new WorkLoop(
+      async () => {
+        for (const { authorizationServer, moved } of await corridor.refreshMetadata.turn()) {
+          journal.note('warning', 'metadata_drift', {
+            authorization_server: authorizationServer,
+            fields: moved.map(({ field }) => field).join(', '),
+            do: `corridor upstream show ${authorizationServer}`,
+          });
+        }
         return false;
       },
       30_000,

@@ -16,6 +16,8 @@ interface Part {
  * alike is written once, and each adds what is its own.
  */
 export class CanonicalMembers {
+  #around: { readonly names: readonly string[]; readonly texts: readonly string[] } | null = null;
+
   private constructor(private readonly parts: readonly Part[]) {}
 
   static of(members: EntryMembers): CanonicalMembers {
@@ -30,21 +32,24 @@ export class CanonicalMembers {
 
   /** These and those together; neither changes. @throws TypeError for a member that both have */
   with(members: EntryMembers): CanonicalMembers {
-    const others = CanonicalMembers.of(members).parts;
-    const all: Part[] = [];
-    let next = 0;
-    for (const part of this.parts) {
-      for (let other = others[next]; other !== undefined && other.name <= part.name; other = others[++next]) {
-        if (other.name === part.name) throw new TypeError(`the member ${part.name} is there twice`);
-        all.push(other);
-      }
-      all.push(part);
-    }
-    return new CanonicalMembers([...all, ...others.slice(next)]);
+    const parts = [...this.parts, ...CanonicalMembers.of(members).parts].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const twice = parts.find(({ name }, place) => parts[place + 1]?.name === name);
+    if (twice !== undefined) throw new TypeError(`the member ${twice.name} is there twice`);
+    return new CanonicalMembers(parts);
   }
 
-  /** The canonical JSON of the object that has these members. */
-  toString(): string {
-    return `{${this.parts.map(({ text }) => text).join(',')}}`;
+  /**
+   * The canonical JSON of the object that has these members and the named ones, but for the values of those: what stands before the
+   * first of them, between them, and after the last. The names ascend. @throws TypeError for a member that is there
+   */
+  textAround(names: readonly string[]): readonly string[] {
+    if (this.#around?.names === names) return this.#around.texts;
+    const gap = '\0'; // which canonical JSON cannot contain
+    const { parts } = this.with(Object.fromEntries(names.map((name) => [name, null])));
+    const texts = `{${parts.map(({ name, text }) => (names.includes(name) ? `${JSON.stringify(name)}:${gap}` : text)).join(',')}}`.split(
+      gap,
+    );
+    this.#around = { names, texts };
+    return texts;
   }
 }

@@ -7,8 +7,11 @@ import { printEpoch, type Epoch } from './epoch.js';
 
 export type { EntryMembers, EntryValue } from './canonical-members.js';
 
-/** Entries are at most this long, in bytes (DESIGN §7). */
+/** Entries are at most this long, in bytes of UTF-8 (DESIGN §7). */
 export const maxEntryLength = 65_535;
+
+/** What every entry says in its own words. */
+const OWN = ['epoch', 'id', 'instance', 'nonce', 'time', 'type', 'version'];
 
 /**
  * Makes entries: canonical JSON (RFC 8785) with an id made here, a random nonce, the database's time as this replica knows it,
@@ -27,9 +30,9 @@ export class EntryMaker {
     const id = newIdentifier('ent', now, this.randomness);
     const nonce = Buffer.from(this.randomness.bytes(16)).toString('base64url');
     const written = members instanceof CanonicalMembers ? members : CanonicalMembers.of(members);
-    const text = written
-      .with({ version: 1, id, nonce, type, time: timestamp(now), instance: this.instance, epoch: printEpoch(epoch) })
-      .toString();
-    return { id, type, bytes: Buffer.from(text), columns };
+    const own = [printEpoch(epoch), id, this.instance, nonce, timestamp(now), type, 1].map((value) => JSON.stringify(value));
+    let text = '';
+    for (const [place, before] of written.textAround(OWN).entries()) text += before + (place < own.length ? own[place] : '');
+    return { id, type, text, columns };
   }
 }

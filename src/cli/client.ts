@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { registerClientCheck } from './client-check.js';
 import { CommandFailed } from './command-failed.js';
 import { corridor, type Register } from './command.js';
 
@@ -6,11 +7,11 @@ const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });
 /** RFC 6749 §5.2: what every error under /oauth2/ has, also of a client that is not there. */
 const unknownClient = z.looseObject({ error: z.string() });
 
-/** corridor client jwks: what the client's authorization server needs to know. */
+/** corridor client jwks: what the client's authorization server needs to know; corridor client check: whether it works. */
 export const registerClient: Register = (program, surroundings) => {
-  program
-    .command('client')
-    .description('upstream clients')
+  const client = program.command('client').description('upstream clients');
+  registerClientCheck(client, surroundings);
+  client
     .command('jwks <client>')
     .description('the public keys of one client, as its authorization server needs them')
     .action(async (id: string) => {

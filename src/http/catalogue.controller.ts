@@ -5,6 +5,7 @@ import { printChanges } from '../catalogue/print-change.js';
 import { CredentialVersions } from '../credentials/sealed-credential.js';
 import { ApplyCatalogue } from '../issuance/apply-catalogue.js';
 import { FactsSource } from '../issuance/facts.js';
+import { ObserveWorld } from '../issuance/observe-world.js';
 import { Clock } from '../oauth/clock.js';
 import { findings } from '../posture/findings.js';
 import { AccessGuard, Allow, Caller } from './access.guard.js';
@@ -25,6 +26,7 @@ export class CatalogueController {
     private readonly applyCatalogue: ApplyCatalogue,
     private readonly facts: FactsSource,
     private readonly versions: CredentialVersions,
+    private readonly observeWorld: ObserveWorld,
     private readonly clock: Clock,
   ) {}
 
@@ -43,6 +45,6 @@ export class CatalogueController {
   @Allow('operator', 'auditor', 'admin')
   async posture(): Promise<{ findings: readonly unknown[] }> {
     const { catalogue } = await this.facts.latest();
-    return { findings: findings(catalogue, await this.versions.inUse(), this.clock.now()) };
+    return { findings: findings(catalogue, await this.versions.inUse(), this.clock.now(), await this.observeWorld.observe()) };
   }
 }

@@ -9,7 +9,7 @@ import { Clock } from '../oauth/clock.js';
 import { ExposureList } from '../suspensions/exposure.js';
 import { PastSuspensions } from '../suspensions/past-suspensions.js';
 import { isInForce } from '../suspensions/stops.js';
-import { namesRuns, suspensionKinds } from '../suspensions/suspension.js';
+import { namesRuns, suspensionKinds, type SuspensionKind } from '../suspensions/suspension.js';
 import { AccessGuard, Allow, Caller } from './access.guard.js';
 import { parseInput } from './problem.js';
 import { storableText } from './storable-text.js';
@@ -51,12 +51,8 @@ export class SuspensionsController {
     const { kind, reason } = wish;
     const expiresAt = wish.expires_at ? Date.parse(wish.expires_at) : null;
     const { suspension, epoch } = await this.suspend.raise({ kind, target: wish.id ?? null, reason, expiresAt }, caller.name);
-    return {
-      ...printSuspension({ ...suspension, liftedAt: null }),
-      epoch: printEpoch(epoch),
-      ...(namesRuns(kind) ? { covers: { runs: await this.exposure.activeRuns(kind, suspension.target) } } : {}),
-      ...(await this.#exposed(suspension.id, '')),
-    };
+    const [covers, exposed] = await Promise.all([this.#covers(kind, suspension.target), this.#exposed(suspension.id, '')]);
+    return { ...printSuspension({ ...suspension, liftedAt: null }), epoch: printEpoch(epoch), ...covers, ...exposed };
   }
 
   @Get()
@@ -84,9 +80,12 @@ export class SuspensionsController {
     return printSuspension({ ...suspension, liftedAt });
   }
 
+  async #covers(kind: SuspensionKind, target: string | null): Promise<Record<string, unknown>> {
+    return namesRuns(kind) ? { covers: { runs: await this.exposure.activeRuns(kind, target) } } : {};
+  }
+
   async #exposed(suspension: string, after: string): Promise<Record<string, unknown>> {
-    const tokens = await this.exposure.ofSuspension(suspension, after, PAGE);
-    const next = tokens.length < PAGE ? null : (tokens.at(-1)?.issuance ?? null);
-    return printExposed(await this.exposure.summary(suspension), tokens, next);
+    const [tokens, summary] = await Promise.all([this.exposure.ofSuspension(suspension, after, PAGE), this.exposure.summary(suspension)]);
+    return printExposed(summary, tokens, tokens.length < PAGE ? null : (tokens.at(-1)?.issuance ?? null));
   }
 }

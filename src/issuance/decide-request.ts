@@ -1,4 +1,5 @@
 import { printEpoch } from '../attribution/epoch.js';
+import { allOrNothing } from '../catalogue/look-up.js';
 import type { CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
 import type { Clock } from '../oauth/clock.js';
@@ -12,6 +13,7 @@ import type { LocalTime } from '../policy/local-time.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { CounterStore, CounterValue } from './counter-store.js';
 import type { Decided } from './decided.js';
+import { cannotNarrow } from './load-context.js';
 import { refusalDecision } from './refusal-decision.js';
 
 /** Decides a request: what a guardrail stops is refused by it, everything else is asked of the policy (DESIGN §6). */
@@ -59,10 +61,16 @@ export class DecideRequest {
     const { obligations } = decision;
     const revision = context.facts.policyRevision;
     const sha256 = decision.inputSha256;
+    const scope = obligations.scopes === undefined ? context.requestedScope : Scope.of(obligations.scopes);
+    // a policy may decide less than was asked, which such a server would not heed
+    const all = allOrNothing(admitted.server, admitted.parties[0].client, admitted.resource);
+    if (decision.allow && all?.equals(scope) === false) {
+      return { kind: 'refused', refusal: cannotNarrow, decision: this.#refusal(context, cannotNarrow) };
+    }
     const common = {
       decision,
       admitted,
-      scope: obligations.scopes === undefined ? context.requestedScope : Scope.of(obligations.scopes),
+      scope,
       maxTtl: Math.min(obligations.max_ttl ?? Infinity, admitted.resource.maxTokenTtl),
       isolation: obligations.isolation ?? ('run' as const),
       counters: counters.map(({ key: counter, version }) => ({ key: counter, version })),

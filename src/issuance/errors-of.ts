@@ -22,7 +22,7 @@ export function errorOfRefusal(refusal: Refusal, decision: Decision, attribution
     case 'invalid_target':
       return new InvalidTarget('the resource is unknown, ambiguous or not for this run', detail);
     case 'invalid_scope':
-      return new InvalidScope('the scope is missing or not one of this resource', detail);
+      return new InvalidScope('the scope is missing, is not one of this resource, or cannot be had without others', detail);
   }
 }
 

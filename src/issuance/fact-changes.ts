@@ -5,6 +5,7 @@ import type { Catalogue } from '../catalogue/catalogue.js';
 import type { SealedCredential } from '../credentials/sealed-credential.js';
 import type { PolicySource } from '../policy/policy-compiler.js';
 import type { Suspension } from '../suspensions/suspension.js';
+import type { MetadataPin } from '../upstreams/metadata-pins.js';
 
 /** Versions that come into use and versions (by id) that go out of it. */
 export interface CredentialChange {
@@ -19,6 +20,7 @@ export type FactChange =
   | { readonly kind: 'catalogue.changed'; readonly revision: NewCatalogueRevision; readonly credentials: CredentialChange }
   | { readonly kind: 'credential.changed'; readonly credentials: CredentialChange }
   | { readonly kind: 'policy.activated'; readonly digest: string; readonly source: PolicySource; readonly activatedBy: string }
+  | { readonly kind: 'metadata.pinned' | 'metadata.changed' | 'metadata.approved'; readonly pin: Omit<MetadataPin, 'pinnedAt'> }
   | { readonly kind: 'key.created'; readonly key: Omit<ApiKey, 'createdAt' | 'revokedAt'> }
   | { readonly kind: 'key.revoked'; readonly key: string };
 

@@ -1,16 +1,17 @@
 import type { FaultLog } from '../access/fault-log.js';
 import type { EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
-import type { Credential, CredentialStore } from '../credentials/credential.js';
+import type { CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Decision } from '../policy/decision.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
-import { endpointsFor, type Endpoints } from '../upstreams/endpoints.js';
-import { originOf, type ServerMetadata } from '../upstreams/metadata.js';
+import { endpointsFor } from '../upstreams/endpoints.js';
+import type { ServerMetadata } from '../upstreams/metadata.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
 import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { Answer } from './answer.js';
+import { boundCredential } from './bound-credential.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import { errorOfFault } from './errors-of.js';
@@ -108,17 +109,8 @@ export class Fulfil {
     const { server, resource, parties } = admitted;
     const { client } = parties[0];
     const metadata = await this.metadata.get(server);
-    const credential = await this.#boundCredential(client.id, endpointsFor({ server, client }, metadata));
+    const credential = await boundCredential(this.credentials, client.id, endpointsFor({ server, client }, metadata));
     return { wish: { server, client, credential, resource, scope }, metadata };
-  }
-
-  async #boundCredential(client: string, { tokenEndpoint }: Endpoints): Promise<Credential> {
-    const credential = await this.credentials.current(client);
-    if (credential === null) throw new UpstreamFailed('credential_unavailable');
-    if (credential.tokenEndpointOrigin !== null) return credential;
-    const origin = originOf(tokenEndpoint);
-    if (origin === null) throw new UpstreamFailed('metadata_invalid');
-    return { ...credential, tokenEndpointOrigin: await this.credentials.bind(credential.id, origin) };
   }
 }
 

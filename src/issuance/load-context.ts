@@ -1,14 +1,18 @@
 import type { Resource } from '../catalogue/catalogue.js';
-import { clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
+import { allOrNothing, clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
 import { Scope } from '../oauth/scope.js';
 import { isStillTrusted } from '../runs/claim-mapping.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
 import { isOver } from '../runs/run.js';
 import { suspensionThatStops } from '../suspensions/stops.js';
+import type { StoppableRun } from '../suspensions/suspension.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { Facts } from './facts.js';
 import type { TokenRequest } from './token-request.js';
+
+/** What a request asks for, whoever made it. */
+type Asked = Pick<TokenRequest, 'scope' | 'resources' | 'traceparent'>;
 
 type Looked<T> = { readonly refusal: Refusal } | { readonly found: T };
 
@@ -16,7 +20,7 @@ type Looked<T> = { readonly refusal: Refusal } | { readonly found: T };
  * Puts together what a request is about and holds the guardrails against it (DESIGN §3): what no policy can overrule.
  * They go in the order of the table in docs/reasons.md, and the first that stops is the answer.
  */
-export async function loadContext(run: Run, request: TokenRequest, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
+export async function loadContext(run: Run, request: Asked, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
   const lineage = (await runs.lineage(run)) ?? [run];
   const resource = resourceMeant(facts, run, request);
   const context = {
@@ -40,7 +44,7 @@ export async function loadContext(run: Run, request: TokenRequest, facts: Facts,
 function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null {
   if (lineage.length !== run.ancestors.length + 1) return unauthorized('ancestor_unknown');
   // with less than a second left a token could not be used
-  const over = lineage.find((member) => isOver(member, now + 1000));
+  const over = lineage.findLast((member) => isOver(member, now + 1000));
   if (over === undefined) return null;
   // whose deadline has passed is ended by it sooner or later
   const code = over.endedAt !== null && over.endedAt < over.expiresAt ? 'run_ended' : 'run_expired';
@@ -48,7 +52,12 @@ function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null
 }
 
 /** What a suspension stops: the runs, whoever answers for them, their clients for the resource, the resource, or its server. */
-export function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
+export function suspended(
+  facts: Pick<Facts, 'catalogue' | 'suspensions'>,
+  lineage: readonly StoppableRun[],
+  resource: Resource | null,
+  now: number,
+): Refusal | null {
   if (facts.suspensions.length === 0) return null;
   const { catalogue } = facts;
   const what = {
@@ -64,7 +73,7 @@ export function suspended(facts: Facts, lineage: readonly Run[], resource: Resou
 }
 
 /** RFC 8707 §2. With none asked, the only resource that the workflow's clients reach is meant. */
-function resourceMeant(facts: Facts, run: Run, request: TokenRequest): Looked<Resource> {
+function resourceMeant(facts: Facts, run: Run, request: Asked): Looked<Resource> {
   if (request.resources.length > 1) return { refusal: invalidTarget('several_resources') };
   const [asked] = request.resources;
   if (asked === undefined) {
@@ -91,6 +100,8 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
   const [outside] = scope.without(Scope.of(resource.scopes));
   if (outside !== undefined)
     return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_unknown', scope: outside } } };
+  const all = allOrNothing(server, first.client, resource);
+  if (all !== null && !all.equals(scope)) return { refusal: cannotNarrow };
   return { found: { resource, server, parties: [first, ...ancestors] } };
 }
 
@@ -106,6 +117,9 @@ function partyOf(facts: Facts, run: Run, resource: Resource): Looked<Party> {
   if (declared(facts.catalogue.purposes, run.purpose)?.needsUser !== false) return { refusal: unauthorized('purpose_needs_user') };
   return { found: { run, workflow, client } };
 }
+
+/** The server grants all that the client holds, so that another set of scopes cannot be had (DESIGN §1, promise 5). */
+export const cannotNarrow: Refusal = { by: 'guardrail', error: 'invalid_scope', reason: { code: 'cannot_narrow' } };
 
 function unauthorized(code: string, members: Record<string, string> = {}): Refusal {
   return { by: 'guardrail', error: 'unauthorized_client', reason: { code, ...members } };

@@ -15,6 +15,7 @@ import { clientMembers, requestColumns, requestMembers, scopeMembers, tokenColum
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import { answerOfRelease, prepareRelease } from './release-token.js';
+import type { IssuanceStore } from './issuance-store.js';
 import type { RevokeToken } from './revoke-token.js';
 import type { LiveToken } from './token-cache.js';
 
@@ -36,6 +37,8 @@ export type Minted =
       readonly fault: UpstreamFault;
       readonly retryAfter: number | null;
       readonly entry: string | null;
+      /** What was issued all the same, and is not to be used. */
+      readonly token: UpstreamToken | null;
     }
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
@@ -50,6 +53,7 @@ export class MintToken {
     private readonly signing: Signing,
     private readonly sealer: Sealer,
     private readonly revokeToken: RevokeToken,
+    private readonly issuances: IssuanceStore,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
@@ -86,9 +90,45 @@ export class MintToken {
       ...tokenMembers(token, rowServedUntil(minting, live)),
     });
     const [recorded, released] = await this.#appendOutcome(minting, token, [outcome, release.append]);
-    if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null };
+    if (recorded?.verdict === 'reused') return this.#reused(minting, issuance, token);
+    if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null, token };
     if (released === undefined) throw new LogUnavailable('a release got no verdict');
     return { kind: 'live', live, answer: answerOfRelease(release, released) };
+  }
+
+  /**
+   * The server gave a text that somebody else holds. Nobody else gets it (DESIGN §3 "Isolation"), unless the profile says that it reuses
+   * tokens: then the issuance that has the text is released to this run too, and is from then on shared by both. Never between workflows:
+   * who asks about a token is told its workflow.
+   */
+  async #reused(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
+    const { context, allowed, wish, metadata } = minting;
+    const held = wish.server.profile.reusesTokens ? await this.issuances.liveOfText(token.sha256) : null;
+    if (held?.workflow === context.run.workflow) {
+      const servedUntil = Math.min(held.servedUntil, token.usableUntil, token.issuedAt + allowed.maxTtl * 1000);
+      const through = { tokenEndpoint: metadata.tokenEndpoint, credential: credentialOf(wish) };
+      const live: LiveToken = { issuance: held.issuance, token, servedUntil, ...through };
+      const release = prepareRelease(context, allowed, live, false, this.entries);
+      const members = {
+        shared_with: held.issuance,
+        ...scopeMembers(context, allowed.scope, token.granted),
+        ...tokenMembers(token, servedUntil),
+      };
+      const outcome = this.#outcome(minting, issuance, 'issued', token, members, { sharedWith: held.issuance });
+      const [recorded, released] = await this.log.append([outcome, release.append]);
+      if (released === undefined) throw new LogUnavailable('a release got no verdict');
+      if (isRecorded(recorded?.verdict)) return { kind: 'live', live, answer: answerOfRelease(release, released) };
+    }
+    const members = {
+      fault: 'token_reused',
+      ...scopeMembers(context, allowed.scope, token.granted),
+      ...tokenMembers(token, token.issuedAt),
+    };
+    // the text is the other issuance's, and is revoked with it
+    const append = this.#outcome(minting, issuance, 'refused', token, members, {});
+    const [recorded] = await this.log.append([append]);
+    const entry = isRecorded(recorded?.verdict) ? append.entry.id : null;
+    return { kind: 'faulted', by: 'refused', fault: 'token_reused', retryAfter: null, entry, token };
   }
 
   async #withoutToken(minting: Minting, issuance: string, outcome: Exclude<UpstreamOutcome, { kind: 'token' }>): Promise<Minted> {
@@ -106,6 +146,7 @@ export class MintToken {
       fault: outcome.fault,
       retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null,
       entry,
+      token,
     };
   }
 
@@ -168,13 +209,14 @@ export class MintToken {
     };
   }
 
-  /** What has happened is recorded whatever became of facts and run meanwhile. */
+  /** What has happened is recorded whatever became of facts and run meanwhile. `elsewhere`: another issuance keeps the token's text. */
   #outcome(
     minting: Minting,
     issuance: string,
     state: Outcome['state'],
     token: UpstreamToken | null,
     members: ReturnType<typeof scopeMembers>,
+    elsewhere?: { readonly sharedWith?: string },
   ): Append {
     const { context, allowed, wish } = minting;
     const type = `token.${state}` as const;
@@ -196,16 +238,21 @@ export class MintToken {
         kind: 'outcome',
         issuance,
         state,
-        token: token && {
-          sha256: token.sha256,
-          jti: token.jti,
-          sealed: this.sealer.seal(`issuance ${issuance}`, token.text),
-          issuedAt: token.issuedAt,
-          expiresAt: token.expiresAt,
-          servedUntil: Math.max(servedUntil, token.issuedAt),
-          granted: token.granted.tokens,
-          audience: token.audience,
-        },
+        ...elsewhere,
+        token:
+          token && elsewhere === undefined
+            ? {
+                sha256: token.sha256,
+                jti: token.jti,
+                sealed: this.sealer.seal(`issuance ${issuance}`, token.text),
+                issuedAt: token.issuedAt,
+                expiresAt: token.expiresAt,
+                servedUntil: Math.max(servedUntil, token.issuedAt),
+                granted: token.granted.tokens,
+                audience: token.audience,
+                ...(wish.server.profile.reusesTokens ? { reuses: true } : {}),
+              }
+            : null,
       },
       counters: [],
       decisionInput: null,

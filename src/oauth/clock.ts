@@ -6,7 +6,10 @@ export abstract class Clock {
   abstract now(): number;
 }
 
-/** RFC 3339 in UTC with milliseconds: how times stand in the record. */
+let last = { at: NaN, text: '' };
+
+/** RFC 3339 in UTC with milliseconds: how times stand in the record. Many entries are of one millisecond, and printing takes time. */
 export function timestamp(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
+  if (milliseconds !== last.at) last = { at: milliseconds, text: new Date(milliseconds).toISOString() };
+  return last.text;
 }

@@ -9,6 +9,8 @@ export type FindingCode =
   | 'secret_where_key_possible'
   | 'secret_in_use'
   | 'plain_http'
+  | 'metadata_drift'
+  | 'client_check_failed'
   | 'token_life_long'
   | 'token_outlives_limit'
   | 'run_life_long'

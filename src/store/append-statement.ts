@@ -27,7 +27,7 @@ export function appendParameters(items: readonly Append[]): readonly unknown[] {
     join(({ columns }) => columns.decision),
     join(({ columns }) => columns.tokenSha256),
     join(({ columns }) => columns.tokenJti),
-    join(({ bytes }) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()),
+    join(({ text }) => text),
     items.map(({ epoch }) => (epoch === null ? '' : printEpoch(epoch))).join(SEPARATOR),
     items.map(({ run }) => run?.id).join(SEPARATOR),
     items.map(({ run }) => run?.credential).join(SEPARATOR),
@@ -73,8 +73,8 @@ function printEffect(effect: Append['effect']): object {
       };
     }
     case 'outcome': {
-      const { kind, issuance, state, token } = effect;
-      if (token === null) return { kind, issuance, state };
+      const { kind, issuance, state, token, sharedWith } = effect;
+      if (token === null) return { kind, issuance, state, ...(sharedWith === undefined ? {} : { shared_with: sharedWith }) };
       return {
         ...{ kind, issuance, state },
         token_sha256: token.sha256,
@@ -85,6 +85,7 @@ function printEffect(effect: Append['effect']): object {
         issued_at: token.issuedAt,
         expires_at: token.expiresAt,
         served_until: token.servedUntil,
+        ...(token.reuses === true ? { reuses: true } : {}),
       };
     }
   }
@@ -95,7 +96,7 @@ function base64(bytes: Uint8Array): string {
 }
 
 const flushed = z.tuple([z.object({ verdicts: z.string(), at: z.number() })]);
-const verdict = z.enum(['recorded', 'duplicate', 'stale', 'run_over', 'not_live', 'counters_moved', 'late', 'bad']);
+const verdict = z.enum(['recorded', 'duplicate', 'stale', 'run_over', 'not_live', 'reused', 'counters_moved', 'late', 'bad']);
 
 /** What APPEND answers, for this many items. */
 export function parseAppended(rows: readonly Row[], count: number): readonly Appended[] {

@@ -3,10 +3,10 @@ import type { Entry } from '../attribution/entry-log.js';
 /** Entries as the procedure insert_entries takes them. */
 export function entryRows(entries: readonly Entry[]): string {
   return JSON.stringify(
-    entries.map(({ id, type, bytes, columns }) => ({
+    entries.map(({ id, type, text, columns }) => ({
       id,
       type,
-      bytes: Buffer.from(bytes).toString('base64'),
+      bytes: Buffer.from(text).toString('base64'),
       run: columns.run,
       workflow: columns.workflow,
       client: columns.client,

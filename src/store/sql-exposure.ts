@@ -15,7 +15,7 @@ const WHICH = `i.id, i.state, i.run, i.workflow, i.client, i.resource, i.authori
 // The fence keeps the planner from the index by type: every release there ever was.
 const LIVE = `
   with live as (
-    select * from issuances_covered($1, $2) where revocation is distinct from 'revoked'
+    select * from issuances_covered($1, $2)
     order by case when state in ('open', 'unknown') then exposed_until else expires_at end desc, id limit $3
   )
   select ${WHICH}, i.isolation, i.revocation, case when i.audience_verified then i.audience end as audience,

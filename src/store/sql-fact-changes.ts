@@ -84,6 +84,12 @@ function changeRow(change: FactChange): unknown {
       return { kind, credentials: credentialRows(change.credentials) };
     case 'policy.activated':
       return { kind, digest: change.digest, source: change.source, activated_by: change.activatedBy };
+    case 'metadata.pinned':
+    case 'metadata.changed':
+    case 'metadata.approved': {
+      const { authorizationServer: authorization_server, approvedBy: approved_by, ...pin } = change.pin;
+      return { kind, authorization_server, approved_by, ...pin };
+    }
     case 'key.created':
       return { kind, ...change.key };
     case 'key.revoked':

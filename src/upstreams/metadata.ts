@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import type { AuthorizationServer } from '../catalogue/catalogue.js';
+import { documentShape, type ServerDocument } from './server-document.js';
 import { UpstreamFailed } from './upstream-failed.js';
 import { isAllowedHost } from './upstream-http.js';
 
@@ -21,49 +21,33 @@ export interface ServerMetadata {
   readonly source: 'document' | 'catalogue';
 }
 
-// null and "" are taken as absent (CONFORMANCE Q36)
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value || null);
-const list = z
-  .array(z.string())
-  .nullish()
-  .transform((value) => value ?? null);
-const document = z.object({
-  issuer: z.string(),
-  token_endpoint: text,
-  revocation_endpoint: text,
-  token_endpoint_auth_signing_alg_values_supported: list,
-  revocation_endpoint_auth_signing_alg_values_supported: list,
-  grant_types_supported: list.catch(null),
-  mtls_endpoint_aliases: z.object({ token_endpoint: text, revocation_endpoint: text }).nullish().catch(null),
-});
+/** Parses one metadata document: what is kept of it, or null when it is none. */
+export function readDocument(json: unknown): ServerDocument | null {
+  return documentShape.safeParse(json).data ?? null;
+}
 
 /**
  * Judges one metadata document as a whole: its issuer must be the very text by which the server is known (RFC 8414 §3.3), and its
  * endpoints must be ones that we may use. What the catalogue names stands above what the document says.
  * @throws UpstreamFailed `metadata_invalid`
  */
-export function metadataOfDocument(server: AuthorizationServer, json: unknown): ServerMetadata {
-  const parsed = document.safeParse(json);
-  if (!parsed.success || parsed.data.issuer !== server.issuer) throw new UpstreamFailed('metadata_invalid');
-  const { data } = parsed;
-  const tokenEndpoint = server.tokenEndpoint ?? data.token_endpoint;
+export function metadataOfDocument(server: AuthorizationServer, document: ServerDocument): ServerMetadata {
+  if (document.issuer !== server.issuer) throw new UpstreamFailed('metadata_invalid');
+  const tokenEndpoint = server.tokenEndpoint ?? document.token_endpoint;
   if (tokenEndpoint === null) throw new UpstreamFailed('metadata_invalid');
   return checked(server, {
     issuer: server.issuer,
     tokenEndpoint,
-    revocationEndpoint: server.revocationEndpoint ?? data.revocation_endpoint,
-    tokenEndpointAlgorithms: data.token_endpoint_auth_signing_alg_values_supported,
-    revocationEndpointAlgorithms: data.revocation_endpoint_auth_signing_alg_values_supported,
-    ...(data.mtls_endpoint_aliases && {
+    revocationEndpoint: server.revocationEndpoint ?? document.revocation_endpoint,
+    tokenEndpointAlgorithms: document.token_endpoint_auth_signing_alg_values_supported,
+    revocationEndpointAlgorithms: document.revocation_endpoint_auth_signing_alg_values_supported,
+    ...(document.mtls_endpoint_aliases && {
       mtlsAliases: {
-        tokenEndpoint: data.mtls_endpoint_aliases.token_endpoint,
-        revocationEndpoint: data.mtls_endpoint_aliases.revocation_endpoint,
+        tokenEndpoint: document.mtls_endpoint_aliases['token_endpoint'] ?? null,
+        revocationEndpoint: document.mtls_endpoint_aliases['revocation_endpoint'] ?? null,
       },
     }),
-    warnings: grantWarnings(data.grant_types_supported),
+    warnings: grantWarnings(document.grant_types_supported),
     source: 'document',
   });
 }
@@ -100,13 +84,19 @@ function checked(server: AuthorizationServer, metadata: ServerMetadata): ServerM
  * the issuer's origin or one that the catalogue names (CONFORMANCE A73): a document may not send our credentials elsewhere.
  */
 export function isUsableEndpoint(server: AuthorizationServer, endpoint: string): boolean {
-  if (!URL.canParse(endpoint) || endpoint.includes('#')) return false;
+  return endpointProblem(server, endpoint) === null;
+}
+
+/** What is wrong with an endpoint, as a sentence that follows its name; null when it may be used. */
+export function endpointProblem(server: AuthorizationServer, endpoint: string): string | null {
+  if (!URL.canParse(endpoint)) return 'is no absolute URL';
   const url = new URL(endpoint);
+  if (endpoint.includes('#') || url.username !== '' || url.password !== '') return 'has a fragment or credentials';
   const secure = url.protocol === 'https:' || (url.protocol === 'http:' && isAllowedHost(url, server.allowHosts));
-  const approved = [server.issuer, server.tokenEndpoint, server.revocationEndpoint].some(
-    (named) => named !== undefined && originOf(named) === url.origin,
-  );
-  return secure && approved && url.username === '' && url.password === '';
+  if (!secure) return 'is not https';
+  const named = [server.issuer, server.tokenEndpoint, server.revocationEndpoint];
+  if (named.some((own) => own !== undefined && originOf(own) === url.origin)) return null;
+  return 'is at another origin than the issuer: name it in corridor.yaml if that is right';
 }
 
 export function originOf(url: string): string | null {

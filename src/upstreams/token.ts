@@ -57,6 +57,7 @@ export type UpstreamFault =
   | 'token_type_unusable'
   | 'token_unusable'
   | 'lifetime_unusable'
+  | 'token_reused'
   | 'audience_unverified'
   // before anything was sent
   | 'metadata_unavailable'

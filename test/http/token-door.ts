@@ -109,6 +109,11 @@ export class TokenDoor {
     return new URL('/oauth2/token', this.corridor.url);
   }
 
+  /** Where its policy stands: for one that is started from its data. */
+  get policyDirectory(): string {
+    return this.policies.path;
+  }
+
   /** How often the authorization server was asked for a token. */
   get upstreamRequests(): number {
     return this.server.requestsAt('/token').length;

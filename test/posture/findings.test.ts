@@ -135,6 +135,33 @@ describe('posture', () => {
     expect(about('workflow lonely', [['clients:', lonely]])).toEqual(['info workflow_without_client']);
   });
 
+  it('warns of what was seen of the world: metadata that moved, and a client whose last check failed', () => {
+    const observed = {
+      drifted: [{ authorizationServer: 'demo', fields: ['token_endpoint', 'jwks_uri'] }],
+      failedChecks: [
+        { client: 'indexer', time: '2026-03-03T13:05:00.000Z', problems: ['client_refused'] },
+        { client: 'gone', time: '2026-03-03T13:05:00.000Z', problems: ['client_refused'] },
+      ],
+    };
+    const seen = findings(catalogueOf(example), [version], made, observed).filter(({ severity }) => severity === 'warning');
+    expect(seen).toEqual([
+      {
+        code: 'metadata_drift',
+        severity: 'warning',
+        subject: 'authorization server demo',
+        message:
+          'it publishes another token_endpoint, jwks_uri than is in use: see corridor upstream show demo, then approve it or have it put right',
+      },
+      {
+        code: 'client_check_failed',
+        severity: 'warning',
+        subject: 'client indexer',
+        message:
+          'its last check, at 2026-03-03T13:05:00.000Z, found client_refused: mend that and try again with corridor client check indexer',
+      },
+    ]);
+  });
+
   it('puts warnings first', () => {
     const severities = found([['runtimes:', second]], []).map(({ severity }) => severity);
     expect(severities).toEqual([...severities].sort().reverse());

@@ -19,6 +19,8 @@ export interface Latencies {
 const CONNECTIONS_PER_REPLICA = 4;
 /** Milliseconds between two requests of an agent: some hundred requests a second in all, and a machine of two cores is not at its end. */
 const PAUSE = 20;
+/** Milliseconds between two stops: the agents are the load, and a stop is the exception. */
+const BETWEEN_STOPS = 200;
 const FAMILIES = 8;
 const raised = z.object({ id: z.string() });
 const lastLine = z.object({ counts: z.record(z.string(), z.number()), seconds: z.number() });
@@ -41,7 +43,7 @@ export async function stopLatency(world: ScaledWorld, surface: Surface, key: str
   load.stdin.end(
     JSON.stringify({
       urls: world.replicas.map(({ issuer }) => `${issuer}/token`),
-      authorizations: members.map(({ run }) => `Basic ${Buffer.from(`${run.id}:${run.secret}`).toString('base64')}`),
+      authorizations: members.map(({ run }) => run.authorization),
       body: new URLSearchParams({ grant_type: 'client_credentials', resource: resources.crm, scope }).toString(),
       connections: CONNECTIONS_PER_REPLICA,
       pause: PAUSE,
@@ -56,7 +58,7 @@ export async function stopLatency(world: ScaledWorld, surface: Surface, key: str
       const answer = await surface.api(stop, 'POST', '/v1/suspensions', { ...target, reason: 'a drill' });
       times.push(performance.now() - before);
       await surface.api(stop + 1, 'DELETE', `/v1/suspensions/${raised.parse(answer?.body).id}`);
-      await wait(20);
+      await wait(BETWEEN_STOPS);
     }
   } finally {
     const ended = once(load, 'exit');

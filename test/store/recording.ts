@@ -24,7 +24,7 @@ export function identifier(prefix: IdentifierPrefix): string {
 }
 
 export function entryOf(type: EntryType, columns: EntryColumns = {}, id = identifier('ent')): Entry {
-  return { id, type, bytes: Buffer.from(`{"id":"${id}","type":"${type}","purpose":"Überblick"}`), columns };
+  return { id, type, text: `{"id":"${id}","type":"${type}","purpose":"Überblick"}`, columns };
 }
 
 /** An append that rests on nothing and does nothing, unless it is said otherwise. */

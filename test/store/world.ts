@@ -130,7 +130,7 @@ export class World {
         columns.decision ?? null,
         columns.tokenSha256 ?? null,
         columns.tokenJti ?? null,
-        entry.bytes,
+        Buffer.from(entry.text),
       ],
     );
     return entry.id;

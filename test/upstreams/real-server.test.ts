@@ -13,6 +13,7 @@ import { prepareTokenRequest, sendTokenRequest } from '../../src/upstreams/token
 import { readTokenResponse } from '../../src/upstreams/token-response.js';
 import type { TokenWish, UpstreamOutcome, UpstreamToken } from '../../src/upstreams/token.js';
 import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
+import { KeptPins } from './kept-pins.js';
 import { client, keyCredential, resource, secretCredential, server, wish } from './wish.js';
 
 const randomness = { bytes: (length: number) => randomBytes(length) };
@@ -45,7 +46,7 @@ beforeAll(async () => {
     },
   });
   demo = server({ issuer: real.issuer, allowHosts: ['127.0.0.1'] });
-  metadata = new MetadataCache(http, clock);
+  metadata = new MetadataCache(http, clock, new KeptPins());
   const bound = { issuer: real.issuer, tokenEndpointOrigin: real.issuer };
   bySecret = { client: client({ clientId: 'by-secret' }), credential: secretCredential(secret, bound) };
   byKey = { client: client({ clientId: 'by-key', method: 'private_key_jwt' }), credential: { ...key, ...bound } };

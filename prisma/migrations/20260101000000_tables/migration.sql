@@ -212,6 +212,26 @@ CREATE TABLE "work" (
     CONSTRAINT "work_pkey" PRIMARY KEY ("id")
 );
 
+-- CreateTable
+CREATE TABLE "server_metadata" (
+    "authorization_server" TEXT NOT NULL,
+    "issuer" TEXT NOT NULL,
+    "location" TEXT NOT NULL,
+    "document" JSONB NOT NULL,
+    "digest" TEXT NOT NULL,
+    "pinned_at" TIMESTAMPTZ(3) NOT NULL,
+    "approved_by" TEXT,
+    "read_at" TIMESTAMPTZ(3) NOT NULL,
+    "tried_at" TIMESTAMPTZ(3) NOT NULL,
+    "fault" TEXT,
+    "offered" JSONB,
+    "offered_location" TEXT,
+    "offered_digest" TEXT,
+    "offered_since" TIMESTAMPTZ(3),
+
+    CONSTRAINT "server_metadata_pkey" PRIMARY KEY ("authorization_server","issuer")
+);
+
 -- CreateIndex
 CREATE UNIQUE INDEX "api_key_sha256_key" ON "api_key"("sha256");
 

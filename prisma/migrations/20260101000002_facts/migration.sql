@@ -7,8 +7,8 @@
 -- Locks are taken in the order that append_entries names: the advisory lock of the facts (42), runs, issuances by id.
 -- The steps must find rows by index however small the tables were when their plans were made (see there), hence what they set.
 
--- Tokens that may still work are few; all that ever were are many.
-create index issuance_live_idx on issuance (expires_at) where state in ('issued', 'refused');
+-- Tokens that may still work are few; all that ever were are many, and those that were revoked while they lived can be.
+create index issuance_live_idx on issuance (expires_at) where state in ('issued', 'refused') and revocation is distinct from 'revoked';
 
 -- The database's clock, as its columns keep it.
 create function clock_now() returns timestamptz language sql volatile
@@ -65,20 +65,30 @@ begin
       select o.issuance from of_family o where o.type = 'token.released');
 end $$;
 
--- The workflows of an owner, by the catalogue in force.
-create function workflows_of(wanted text) returns text[] language sql stable as $$
-  select array(select w.key from catalogue_revision c, jsonb_each(c.catalogue -> 'workflows') as w (key, value)
-    where c.active and w.value ->> 'owner' = wanted)
+-- What else the catalogue in force brings under a suspension: of an owner, the workflows that it has; of a client, those that reach
+-- these resources through it; of an authorization server, the resources that trust it.
+create function covered_by_catalogue(kind text, target text, out workflows text[], out resources text[])
+  language sql stable as $$
+  select
+    array(select w.key from jsonb_each(c.catalogue -> 'workflows') as w (key, value) where kind = 'owner' and w.value ->> 'owner' = target
+      union all
+      select w from jsonb_array_elements_text(c.catalogue #> array['clients', target, 'workflows']) w where kind = 'client'),
+    array(select r.key from jsonb_each(c.catalogue -> 'resources') as r (key, value)
+        where kind = 'authorization_server' and r.value ->> 'authorizationServer' = target
+      union all
+      select r from jsonb_array_elements_text(c.catalogue #> array['clients', target, 'resources']) r where kind = 'client')
+    from (select (select r.catalogue from catalogue_revision r where r.active) as catalogue) c
 $$;
 
--- Whether a run itself, whatever its ancestors, is what a suspension names. `owned` are the workflows of an owner that it names.
-create function run_is_named(named run, kind text, target text, owned text[]) returns boolean language sql immutable as $$
+-- Whether a run itself, whatever its ancestors, is what a suspension names. `workflows` are those of the owner or client that it names.
+create function run_is_named(named run, kind text, target text, workflows text[]) returns boolean language sql immutable as $$
   select case kind
     when 'everything' then true
     when 'run' then named.id = target
     when 'agent' then named.agent ->> 'name' = target
     when 'workflow' then named.workflow = target
-    when 'owner' then named.workflow = any (owned)
+    when 'owner' then named.workflow = any (workflows)
+    when 'client' then named.workflow = any (workflows)
     when 'operator' then named.operator = target
     when 'purpose' then named.purpose = target
     when 'runtime' then named.runtime = target
@@ -92,41 +102,44 @@ create function active_runs_covered(kind text, target text) returns int
 as $$
 declare
   clock constant timestamptz := clock_timestamp(); -- a volatile function is no condition for an index
-  owned constant text[] := case when kind = 'owner' then workflows_of(target) end;
+  reached constant record := covered_by_catalogue(kind, target);
 begin
   return (
     select count(*) from run r where r.ended_at is null and r.expires_at > clock
-      and (select bool_or(coalesce(run_is_named(member, kind, target, owned), false)) and bool_and(member.ended_at is null)
+      and (select bool_or(coalesce(run_is_named(member, kind, target, reached.workflows), false)) and bool_and(member.ended_at is null)
         from run member where member.id = any (r.lineage)));
 end $$;
 
 -- The issuances that a suspension covers and whose tokens may still work, whether they may still be released or not. A suspension that
--- names runs covers whatever one of them or a descendant of one holds, shared or not.
+-- names runs covers whatever one of them or a descendant of one holds, shared or not; one of a client or an authorization server what
+-- came through it, and what the guardrail keeps from its holders because of it (see covers in src/suspensions/stops.ts): a run is
+-- decided as its ancestors are, so also what it holds where an ancestor would go through the client.
 create function issuances_covered(kind text, target text) returns setof issuance
   language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
 declare
   clock constant timestamptz := clock_timestamp(); -- a volatile function is no condition for an index
-  owned constant text[] := case when kind = 'owner' then workflows_of(target) end;
+  reached constant record := covered_by_catalogue(kind, target);
 begin
   if kind = 'run' then
     return query select * from issuances_held(target) i
-      where i.state in ('issued', 'refused') and i.expires_at > clock
-        or i.state in ('open', 'unknown') and i.exposed_until > clock;
+      where i.revocation is distinct from 'revoked'
+        and (i.state in ('issued', 'refused') and i.expires_at > clock or i.state in ('open', 'unknown') and i.exposed_until > clock);
     return;
   end if;
   return query
     with alive as (
-      select * from issuance where state in ('issued', 'refused') and expires_at > clock
+      select * from issuance where state in ('issued', 'refused') and revocation is distinct from 'revoked' and expires_at > clock
       union all
-      select * from issuance where state in ('open', 'unknown') and exposed_until > clock
+      select * from issuance where state in ('open', 'unknown') and revocation is distinct from 'revoked' and exposed_until > clock
     )
-    select i.* from alive i where case kind
-      when 'everything' then true
-      when 'client' then i.client = target
-      when 'resource' then i.resource = target
-      when 'authorization_server' then i.authorization_server = target
+    select i.* from alive i where case
+      when kind = 'everything' then true
+      when kind = 'resource' then i.resource = target
+      when kind = 'authorization_server' then i.authorization_server = target or i.resource = any (reached.resources)
+      when kind = 'client' and i.client = target then true
+      when kind = 'client' and i.resource = any (reached.resources) is not true then false
       else exists (
         select from (
           select i.run
@@ -135,7 +148,7 @@ begin
           select o.run from (select e.run, e.type from entry e where e.issuance = i.id offset 0) o
             where i.isolation = 'workflow' and o.type = 'token.released'
         ) holder join run r on r.id = holder.run join run member on member.id = any (r.lineage)
-          where run_is_named(member, kind, target, owned))
+          where run_is_named(member, kind, target, reached.workflows))
       end;
 end $$;
 
@@ -159,25 +172,28 @@ $$;
 create function withdraw_covered(raised text, kind text, target text, at timestamptz) returns text[] language plpgsql volatile as $$
 declare
   covered text[];
+  releasable text[];
 begin
-  covered := array(select c.id from issuances_covered(kind, target) c
-    where c.revocation is distinct from 'revoked'
+  select array_agg(c.id order by c.id), array_agg(c.id order by c.id) filter (where c.releasable) into covered, releasable
+    from (
+      select c.id, c.revocation is null and c.state in ('open', 'issued') as releasable from issuances_covered(kind, target) c
       -- looked up one by one: a join would be planned for the few rows that the table had once
-      and (select e.issuance from suspension_exposure e where e.suspension = raised and e.issuance = c.id) is null
-    order by (c.revocation is null and c.state in ('open', 'issued')) desc, c.id limit 10000);
-  perform from issuance where id = any (covered) order by id for update;
+      where (select e.issuance from suspension_exposure e where e.suspension = raised and e.issuance = c.id) is null
+      order by releasable desc, c.id limit 10000
+    ) c;
+  perform from issuance where id = any (releasable) order by id for update;
   insert into suspension_exposure (suspension, issuance) select raised, unnest(covered);
-  return withdraw_issuances(covered, at);
+  return withdraw_issuances(releasable, at);
 end $$;
 
--- What a new catalogue brings under the suspension of an owner.
-create function withdraw_newly_owned(at timestamptz) returns text[] language plpgsql volatile as $$
+-- What a new catalogue brings under a suspension that was raised before.
+create function withdraw_newly_covered(at timestamptz) returns text[] language plpgsql volatile as $$
 declare
   raised suspension%rowtype;
   withdrawn text[] := '{}';
 begin
   for raised in select * from suspension s
-    where s.kind = 'owner' and s.lifted_at is null and (s.expires_at is null or s.expires_at > at) order by s.id loop
+    where s.kind in ('owner', 'client', 'authorization_server') and s.lifted_at is null and (s.expires_at is null or s.expires_at > at) order by s.id loop
     withdrawn := withdrawn || withdraw_covered(raised.id, raised.kind, raised.target, at);
   end loop;
   return withdrawn;
@@ -218,7 +234,7 @@ begin
       insert into catalogue_revision (id, sha256, catalogue, source, applied_by, applied_at, active)
         values (change ->> 'id', change ->> 'sha256', change -> 'catalogue', change ->> 'source', change ->> 'applied_by', at, true);
       perform change_credentials(change -> 'credentials', at);
-      return withdraw_newly_owned(at);
+      return withdraw_newly_covered(at);
     when 'credential.changed' then
       perform change_credentials(change -> 'credentials', at);
     when 'policy.activated' then
@@ -234,6 +250,18 @@ begin
     when 'key.revoked' then
       update api_key set revoked_at = at where id = change ->> 'id' and revoked_at is null;
       if not found then raise exception 'there is no such key in force'; end if;
+    when 'metadata.pinned', 'metadata.changed', 'metadata.approved' then
+      insert into server_metadata as known
+          (authorization_server, issuer, location, document, digest, pinned_at, approved_by, read_at, tried_at)
+        values (change ->> 'authorization_server', change ->> 'issuer', change ->> 'location', change -> 'document', change ->> 'digest',
+                at, change ->> 'approved_by', at, at)
+        on conflict (authorization_server, issuer) do update
+          set location = excluded.location, document = excluded.document, digest = excluded.digest, pinned_at = at,
+              approved_by = excluded.approved_by;
+      -- what is in use is offered no more; what was offered meanwhile still waits
+      update server_metadata set offered = null, offered_location = null, offered_digest = null, offered_since = null
+        where authorization_server = change ->> 'authorization_server' and issuer = change ->> 'issuer'
+          and offered_digest = change ->> 'digest';
   end case; -- an unknown kind raises
   return '{}';
 end $$;
@@ -379,6 +407,13 @@ begin
   end if;
   ended := clock_now();
   update run set ended_at = ended where id = ending;
+  -- Its descendants are over with it. That each of them is ended, with an entry of its own, is left to be done, and for those beyond
+  -- so many to their deadlines. By id, as other ends do: who leaves the same to be done must not wait crosswise.
+  insert into work (id, kind, subject, due_at)
+    select 'wrk' || replace(gen_random_uuid()::text, '-', ''), 'end_run', r.id, ended
+    from run r where r.lineage @> array[ending] and r.ended_at is null and r.expires_at > ended
+    order by r.id limit 10000
+    on conflict (kind, subject) do nothing;
 
   held := array(select i.id from issuances_held(ending) i);
   perform from issuance i where i.id = any (held) order by i.id for update;
@@ -388,6 +423,14 @@ begin
   withdrawn := withdraw_issuances(held, ended);
   perform insert_entries(entries, ended);
   verdict := 'ended';
+end $$;
+
+-- A run that is over is not to be ended any more.
+create function forget_end(over text) returns void
+  language plpgsql volatile set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  delete from work where kind = 'end_run' and subject = over;
 end $$;
 
 create function require_read_committed() returns void language plpgsql as $$
@@ -459,5 +502,7 @@ begin
   perform require_read_committed();
   perform set_config('lock_timeout', '5s', true);
   select e.verdict, e.ended, e.withdrawn into verdict, ended, withdrawn from end_run_once(ending, entries) e;
+  commit;
+  perform forget_end(ending); -- by itself, so that it waits for nobody
   commit;
 end $$;
