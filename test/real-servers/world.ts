@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import * as client from 'openid-client';
 import { z } from 'zod';
 import { isSecretMethod } from '../../src/catalogue/client-methods.js';
@@ -138,7 +139,15 @@ async function startAgent(corridor: RunningCorridor, runtimeKey: string, party: 
   const ask = (scope: string, resource: string) => client.clientCredentialsGrant(configuration, { scope, resource });
   return {
     run: run.client_id,
-    ask,
+    // on a busy machine it may be told to come back; a client does not read the body of a 5xx, so what went wrong is shown from the log
+    ask: (scope, resource) =>
+      ask(scope, resource).catch(async (thrown: unknown) => {
+        const { status, retryAfter } = refusal(thrown);
+        process.stderr.write(`[real servers] ${party.id} was told ${status}; Corridor said: ${corridor.output().slice(-1_000)}\n`);
+        if (status !== 503) throw thrown;
+        await wait(Number(retryAfter ?? 1) * 1000);
+        return ask(scope, resource);
+      }),
     refused: async (scope, resource) => refusal(await ask(scope, resource).catch((thrown: unknown) => thrown)),
     endRun: async () => void (await corridor.api('POST', `/v1/runs/${run.client_id}/end`, undefined, runtimeKey)),
     entries: async () => {
