@@ -16,6 +16,7 @@ import { ExposureController } from './http/exposure.controller.js';
 import { IntrospectionController } from './http/introspection.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
+import { RejectedTokensController } from './http/rejected-tokens.controller.js';
 import { RecordController } from './http/record.controller.js';
 import { RevocationController } from './http/revocation.controller.js';
 import { RunsController } from './http/runs.controller.js';
@@ -28,6 +29,7 @@ import { ApproveMetadata } from './issuance/approve-metadata.js';
 import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
 import { ChangeFacts } from './issuance/change-facts.js';
 import { CheckClient } from './issuance/check-client.js';
+import { Circuits } from './issuance/circuits.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
@@ -43,9 +45,12 @@ import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
 import { ObserveWorld } from './issuance/observe-world.js';
 import { PinMetadata } from './issuance/pin-metadata.js';
+import { ObtainToken } from './issuance/obtain-token.js';
 import { RecentFailures } from './issuance/recent-failures.js';
 import { RefreshMetadata } from './issuance/refresh-metadata.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
+import { RenewTokens } from './issuance/renew-tokens.js';
+import { ReportRejectedToken } from './issuance/report-rejected-token.js';
 import { RevokeDue } from './issuance/revoke-due.js';
 import { RevokeGivenToken } from './issuance/revoke-given-token.js';
 import { RevokeToken } from './issuance/revoke-token.js';
@@ -90,6 +95,7 @@ import { PastSuspensions } from './suspensions/past-suspensions.js';
 import { IssuerKeyCache } from './upstreams/issuer-keys.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
 import { MetadataWatch } from './upstreams/metadata-watch.js';
+import { ProofsOfPossession } from './upstreams/proofs-of-possession.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 import { UpstreamHttp } from './upstreams/upstream-http.js';
 
@@ -114,26 +120,27 @@ export function compose(platform: Platform, settings: Settings) {
   const exposure = new SqlExposure(database);
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
 
-  const signing = { clock, randomness, keys: new SigningKeys() };
+  const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
   const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
   const metadataWatch = new SqlMetadataWatch(database);
   const search = new SqlEntries(database);
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, issuances, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
-  const tokenCache = new TokenCache();
-  const fulfil = new Fulfil(
+  const tokenCache = new TokenCache(randomness);
+  const obtainToken = new ObtainToken(
     credentials,
     servers,
     tokenCache,
     keptTokens,
-    new RecentFailures(clock),
+    new RecentFailures(clock, randomness),
+    new Circuits(clock, randomness),
     mintToken,
-    log,
-    entries,
     platform.faultLog,
     clock,
+    signing.proofs,
   );
+  const fulfil = new Fulfil(tokenCache, obtainToken, log, entries, platform.faultLog, clock);
 
   const decide = new Decide(platform.evaluator, clock, randomness);
   const decideRequest = new DecideRequest(decide, credentials, new SqlCounters(database), sealer, new LocalTime(), clock, randomness);
@@ -216,8 +223,21 @@ export function compose(platform: Platform, settings: Settings) {
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     renewCredentials,
+    renewTokens: new RenewTokens(
+      tokenCache,
+      obtainToken,
+      runs,
+      facts,
+      activatePolicy,
+      decideRequest,
+      log,
+      entries,
+      platform.faultLog,
+      clock,
+    ),
     revokeDue,
     revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
+    reportRejectedToken: new ReportRejectedToken(authenticateRun, givenTokens, tokenCache, facts, log, entries, clock),
     startRun,
     exchangeAssertion: new ExchangeAssertion(workloads, startRun, platform.securityLog),
     exposure,
@@ -255,6 +275,7 @@ export class AppModule {
       { provide: ObserveWorld, useValue: corridor.observeWorld },
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
       { provide: RefreshMetadata, useValue: corridor.refreshMetadata },
+      { provide: ReportRejectedToken, useValue: corridor.reportRejectedToken },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
@@ -277,6 +298,7 @@ export class AppModule {
         KeysController,
         MetadataController,
         RecordController,
+        RejectedTokensController,
         RevocationController,
         RunsController,
         SuspensionsController,

@@ -93,6 +93,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
       await app.close();
       await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
+      await corridor.renewTokens.settled();
       await platform.lastSeen?.save();
       await platform.close();
       journal.note('info', 'stopped');
@@ -234,6 +235,7 @@ function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: J
   const failed = (error: unknown): void => corridor.faultLog.write(error);
   const loops = [
     new WorkLoop(() => corridor.revokeDue.turn(), 500, failed),
+    new WorkLoop(() => corridor.renewTokens.turn(), 500, failed),
     new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
     new WorkLoop(() => corridor.closeRuns.turn(), 1_000, failed),
     new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),

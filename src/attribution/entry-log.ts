@@ -12,6 +12,7 @@ export const entryTypes = [
   'token.unknown',
   'token.revoked',
   'token.exposed',
+  'token.rejected',
   'credential.created',
   'credential.changed',
   'policy.activated',

@@ -44,6 +44,7 @@ function serverOf(file: AuthorizationServerFile, id: string, authorities: ReadAu
     issuer: file.issuer,
     profile: profileOf(file.profile ?? 'standard'),
     allowHosts: (file.allow_hosts ?? []).map(hostName).toSorted(),
+    ...(file.sender_constraint !== undefined && { senderConstraint: file.sender_constraint }),
     ...(file.ca !== undefined && { ca: authoritiesOf(file.ca, authorities) }),
     ...(file.token_endpoint !== undefined && { tokenEndpoint: file.token_endpoint }),
     ...(file.revocation_endpoint !== undefined && { revocationEndpoint: file.revocation_endpoint }),
@@ -98,6 +99,7 @@ function resourceOf(file: ResourceFile, id: string): Resource {
     defaultScopes: (file.default_scopes ?? []).toSorted(),
     maxTokenTtl: seconds(file.max_token_ttl),
     verifyAudience: file.verify_audience ?? false,
+    ...(file.sender_constraint !== undefined && { senderConstraint: file.sender_constraint }),
     labels: file.labels ?? {},
   };
 }

@@ -1,5 +1,6 @@
 import type { MacAlgorithm, SigningAlgorithm, UpstreamAuthenticationMethod } from './client-methods.js';
 import type { Profile } from './profile.js';
+import type { SenderConstraint } from './sender-constraint.js';
 import type { WorkloadIdentity } from './workload-identity.js';
 
 /** An upstream OAuth authorization server, named by its issuer (RFC 8414). */
@@ -9,6 +10,8 @@ export interface AuthorizationServer {
   readonly profile: Profile;
   /** Hosts that may be reached by plain http or at a loopback or private address. */
   readonly allowHosts: readonly string[];
+  /** What its tokens are bound to where the resource does not say. */
+  readonly senderConstraint?: SenderConstraint;
   /** The authorities that its certificates are checked by in place of the system's: what the file held when the catalogue was applied. */
   readonly ca?: { readonly path: string; readonly pem: string };
   /** Where its endpoints are, when it publishes no metadata or its endpoints are at another origin. */
@@ -28,6 +31,7 @@ export interface Resource {
   readonly maxTokenTtl: number;
   /** Refuses a token whose audience cannot be learned. */
   readonly verifyAudience: boolean;
+  readonly senderConstraint?: SenderConstraint;
   readonly labels: Readonly<Record<string, string>>;
 }
 

@@ -25,6 +25,7 @@ import {
   words,
 } from './member-shapes.js';
 import { profiles } from './profile.js';
+import { senderConstraints } from './sender-constraint.js';
 
 /** `corridor.yaml` as it is written, before anything is looked up. The published JSON Schema is made of the same shapes. */
 
@@ -85,6 +86,11 @@ const profile = z.union([
   }),
 ]);
 
+/** A profile with members changed. */
+export const profileShape = profile.options[1];
+
+const senderConstraint = () => oneOf(senderConstraints, 'write none, dpop or mtls').optional();
+
 export const authorizationServerShape = z.strictObject({
   issuer: url('give the issuer, as its metadata says it (RFC 8414)').describe(
     'The issuer identifier (RFC 8414): https, without query or fragment',
@@ -93,6 +99,9 @@ export const authorizationServerShape = z.strictObject({
     .optional()
     .describe('What is particular about this server: the name of a profile, or a profile with some members changed'),
   allow_hosts: hosts().optional().describe('Hosts for which plain http, loopback and private addresses are accepted'),
+  sender_constraint: senderConstraint().describe(
+    'What its tokens are bound to, where a resource does not say: dpop (RFC 9449) or mtls (RFC 8705)',
+  ),
   ca: authorities()
     .optional()
     .describe('Certificates of the authorities that its own is checked by, in PEM: file:… below CORRIDOR_SECRET_DIR'),
@@ -120,6 +129,7 @@ export const resourceShape = z.strictObject({
   default_scopes: scopes('list scopes or leave the member out').optional().describe('What is meant when a request names no scope'),
   max_token_ttl: span('say how long one of its tokens may be used, such as 1h').describe('How long a token may be served'),
   verify_audience: flag().optional().describe('Refuse a token whose audience cannot be learned'),
+  sender_constraint: senderConstraint().describe('What its tokens are bound to, in place of what its authorization server says'),
   labels: labels().optional().describe('What policies may go by'),
 });
 

@@ -39,6 +39,7 @@ function membersOfServer(server: AuthorizationServer): Members {
     issuer: server.issuer,
     ...membersOfProfile(server.profile),
     ...(server.allowHosts.length > 0 && { allow_hosts: server.allowHosts }),
+    ...(server.senderConstraint !== undefined && { sender_constraint: server.senderConstraint }),
     ...(server.ca !== undefined && { ca: `file:${server.ca.path}`, 'ca.sha256': hash('sha256', server.ca.pem) }),
     ...(server.tokenEndpoint !== undefined && { token_endpoint: server.tokenEndpoint }),
     ...(server.revocationEndpoint !== undefined && { revocation_endpoint: server.revocationEndpoint }),
@@ -87,6 +88,7 @@ function membersOfResource(resource: Resource): Members {
     scopes: resource.scopes,
     ...(resource.defaultScopes.length > 0 && { default_scopes: resource.defaultScopes }),
     max_token_ttl: printDuration(resource.maxTokenTtl),
+    ...(resource.senderConstraint !== undefined && { sender_constraint: resource.senderConstraint }),
     ...(resource.verifyAudience && { verify_audience: 'true' }),
     ...labelsOf(resource.labels),
   };

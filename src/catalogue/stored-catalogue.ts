@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Catalogue } from './catalogue.js';
 import { assertionAlgorithms, upstreamMethods } from './client-methods.js';
 import type { Profile } from './profile.js';
+import { senderConstraints } from './sender-constraint.js';
 import { storedIdentity } from './stored-identity.js';
 
 const texts = z.array(z.string());
@@ -36,6 +37,7 @@ const authorizationServer = z.strictObject({
   issuer: z.string(),
   profile,
   allowHosts: texts,
+  senderConstraint: z.enum(senderConstraints).optional(),
   ca: z.strictObject({ path: z.string(), pem: z.string() }).optional(),
   tokenEndpoint: z.string().optional(),
   revocationEndpoint: z.string().optional(),
@@ -50,6 +52,7 @@ const resource = z.strictObject({
   defaultScopes: texts,
   maxTokenTtl: z.number(),
   verifyAudience: z.boolean(),
+  senderConstraint: z.enum(senderConstraints).optional(),
   labels,
 });
 

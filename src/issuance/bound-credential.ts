@@ -4,11 +4,7 @@ import { originOf } from '../upstreams/metadata.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 
 /** The credential of a client, bound to where it is sent (CONFORMANCE A16). @throws UpstreamFailed */
-export async function boundCredential(
-  credentials: CredentialStore,
-  client: string,
-  { tokenEndpoint }: Endpoints,
-): Promise<Credential> {
+export async function boundCredential(credentials: CredentialStore, client: string, { tokenEndpoint }: Endpoints): Promise<Credential> {
   const credential = await credentials.current(client);
   if (credential === null) throw new UpstreamFailed('credential_unavailable');
   if (credential.tokenEndpointOrigin !== null) return credential;

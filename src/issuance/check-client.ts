@@ -12,6 +12,7 @@ import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
 import { localRuntime, type StartRun } from '../runs/start-run.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
+import { endpointsFor } from '../upstreams/endpoints.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { ActivatePolicy } from './activate-policy.js';
@@ -131,11 +132,12 @@ export class CheckClient {
     const { client } = parties[0];
     try {
       const metadata = await this.metadata.get(server);
-      const credential = await boundCredential(this.credentials, client.id, metadata);
+      const credential = await boundCredential(this.credentials, client.id, endpointsFor({ server, client }, metadata));
       const wish = { server, client, credential, resource, scope: allowed.scope };
       // nobody else has this key: the token is of this run, and asked for anew
       const key = cacheKey(requestInputs(wish, metadata), `check ${context.run.id}`);
-      const minted = await this.mintToken.mint({ context, allowed: { ...allowed, isolation: 'run' }, wish, metadata, cacheKey: key });
+      const own = { ...allowed, isolation: 'run' } as const;
+      const minted = await this.mintToken.mint({ context, allowed: own, wish, metadata, cacheKey: key, cause: null });
       if (minted.kind === 'again') return 'again';
       allowed.input?.stored();
       return outcomeOf.minted(context, allowed, minted, await this.#revoked(context.run, minted));

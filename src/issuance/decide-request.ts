@@ -33,13 +33,14 @@ export class DecideRequest {
     return this.decide.readsCounters(context.facts.policyRevision);
   }
 
-  async decideRequest(context: Context): Promise<Decided> {
+  /** `anew`: with a decision of its own, though an equal question was answered in this minute. */
+  async decideRequest(context: Context, { anew = false } = {}): Promise<Decided> {
     const { outcome } = context;
     if (outcome.kind === 'refused') return { kind: 'refused', refusal: outcome.refusal, decision: this.#refusal(context, outcome.refusal) };
     const now = this.clock.now();
     const revision = context.facts.policyRevision;
     const key = questionKey(context, now);
-    const known = this.decide.recall(revision, key);
+    const known = anew ? null : this.decide.recall(revision, key);
     if (known !== null) return this.#decided(context, outcome.admitted, known, [], key);
     const counters = this.readsCounters(context) ? await this.#readCounters(context, outcome.admitted, now) : null;
     const [own, ...ancestors] = await Promise.all(outcome.admitted.parties.map((party) => this.#inputParty(party, counters)));
@@ -47,7 +48,7 @@ export class DecideRequest {
     const { resource } = outcome.admitted;
     const request = { resource, scope: context.requestedScope, timeZone: context.facts.catalogue.timeZone, now };
     const inputs = buildInputs([own, ...ancestors], request, this.localTime);
-    const decided = await this.decide.decide({ revision, inputs, key: counters === null ? key : null });
+    const decided = await this.decide.decide({ revision, inputs, key: counters === null && !anew ? key : null });
     return this.#decided(context, outcome.admitted, decided, counters ?? [], key);
   }
 

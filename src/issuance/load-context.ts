@@ -1,5 +1,6 @@
 import type { Resource } from '../catalogue/catalogue.js';
 import { allOrNothing, clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
+import { senderConstraintOf } from '../catalogue/sender-constraint.js';
 import { Scope } from '../oauth/scope.js';
 import { isStillTrusted } from '../runs/claim-mapping.js';
 import type { RunDirectory } from '../runs/run-directory.js';
@@ -9,10 +10,7 @@ import { suspensionThatStops } from '../suspensions/stops.js';
 import type { StoppableRun } from '../suspensions/suspension.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { Facts } from './facts.js';
-import type { TokenRequest } from './token-request.js';
-
-/** What a request asks for, whoever made it. */
-type Asked = Pick<TokenRequest, 'scope' | 'resources' | 'traceparent'>;
+import type { Asked } from './token-request.js';
 
 type Looked<T> = { readonly refusal: Refusal } | { readonly found: T };
 
@@ -20,16 +18,17 @@ type Looked<T> = { readonly refusal: Refusal } | { readonly found: T };
  * Puts together what a request is about and holds the guardrails against it (DESIGN §3): what no policy can overrule.
  * They go in the order of the table in docs/reasons.md, and the first that stops is the answer.
  */
-export async function loadContext(run: Run, request: Asked, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
+export async function loadContext(run: Run, asked: Asked, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
   const lineage = (await runs.lineage(run)) ?? [run];
-  const resource = resourceMeant(facts, run, request);
+  const resource = resourceMeant(facts, run, asked);
   const context = {
     facts,
     run,
-    traceparent: request.traceparent,
-    requestedScope: request.scope ?? Scope.of('found' in resource ? resource.found.defaultScopes : []),
+    asked,
+    traceparent: asked.traceparent,
+    requestedScope: asked.scope ?? Scope.of('found' in resource ? resource.found.defaultScopes : []),
     resource: 'found' in resource ? resource.found : null,
-    resourceAsked: request.resources[0]?.uri ?? null,
+    resourceAsked: asked.resources[0]?.uri ?? null,
   };
   const stopped = runOver(lineage, run, now) ?? suspended(facts, lineage, context.resource, now);
   if (stopped !== null) return { ...context, outcome: { kind: 'refused', refusal: stopped } };
@@ -73,9 +72,9 @@ export function suspended(
 }
 
 /** RFC 8707 §2. With none asked, the only resource that the workflow's clients reach is meant. */
-function resourceMeant(facts: Facts, run: Run, request: Asked): Looked<Resource> {
-  if (request.resources.length > 1) return { refusal: invalidTarget('several_resources') };
-  const [asked] = request.resources;
+function resourceMeant(facts: Facts, run: Run, { resources }: Asked): Looked<Resource> {
+  if (resources.length > 1) return { refusal: invalidTarget('several_resources') };
+  const [asked] = resources;
   if (asked === undefined) {
     const only = onlyResourceOf(facts.catalogue, run.workflow);
     if (only !== null) return { found: only };
@@ -102,6 +101,9 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
     return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_unknown', scope: outside } } };
   const all = allOrNothing(server, first.client, resource);
   if (all !== null && !all.equals(scope)) return { refusal: cannotNarrow };
+  // DESIGN §4.1: who is handed a token that is bound to a key of ours could not use it (CONFORMANCE D6)
+  if (senderConstraintOf({ server, resource }) !== 'none')
+    return { refusal: { by: 'guardrail', error: 'access_denied', reason: { code: 'egress_only' } } };
   return { found: { resource, server, parties: [first, ...ancestors] } };
 }
 

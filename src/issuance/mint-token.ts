@@ -5,13 +5,25 @@ import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Signing } from '../upstreams/client-assertion.js';
 import { endpointsFor } from '../upstreams/endpoints.js';
+import { prepareIntrospection, readIntrospectionResponse, sendIntrospection } from '../upstreams/introspection.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
 import { prepareTokenRequest, sendTokenRequest, type PreparedTokenRequest } from '../upstreams/token-request.js';
 import { readTokenResponse } from '../upstreams/token-response.js';
 import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from '../upstreams/token.js';
+import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 import { isRecorded, type Answer } from './answer.js';
-import { clientMembers, requestColumns, requestMembers, scopeMembers, tokenColumns, tokenMembers, type Through } from './attribution-of.js';
+import {
+  causeMembers,
+  clientMembers,
+  requestColumns,
+  requestMembers,
+  scopeMembers,
+  tokenColumns,
+  tokenMembers,
+  type Cause,
+  type Through,
+} from './attribution-of.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import { answerOfRelease, prepareRelease } from './release-token.js';
@@ -26,6 +38,8 @@ export interface Minting {
   readonly wish: TokenWish;
   readonly metadata: ServerMetadata;
   readonly cacheKey: string;
+  /** A renewal is handed to nobody. */
+  readonly cause: Cause;
 }
 
 /** live: it is recorded, and `answer` is that of the request which asked first, if that was recorded with it. faulted: why there is none. again: decide again. */
@@ -42,8 +56,9 @@ export type Minted =
     }
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
-/** Milliseconds: for the exchange with the authorization server, and from when on anyone may close the intent as unknown. */
+/** Milliseconds: for the exchange with the authorization server, for asking it what it issued, and from when on anyone may close the intent as unknown. */
 const EXCHANGE_DEADLINE = 10_000;
+const INTROSPECTION_DEADLINE = 4_000;
 const INTENT_DEADLINE = 20_000;
 
 /** One attempt at an authorization server: a durable intent, the exchange, exactly one outcome (DESIGN §7 "Intents"). */
@@ -61,8 +76,19 @@ export class MintToken {
     private readonly instance: string,
   ) {}
 
-  /** @throws UpstreamFailed before anything is recorded; LogUnavailable when the record cannot be written */
+  /**
+   * A server that wants another nonce is asked once more, as an attempt of its own (RFC 9449 §8, CONFORMANCE A33). Where that cannot be
+   * recorded as decided, the first answer stands, and the next request begins with the nonce.
+   * @throws UpstreamFailed before anything is recorded; LogUnavailable when the record cannot be written
+   */
   async mint(minting: Minting): Promise<Minted> {
+    const minted = await this.#attempt(minting);
+    if (minted.kind !== 'faulted' || minted.fault !== 'nonce_required' || minting.wish.proofKey === undefined) return minted;
+    const again = await this.#attempt(minting);
+    return again.kind === 'again' ? minted : again;
+  }
+
+  async #attempt(minting: Minting): Promise<Minted> {
     const issuance = newIdentifier('iss', this.clock.now(), this.randomness);
     const prepared = await prepareTokenRequest(minting.wish, minting.metadata, this.signing);
     const [intended] = await this.log.append([this.#intent(minting, issuance, prepared)]);
@@ -70,11 +96,24 @@ export class MintToken {
 
     const sentAt = this.clock.now();
     const answer = await sendTokenRequest(prepared, this.http, EXCHANGE_DEADLINE);
-    const outcome = readTokenResponse(minting.wish, answer, sentAt);
+    const outcome = await this.#learned(minting, readTokenResponse(minting.wish, answer, sentAt));
     return outcome.kind === 'token' ? this.#issued(minting, issuance, outcome.token) : this.#withoutToken(minting, issuance, outcome);
   }
 
-  /** The outcome and the release to whom asked first share a flush. */
+  /** A resource may insist on an audience that the token's own text does not tell: then its server is asked, and nowhere else (A44, A92). */
+  async #learned({ wish, metadata }: Minting, outcome: UpstreamOutcome): Promise<UpstreamOutcome> {
+    if (outcome.kind !== 'refused' || outcome.fault !== 'audience_unverified' || outcome.token === null) return outcome;
+    try {
+      const prepared = await prepareIntrospection(wish, outcome.token.text, metadata, this.signing);
+      if (prepared === 'unsupported') return outcome;
+      return readIntrospectionResponse(wish, outcome.token, await sendIntrospection(prepared, this.http, INTROSPECTION_DEADLINE));
+    } catch (error) {
+      if (error instanceof UpstreamFailed) return outcome;
+      throw error;
+    }
+  }
+
+  /** The outcome and the release to whom asked first share a flush; what is bound to a key of ours is released to nobody. */
   async #issued(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
     const { context, allowed, metadata, wish } = minting;
     const live: LiveToken = {
@@ -84,14 +123,16 @@ export class MintToken {
       tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint,
       credential: credentialOf(wish),
     };
-    const release = prepareRelease(context, allowed, live, false, this.entries);
+    const isReleased = minting.cause === null && token.type === 'Bearer';
+    const release = isReleased ? prepareRelease(context, allowed, live, false, this.entries) : null;
     const outcome = this.#outcome(minting, issuance, 'issued', token, {
       ...scopeMembers(context, allowed.scope, token.granted),
       ...tokenMembers(token, rowServedUntil(minting, live)),
     });
-    const [recorded, released] = await this.#appendOutcome(minting, token, [outcome, release.append]);
+    const [recorded, released] = await this.#appendOutcome(minting, token, release === null ? [outcome] : [outcome, release.append]);
     if (recorded?.verdict === 'reused') return this.#reused(minting, issuance, token);
     if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null, token };
+    if (release === null) return { kind: 'live', live, answer: null };
     if (released === undefined) throw new LogUnavailable('a release got no verdict');
     return { kind: 'live', live, answer: answerOfRelease(release, released) };
   }
@@ -176,6 +217,7 @@ export class MintToken {
       facts.epoch,
       {
         ...requestMembers(context, allowed.decision),
+        ...causeMembers(minting.cause),
         issuance,
         ...clientMembers(through(minting)),
         ...scopeMembers(context, allowed.scope, null),
@@ -223,7 +265,13 @@ export class MintToken {
     const entry = this.entries.make(
       type,
       context.facts.epoch,
-      { ...requestMembers(context, allowed.decision), issuance, ...clientMembers(through(minting)), ...members },
+      {
+        ...requestMembers(context, allowed.decision),
+        ...causeMembers(minting.cause),
+        issuance,
+        ...clientMembers(through(minting)),
+        ...members,
+      },
       { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance, ...(token === null ? {} : tokenColumns(token)) },
     );
     const servedUntil =

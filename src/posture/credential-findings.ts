@@ -1,5 +1,6 @@
 import type { Catalogue, Client } from '../catalogue/catalogue.js';
 import { printDuration } from '../catalogue/duration.js';
+import { certificatesOf } from '../credentials/certificates.js';
 import type { CredentialVersion } from '../credentials/sealed-credential.js';
 import type { Finding } from './finding.js';
 
@@ -10,7 +11,7 @@ export function credentialFindings(catalogue: Catalogue, versions: readonly Cred
   return Object.values(catalogue.clients).flatMap((client) => {
     const [newest] = versions.filter((version) => version.client === client.id).toSorted((a, b) => b.createdAt - a.createdAt);
     if (newest === undefined) return [missing(client)];
-    return [...rotation(client, newest, now), ...shared(client, newest, versions)];
+    return [...rotation(client, newest, now), ...certificate(client, newest, now), ...shared(client, newest, versions)];
   });
 }
 
@@ -29,6 +30,17 @@ function rotation(client: Client, version: CredentialVersion, now: number): Find
   const subject = subjectOf(client);
   if (due < now) return [{ code: 'rotation_overdue', severity: 'warning', subject, message: `${what}: overdue since ${dayOf(due)}` }];
   return [{ code: 'rotation_due_soon', severity: 'info', subject, message: `${what}: due on ${dayOf(due)}` }];
+}
+
+/** After its end a server refuses the client, whatever the schedule says. */
+function certificate(client: Client, { key }: CredentialVersion, now: number): Finding[] {
+  const certificates = certificatesOf(key?.publicKey ?? {});
+  const ends = certificates === 'broken' ? [] : certificates.map(({ validTo }) => Date.parse(validTo));
+  const end = Math.min(...ends);
+  if (end - 30 * DAY > now) return [];
+  const state = end < now ? `was valid until ${dayOf(end)}` : `is valid until ${dayOf(end)}`;
+  const message = `its certificate, or that of an issuer beside it, ${state}: give it a new one`;
+  return [{ code: 'certificate_expires', severity: 'warning', subject: subjectOf(client), message }];
 }
 
 function shared(client: Client, version: CredentialVersion, versions: readonly CredentialVersion[]): Finding[] {

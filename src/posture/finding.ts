@@ -2,6 +2,7 @@
 export type FindingCode =
   | 'rotation_overdue'
   | 'rotation_due_soon'
+  | 'certificate_expires'
   | 'credential_missing'
   | 'credential_shared'
   | 'registration_shared'

@@ -8,6 +8,7 @@ import type { Clock } from '../oauth/clock.js';
 import type { Randomness } from '../oauth/identifier.js';
 import { Secret } from '../oauth/secret.js';
 import type { ServerMetadata } from './metadata.js';
+import type { ProofsOfPossession } from './proofs-of-possession.js';
 import type { SigningKeys } from './signing-keys.js';
 import { UpstreamFailed } from './upstream-failed.js';
 
@@ -16,6 +17,7 @@ export interface Signing {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly keys: SigningKeys;
+  readonly proofs: ProofsOfPossession;
 }
 
 export interface AssertingParty {

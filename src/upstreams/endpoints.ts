@@ -12,6 +12,7 @@ interface Sender {
 export interface Endpoints {
   readonly tokenEndpoint: string;
   readonly revocationEndpoint: string | null;
+  readonly introspectionEndpoint: string | null;
 }
 
 /**
@@ -21,11 +22,12 @@ export interface Endpoints {
  * @throws UpstreamFailed `metadata_invalid`
  */
 export function endpointsFor({ server, client }: Sender, metadata: ServerMetadata): Endpoints {
-  const { tokenEndpoint, revocationEndpoint, mtlsAliases } = metadata;
-  if (mtlsAliases === undefined || !isCertificateMethod(client.method)) return { tokenEndpoint, revocationEndpoint };
+  const { tokenEndpoint, revocationEndpoint, introspectionEndpoint, mtlsAliases } = metadata;
+  if (mtlsAliases === undefined || !isCertificateMethod(client.method)) return { tokenEndpoint, revocationEndpoint, introspectionEndpoint };
   return {
     tokenEndpoint: server.tokenEndpoint ?? usable(server, mtlsAliases.tokenEndpoint) ?? tokenEndpoint,
     revocationEndpoint: server.revocationEndpoint ?? usable(server, mtlsAliases.revocationEndpoint) ?? revocationEndpoint,
+    introspectionEndpoint: usable(server, mtlsAliases.introspectionEndpoint) ?? introspectionEndpoint,
   };
 }
 

@@ -11,11 +11,20 @@ export interface ServerMetadata {
   readonly issuer: string;
   readonly tokenEndpoint: string;
   readonly revocationEndpoint: string | null;
+  /** Null also where the server names one that we may not use: nothing depends on it that would not be refused without. */
+  readonly introspectionEndpoint: string | null;
   /** The JWS algorithms it accepts for client authentication at each endpoint; null where it does not say. */
   readonly tokenEndpointAlgorithms: readonly string[] | null;
   readonly revocationEndpointAlgorithms: readonly string[] | null;
+  readonly introspectionEndpointAlgorithms: readonly string[] | null;
   /** Where clients go that show a certificate (RFC 8705 §5), as the document says it: checked by `endpointsFor`. */
-  readonly mtlsAliases?: { readonly tokenEndpoint: string | null; readonly revocationEndpoint: string | null };
+  readonly mtlsAliases?: {
+    readonly tokenEndpoint: string | null;
+    readonly revocationEndpoint: string | null;
+    readonly introspectionEndpoint: string | null;
+  };
+  /** The algorithms of proofs of possession that it takes (RFC 9449 §5.1), where it says so. */
+  readonly proofAlgorithms?: readonly string[];
   readonly warnings: readonly MetadataWarning[];
   /** The server's own document, or what the catalogue says because there was none. */
   readonly source: 'document' | 'catalogue';
@@ -39,12 +48,16 @@ export function metadataOfDocument(server: AuthorizationServer, document: Server
     issuer: server.issuer,
     tokenEndpoint,
     revocationEndpoint: server.revocationEndpoint ?? document.revocation_endpoint,
+    introspectionEndpoint: usableOrNull(server, document.introspection_endpoint),
     tokenEndpointAlgorithms: document.token_endpoint_auth_signing_alg_values_supported,
     revocationEndpointAlgorithms: document.revocation_endpoint_auth_signing_alg_values_supported,
+    introspectionEndpointAlgorithms: document.introspection_endpoint_auth_signing_alg_values_supported,
+    ...(document.dpop_signing_alg_values_supported && { proofAlgorithms: document.dpop_signing_alg_values_supported }),
     ...(document.mtls_endpoint_aliases && {
       mtlsAliases: {
         tokenEndpoint: document.mtls_endpoint_aliases['token_endpoint'] ?? null,
         revocationEndpoint: document.mtls_endpoint_aliases['revocation_endpoint'] ?? null,
+        introspectionEndpoint: document.mtls_endpoint_aliases['introspection_endpoint'] ?? null,
       },
     }),
     warnings: grantWarnings(document.grant_types_supported),
@@ -59,8 +72,10 @@ export function metadataOfCatalogue(server: AuthorizationServer): ServerMetadata
     issuer: server.issuer,
     tokenEndpoint: server.tokenEndpoint,
     revocationEndpoint: server.revocationEndpoint ?? null,
+    introspectionEndpoint: null,
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
+    introspectionEndpointAlgorithms: null,
     warnings: [],
     source: 'catalogue',
   });
@@ -77,6 +92,10 @@ function checked(server: AuthorizationServer, metadata: ServerMetadata): ServerM
     if (endpoint !== null && !isUsableEndpoint(server, endpoint)) throw new UpstreamFailed('metadata_invalid');
   }
   return metadata;
+}
+
+function usableOrNull(server: AuthorizationServer, endpoint: string | null): string | null {
+  return endpoint !== null && isUsableEndpoint(server, endpoint) ? endpoint : null;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { senderConstraintOf } from '../catalogue/sender-constraint.js';
 import { endpointsFor } from './endpoints.js';
 import type { ServerMetadata } from './metadata.js';
 import type { TokenWish } from './token.js';
@@ -26,6 +27,8 @@ export function requestInputs(wish: TokenWish, metadata: ServerMetadata): Inputs
     ['resource', resource.uri],
     ['audience', resource.audience ?? ''],
     ['verify_audience', String(resource.verifyAudience)],
+    ['sender_constraint', senderConstraintOf(wish)],
+    ['proof_key', wish.proofKey?.thumbprint ?? ''],
     ...wishParameters(wish).map(([name, value]) => [`parameter ${name}`, value] as const),
   ];
 }

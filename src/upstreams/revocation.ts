@@ -46,6 +46,7 @@ export async function prepareRevocation(
     reach: reachOf(party.server),
     authorization: authentication.authorization,
     certificate: authentication.certificate,
+    proof: null,
     body: new Secret(formBody(parameters)),
   };
 }

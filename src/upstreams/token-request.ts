@@ -20,12 +20,14 @@ export interface PreparedTokenRequest extends FormPost {
  * @throws UpstreamFailed when the credential cannot be used here
  */
 export async function prepareTokenRequest(wish: TokenWish, metadata: ServerMetadata, signing: Signing): Promise<PreparedTokenRequest> {
+  const endpoint = endpointsFor(wish, metadata).tokenEndpoint;
   const authentication = await authenticateClient(wish, metadata, metadata.tokenEndpointAlgorithms, signing);
   return {
-    endpoint: endpointsFor(wish, metadata).tokenEndpoint,
+    endpoint,
     reach: reachOf(wish.server),
     authorization: authentication.authorization,
     certificate: authentication.certificate,
+    proof: wish.proofKey === undefined ? null : await signing.proofs.prove(wish.proofKey, endpoint),
     body: new Secret(formBody([...wishParameters(wish), ...authentication.parameters])),
     assertionJti: authentication.assertionJti,
   };

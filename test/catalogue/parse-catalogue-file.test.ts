@@ -252,7 +252,7 @@ const rows: Row[] = [
     '6:128: resources.crm.default_scopes holds a scope that scopes does not: add it there or remove it here',
   ],
   [
-    'a scope of two words',
+    'a scope of two words (A40)',
     '[billing:read]',
     '["billing read"]',
     '7:87: resources.billing.scopes is no scope token: it must be one word without quotation marks or backslashes (RFC 6749 §3.3)',
@@ -454,6 +454,12 @@ const rows: Row[] = [
     'private_key_jwt\n    credential: generate',
     'client_secret_basic\n    credential: env:CORRIDOR_CLIENT_X\n    algorithm: ES256',
     '22:16: clients.indexer.algorithm means nothing with client_secret_basic: remove it',
+  ],
+  [
+    'tokens that are to be bound to a certificate that nobody shows',
+    'profile: standard',
+    'profile: standard, sender_constraint: mtls',
+    '19:17: the tokens of resource crm are to be bound to a certificate (sender_constraint: mtls), and this client shows none: use tls_client_auth or self_signed_tls_client_auth',
   ],
   [
     'authorities that are no file',

@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { catalogueOf, example } from '../catalogue/example.js';
+import { createAuthority } from '../rig/certificates.js';
 import type { CredentialVersion } from '../../src/credentials/sealed-credential.js';
 import type { Finding } from '../../src/posture/finding.js';
 import { findings } from '../../src/posture/findings.js';
@@ -43,6 +45,16 @@ describe('posture', () => {
       expect.objectContaining({ code: 'audience_not_required', subject: 'resource crm' }),
     ]);
     expect(found([['[billing:read]', '[billing:read], verify_audience: true']])).toHaveLength(1);
+  });
+
+  it('warns of a certificate that ends within a month', () => {
+    const { cert } = createAuthority('authority').certify('corridor.example', new Date(made + 60 * DAY));
+    const publicKey = { x5c: [new X509Certificate(cert).raw.toString('base64')] };
+    const certified = { ...version, key: { kid: 'kid', algorithm: 'ES256', publicKey } };
+    const after = (days: number) => about('client indexer', [], [certified], made + days * DAY);
+    expect(after(29)).toEqual([]);
+    expect(after(31)).toEqual(['warning certificate_expires']);
+    expect(after(61)).toEqual(['warning certificate_expires']);
   });
 
   it('warns of a rotation that is overdue, and tells when one is due', () => {

@@ -91,7 +91,7 @@ describe('three replicas on PostgreSQL', () => {
       say(`linearizability: ${run.received.length} tokens received and ${issued} issued, by the authorization server's own list`);
       expect(findings).toEqual([]);
     },
-    rounds * 120_000,
+    PATIENCE + rounds * 120_000,
   );
 
   it(

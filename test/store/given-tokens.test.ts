@@ -26,6 +26,7 @@ describe.each(databases)('tokens that runs were given, on %s', (_name, open) => 
     const issuance = await world.issuance({ run, tokenJti: 'jti1' });
     const live = await tokens.live(sha256(issuance), { run });
     expect(live).toEqual({
+      issuance,
       run,
       purpose: 'search-indexing',
       workflow: 'nightly-index',

@@ -8,6 +8,7 @@ import { UndiciUpstreamHttp } from '../../src/platform/upstream-http.js';
 import type { Signing } from '../../src/upstreams/client-assertion.js';
 import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
 import { prepareRevocation, readRevocationResponse, sendRevocation } from '../../src/upstreams/revocation.js';
+import { ProofsOfPossession } from '../../src/upstreams/proofs-of-possession.js';
 import { SigningKeys } from '../../src/upstreams/signing-keys.js';
 import { prepareTokenRequest, sendTokenRequest } from '../../src/upstreams/token-request.js';
 import { readTokenResponse } from '../../src/upstreams/token-response.js';
@@ -18,7 +19,7 @@ import { client, keyCredential, resource, secretCredential, server, wish } from 
 
 const randomness = { bytes: (length: number) => randomBytes(length) };
 const clock = { now: () => Date.now() };
-const means: Signing = { clock, randomness, keys: new SigningKeys() };
+const means: Signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
 const FILES = 'https://files.example/api';
 const secret = newSecretText(randomness);
 const http = new UndiciUpstreamHttp();

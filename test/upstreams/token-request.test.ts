@@ -48,7 +48,7 @@ async function faultOf(preparing: Promise<unknown>): Promise<string> {
 }
 
 describe('what is asked for', () => {
-  it('is a client credentials grant with the scope and the resource, each once and none empty (A1, A3, A4)', async () => {
+  it('is a client credentials grant with the scope and the resource, each once and none empty, and with nothing else (A1, A3, A4, A47)', async () => {
     const prepared = await prepare(wish({ scope: Scope.of(['crm:write', 'crm:read']) }));
     expect(prepared.endpoint).toBe(`${ISSUER}/token`);
     expect(parametersOf(prepared)).toEqual([

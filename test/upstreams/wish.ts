@@ -10,6 +10,7 @@ import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import type { Signing } from '../../src/upstreams/client-assertion.js';
 import type { ServerMetadata } from '../../src/upstreams/metadata.js';
+import { ProofsOfPossession } from '../../src/upstreams/proofs-of-possession.js';
 import { SigningKeys } from '../../src/upstreams/signing-keys.js';
 import type { TokenWish } from '../../src/upstreams/token.js';
 
@@ -33,7 +34,8 @@ export class CountedRandomness implements Randomness {
 }
 
 export function signing(clock: Clock = new SteppedClock()): Signing {
-  return { clock, randomness: new CountedRandomness(), keys: new SigningKeys() };
+  const randomness = new CountedRandomness();
+  return { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
 }
 
 export function server(more: Partial<AuthorizationServer> = {}): AuthorizationServer {
@@ -126,8 +128,10 @@ export function metadata(more: Partial<ServerMetadata> = {}): ServerMetadata {
     issuer: ISSUER,
     tokenEndpoint: `${ISSUER}/token`,
     revocationEndpoint: `${ISSUER}/revoke`,
+    introspectionEndpoint: `${ISSUER}/introspect`,
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
+    introspectionEndpointAlgorithms: null,
     warnings: [],
     source: 'document',
     ...more,

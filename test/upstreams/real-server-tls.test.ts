@@ -16,7 +16,7 @@ import { readTokenResponse } from '../../src/upstreams/token-response.js';
 import type { TokenWish, UpstreamOutcome } from '../../src/upstreams/token.js';
 import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
 import { createAuthority } from '../rig/certificates.js';
-import { client, metadata, RESOURCE, resource, server, signing, wish } from './wish.js';
+import { client, metadata, RESOURCE, resource, secretCredential, server, signing, wish } from './wish.js';
 
 const authority = createAuthority('Private authority');
 const HOST = 'localhost';
@@ -51,6 +51,12 @@ beforeAll(async () => {
         token_endpoint_auth_method: 'tls_client_auth',
         tls_client_auth_san_dns: 'indexer.example',
         tls_client_certificate_bound_access_tokens: true,
+      },
+      {
+        client_id: 'prover',
+        token_endpoint_auth_method: 'client_secret_basic',
+        client_secret: 'canary secret',
+        dpop_bound_access_tokens: true,
       },
     ],
     resources: {
@@ -92,6 +98,7 @@ describe('a client that authenticates by the certificate of its connection', () 
 
   it('is known by what an authority issued, to which its tokens are bound (A31)', async () => {
     const token = await obtained(wished('issued', issued));
+    expect(token).toMatchObject({ type: 'Bearer', binding: 'mtls' });
     const certificate = new X509Certificate(Buffer.from(issued.publicKey.x5c?.[0] ?? '', 'base64'));
     const thumbprint = Buffer.from(certificate.fingerprint256.replaceAll(':', ''), 'hex').toString('base64url');
     expect(decodeJwt(token.text.reveal())['cnf']).toEqual({ 'x5t#S256': thumbprint });
@@ -121,8 +128,29 @@ describe('a client that authenticates by the certificate of its connection', () 
   });
 });
 
+describe('a client that proves possession of a key', () => {
+  async function proving(): Promise<TokenWish> {
+    return wish({
+      server: server({ issuer: real.issuer, allowHosts: [HOST], ca: { path: 'ca.pem', pem: authority.cert }, senderConstraint: 'dpop' }),
+      client: client({ clientId: 'prover' }),
+      credential: secretCredential('canary secret', { issuer: real.issuer, tokenEndpointOrigin: real.issuer }),
+      proofKey: await means.proofs.keyFor('cresecret', null),
+    });
+  }
+
+  it('is asked for a nonce once, and then gets tokens that are bound to the key, also of text that nobody can read (A32, A33, A34)', async () => {
+    const one = await proving();
+    expect(await obtain(one)).toEqual({ kind: 'failed', fault: 'nonce_required', retryAfter: null });
+    const token = await obtained(one);
+    expect(token).toMatchObject({ type: 'DPoP', binding: 'dpop', audience: [RESOURCE] });
+    expect(decodeJwt(token.text.reveal())['cnf']).toEqual({ jkt: one.proofKey?.thumbprint });
+    const opaque = { ...one, resource: resource({ uri: 'https://files.example/api' }), scope: Scope.of(['files:read']) };
+    expect(await obtained(opaque)).toMatchObject({ type: 'DPoP', binding: 'dpop', audience: 'unverified' });
+  });
+});
+
 describe('the request of a client with a certificate', () => {
-  const aliases = { tokenEndpoint: 'https://as.example/mtls/token', revocationEndpoint: null };
+  const aliases = { tokenEndpoint: 'https://as.example/mtls/token', revocationEndpoint: null, introspectionEndpoint: null };
   const by = async (): Promise<TokenWish> => {
     const key = await credential('cre5', 'self_signed_tls_client_auth');
     return wish({
@@ -139,10 +167,12 @@ describe('the request of a client with a certificate', () => {
     expect(JSON.stringify(prepared)).not.toContain('PRIVATE');
   });
 
-  it('goes to the alias, endpoint by endpoint, unless the catalogue names the endpoint (A28)', async () => {
+  it('goes to the alias, endpoint by endpoint, unless the catalogue names the endpoint, and its proof names it (A28, A32)', async () => {
     const one = await by();
     const about = metadata({ mtlsAliases: aliases });
     expect((await prepareTokenRequest(one, about, means)).endpoint).toBe('https://as.example/mtls/token');
+    const proved = await prepareTokenRequest({ ...one, proofKey: await means.proofs.keyFor('cre5', null) }, about, means);
+    expect(decodeJwt(proved.proof?.text.reveal() ?? '')['htu']).toBe('https://as.example/mtls/token');
     expect(await prepareRevocation(one, new Secret('x'), about, means)).toMatchObject({ endpoint: 'https://as.example/revoke' });
     const named = { ...one, server: server({ tokenEndpoint: 'https://as.example/named' }) };
     expect(
