@@ -21,7 +21,8 @@ export async function createProvider(issuer, { clients, resources }, { features,
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     features: {
       clientCredentials: { enabled: true },
-      introspection: { enabled: true, allowedPolicy: (ctx, client, token) => token.clientId === client.clientId },
+      // the client itself, and a resource server: a client whose id is the resource
+      introspection: { enabled: true, allowedPolicy: (ctx, { clientId }, token) => [token.clientId, token.aud].includes(clientId) },
       revocation: { enabled: true, allowedPolicy: (ctx, client, token) => token.clientId === client.clientId },
       resourceIndicators: {
         enabled: true,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Secret } from '../oauth/secret.js';
-import { readClaims, type Claims } from './access-token-claims.js';
+import { isAccessTokenJwt, readClaims, type Claims } from './access-token-claims.js';
 import { isJson, readMembers } from './answer-body.js';
 import type { UpstreamAnswer } from './form-post.js';
 import { grantedScope } from './granted-scope.js';
@@ -81,7 +81,7 @@ function understood(
   const read = readClaims(text);
   const claims = read instanceof Map ? read : null;
   const { audience, fault: audienceFault } = learnAudience(wish, members, claims);
-  const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims);
+  const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims, claims !== null && isAccessTokenJwt(text));
   const typeFits = hasType(
     members.get('token_type'),
     wish.proofKey === undefined ? ['bearer', ...wish.server.profile.otherBearerNames] : ['dpop'],
