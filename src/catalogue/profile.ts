@@ -98,6 +98,7 @@ const named: readonly Profile[] = [
     name: 'entra',
     scopeForm: 'dot_default',
     assertionAudience: 'token_endpoint',
+    assertionCertificate: 'x5t#S256',
     clientIdWithAssertion: true,
     scopeClaims: ['roles', 'scp'],
     clientClaims: ['azp', 'appid'],

@@ -1,3 +1,4 @@
+import { macAlgorithms, signingAlgorithms } from '../catalogue/client-methods.js';
 import type { AuthorizationServer } from '../catalogue/catalogue.js';
 import { clientShape } from '../catalogue/file-shape.js';
 import { profiles, standardProfile } from '../catalogue/profile.js';
@@ -150,18 +151,21 @@ function ofMetadata(metadata: ServerMetadata | null): Remark[] {
 function methodFor(document: ServerDocument): ClientMethod | null {
   const ours: readonly string[] = clientShape.shape.method.options;
   const theirs = document.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
+  const theirAlgorithms = document.token_endpoint_auth_signing_alg_values_supported;
   for (const name of PREFERRED.filter((method) => ours.includes(method) && theirs.includes(method))) {
-    if (name !== 'private_key_jwt') return { name, algorithm: null };
-    const algorithm = algorithmFor(document.token_endpoint_auth_signing_alg_values_supported);
-    if (algorithm !== null) return { name, algorithm };
+    const algorithms = ALGORITHMS[name];
+    if (algorithms === undefined) return { name, algorithm: null };
+    const algorithm = algorithms.find((each) => theirAlgorithms === null || theirAlgorithms.includes(each));
+    if (algorithm !== undefined) return { name, algorithm };
   }
   return null;
 }
 
-function algorithmFor(theirs: readonly string[] | null): string | null {
-  const ours: readonly string[] = clientShape.shape.algorithm.unwrap().options;
-  return ours.find((algorithm) => theirs === null || theirs.includes(algorithm)) ?? null;
-}
+/** Of the methods that sign (CONFORMANCE A26). */
+const ALGORITHMS: Readonly<Record<string, readonly string[] | undefined>> = {
+  private_key_jwt: signingAlgorithms,
+  client_secret_jwt: macAlgorithms,
+};
 
 function refused(code: string, message: string): Remark {
   return { severity: 'refused', code, message };

@@ -147,7 +147,7 @@ describe('the credential of a client', () => {
     const { create, retire } = await plan(wanting, { inUse: [old] });
     expect(create).toMatchObject([{ cause: 'certificate_needed', replaces: old.id, key: { publicKey: { x5c: [expect.any(String)] } } }]);
     expect(retire).toEqual([old.id]);
-    expect(await plan(wanting, { inUse: [kept(create[0]!)] })).toEqual({ create: [], retire: [], problems: [] });
+    expect(await plan(wanting, { inUse: [kept(create[0]!)] })).toEqual({ create: [], retire: [], changed: [], problems: [] });
   });
 
   it('stays while nothing has changed', async () => {

@@ -90,7 +90,7 @@ describe('what a server says of its token', () => {
     ['scope_broader', { scope: 'crm:read crm:admin' }],
     ['lifetime_unusable', { exp: NOW / 1000 - 1 }],
     ['lifetime_unusable', { exp: NOW / 1000 + 86_400 }],
-    ['token_type_unusable', { cnf: { jkt: 'thumbprint' } }],
+    ['binding_mismatch', { cnf: { jkt: 'thumbprint' } }],
     ['token_type_unusable', { token_type: 'DPoP' }],
   ])('is refused as %s when it says %j (A92)', (fault, members) => {
     const outcome = read({ ...active, ...members });
