@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Profile } from '../catalogue/profile.js';
 import { Secret } from '../oauth/secret.js';
 import { isAccessTokenJwt, readClaims, type Claims } from './access-token-claims.js';
 import { isJson, readMembers } from './answer-body.js';
