@@ -3,11 +3,13 @@ import { EntryLog } from './attribution/entry-log.js';
 import { EntrySearch } from './attribution/entry-search.js';
 import { EntryMaker } from './attribution/entry.js';
 import { Tracing } from './attribution/trace.js';
+import { Rotations } from './credentials/rotation.js';
 import { CredentialVersions } from './credentials/sealed-credential.js';
 import type { Settings } from './config/settings.js';
 import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
 import { AuthorizationServersController } from './http/authorization-servers.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
+import { ClientAdministrationController } from './http/client-administration.controller.js';
 import { ClientChecksController } from './http/client-checks.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
@@ -27,6 +29,7 @@ import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
 import { ApproveMetadata } from './issuance/approve-metadata.js';
 import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
+import { BeginRotation } from './issuance/begin-rotation.js';
 import { ChangeFacts } from './issuance/change-facts.js';
 import { CheckClient } from './issuance/check-client.js';
 import { Circuits } from './issuance/circuits.js';
@@ -46,6 +49,7 @@ import { MintToken } from './issuance/mint-token.js';
 import { ObserveWorld } from './issuance/observe-world.js';
 import { PinMetadata } from './issuance/pin-metadata.js';
 import { ObtainToken } from './issuance/obtain-token.js';
+import { ProveCredential } from './issuance/prove-credential.js';
 import { RecentFailures } from './issuance/recent-failures.js';
 import { RefreshMetadata } from './issuance/refresh-metadata.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
@@ -54,6 +58,7 @@ import { ReportRejectedToken } from './issuance/report-rejected-token.js';
 import { RevokeDue } from './issuance/revoke-due.js';
 import { RevokeGivenToken } from './issuance/revoke-given-token.js';
 import { RevokeToken } from './issuance/revoke-token.js';
+import { RotateCredentials } from './issuance/rotate-credentials.js';
 import { Suspend } from './issuance/suspend.js';
 import { TokenCache } from './issuance/token-cache.js';
 import { Clock } from './oauth/clock.js';
@@ -87,6 +92,7 @@ import { SqlGivenTokens } from './store/sql-given-tokens.js';
 import { SqlMetadataWatch } from './store/sql-metadata-watch.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
+import { SqlRotations } from './store/sql-rotations.js';
 import { SqlRuns } from './store/sql-runs.js';
 import { SqlSuspensions } from './store/sql-suspensions.js';
 import { SqlTracing } from './store/sql-trace.js';
@@ -172,6 +178,21 @@ export function compose(platform: Platform, settings: Settings) {
   const givenTokens = new SqlGivenTokens(database);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
+  const rotations = new SqlRotations(database);
+  const beginRotation = new BeginRotation(
+    facts,
+    changeFacts,
+    rotations,
+    versions,
+    references,
+    digestKey,
+    sealer,
+    entries,
+    clock,
+    randomness,
+  );
+  const proveCredential = new ProveCredential(facts, versions, servers, http, signing, sealer, log, entries, clock, randomness, instance);
+  const rotateCredentials = new RotateCredentials(changeFacts, rotations, versions, versions, proveCredential, entries, platform.faultLog);
   const endRun = new EndRun(facts, runStore, runs, entries);
   const pastSuspensions = new SqlSuspensions(database);
   const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
@@ -222,6 +243,7 @@ export function compose(platform: Platform, settings: Settings) {
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
+    beginRotation,
     renewCredentials,
     renewTokens: new RenewTokens(
       tokenCache,
@@ -235,6 +257,8 @@ export function compose(platform: Platform, settings: Settings) {
       platform.faultLog,
       clock,
     ),
+    rotateCredentials,
+    rotations,
     revokeDue,
     revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
     reportRejectedToken: new ReportRejectedToken(authenticateRun, givenTokens, tokenCache, facts, log, entries, clock),
@@ -255,6 +279,7 @@ export class AppModule {
       { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },
       { provide: ApproveMetadata, useValue: corridor.approveMetadata },
       { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
+      { provide: BeginRotation, useValue: corridor.beginRotation },
       { provide: CheckClient, useValue: corridor.checkClient },
       { provide: Clock, useValue: corridor.clock },
       { provide: CredentialVersions, useValue: corridor.versions },
@@ -277,6 +302,8 @@ export class AppModule {
       { provide: RefreshMetadata, useValue: corridor.refreshMetadata },
       { provide: ReportRejectedToken, useValue: corridor.reportRejectedToken },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
+      { provide: RotateCredentials, useValue: corridor.rotateCredentials },
+      { provide: Rotations, useValue: corridor.rotations },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
       { provide: StartRun, useValue: corridor.startRun },
@@ -290,6 +317,7 @@ export class AppModule {
       controllers: [
         AuthorizationServersController,
         CatalogueController,
+        ClientAdministrationController,
         ClientChecksController,
         ClientsController,
         DrillsController,

@@ -20,6 +20,7 @@ import type { Journal } from './platform/journal.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
 import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
+import type { FindingCode } from './posture/finding.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
 import { WatchedPolicy } from './watched-policy.js';
@@ -205,11 +206,22 @@ async function applyFirst(corridor: Corridor, settings: Settings, source: string
   }
 }
 
+/** Makes versions that are missing, and begins the rotations whose time has come. */
+async function renewCredentials(corridor: Corridor, journal: Journal): Promise<void> {
+  const { problems, changed } = await corridor.renewCredentials.renew();
+  const failures = await corridor.beginRotation.beginDue(changed);
+  for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
+}
+
+/** What is said at each start. */
+const ALARMS: readonly FindingCode[] = ['rotation_overdue', 'rotation_failed', 'rotation_unproven', 'metadata_drift'];
+
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
-  for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
+  await renewCredentials(corridor, journal);
   const { catalogue } = await corridor.facts.latest();
-  const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now(), await corridor.observeWorld.observe());
-  for (const { code, subject, message } of found.filter(({ code: of }) => of === 'rotation_overdue' || of === 'metadata_drift')) {
+  const observed = { ...(await corridor.observeWorld.observe()), rotations: await corridor.rotations.latest() };
+  const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now(), observed);
+  for (const { code, subject, message } of found.filter((finding) => ALARMS.includes(finding.code))) {
     journal.note('warning', code, { subject, message });
   }
 }
@@ -238,11 +250,12 @@ function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: J
     new WorkLoop(() => corridor.renewTokens.turn(), 500, failed),
     new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
     new WorkLoop(() => corridor.closeRuns.turn(), 1_000, failed),
+    new WorkLoop(() => corridor.rotateCredentials.turn(), 1_000, failed),
     new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),
     new WorkLoop(async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, 30_000, failed),
     new WorkLoop(
       async () => {
-        for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
+        await renewCredentials(corridor, journal);
         return false;
       },
       30_000,

@@ -15,6 +15,9 @@ export const entryTypes = [
   'token.rejected',
   'credential.created',
   'credential.changed',
+  'credential.registered',
+  'credential.retired',
+  'credential.rotation_failed',
   'policy.activated',
   'suspension.raised',
   'suspension.lifted',
@@ -73,8 +76,9 @@ export interface Intent {
   readonly instance: string;
   /** After this long by the database's clock anyone may close it as unknown. */
   readonly deadlineIn: number;
-  readonly run: string;
-  readonly workflow: string;
+  /** Null, as the workflow, for an attempt that is to prove a credential and whose token nobody gets. */
+  readonly run: string | null;
+  readonly workflow: string | null;
   readonly client: string;
   readonly authorizationServer: string;
   readonly resource: string;

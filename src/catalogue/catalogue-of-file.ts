@@ -120,6 +120,7 @@ function clientOf(file: ClientFile, id: string): Client {
     method: file.method,
     credential,
     ...(file.algorithm !== undefined && { algorithm: file.algorithm }),
+    ...(file.key_registration === 'jwks_uri' && { keyRegistration: file.key_registration }),
     rotateEvery: seconds(file.rotate_every),
     maxTokenLife: seconds(file.max_token_life),
   };

@@ -71,6 +71,8 @@ export interface Client {
   readonly credential: CredentialSource;
   /** How assertions are signed. Absent: ES256 for a key that Corridor makes, else what the key is good for; HS256 with a secret. */
   readonly algorithm?: SigningAlgorithm | MacAlgorithm;
+  /** Absent: an operator tells its server of a new key. With `generate` alone. */
+  readonly keyRegistration?: 'jwks_uri';
   readonly rotateEvery: number;
   readonly maxTokenLife: number;
 }

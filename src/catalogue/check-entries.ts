@@ -68,6 +68,9 @@ export function indicatorOf(uri: string): ResourceIndicator | null {
 }
 
 function checkClient({ draft, path }: Entry<ClientFile>, report: Report): void {
+  if (draft.key_registration !== undefined && draft.credential !== undefined && !isGenerated(draft.credential)) {
+    report(wrong(path, 'key_registration', 'is for keys that Corridor makes (credential: generate): remove it'));
+  }
   if (draft.method === undefined) return;
   const generated = draft.credential !== undefined && isGenerated(draft.credential);
   if (generated && isSecretMethod(draft.method))

@@ -179,6 +179,9 @@ export const clientShape = z.strictObject({
   algorithm: oneOf(assertionAlgorithms, 'name an algorithm')
     .optional()
     .describe('How it signs its assertions; ES256 for a key that Corridor makes, HS256 with client_secret_jwt'),
+  key_registration: oneOf(['jwks_uri', 'operator'], 'write jwks_uri or operator')
+    .optional()
+    .describe('How its server learns of a new key, with generate: it reads the JWKS that Corridor publishes, or an operator tells it'),
   rotate_every: span('say how often its credential is replaced, such as 90d').describe('How often its credential is replaced'),
   max_token_life: span('say how long the tokens live that the server issues to it, such as 1h').describe(
     'The longest life of its tokens, as the server is set up',

@@ -120,6 +120,7 @@ function membersOfClient(client: Client): Members {
     method: client.method,
     credential: printCredentialSource(client.credential),
     ...(client.algorithm !== undefined && { algorithm: client.algorithm }),
+    ...(client.keyRegistration !== undefined && { key_registration: client.keyRegistration }),
     rotate_every: printDuration(client.rotateEvery),
     max_token_life: printDuration(client.maxTokenLife),
   };

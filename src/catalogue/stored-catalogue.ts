@@ -83,6 +83,7 @@ const client = z.strictObject({
   method: z.enum(upstreamMethods),
   algorithm: z.enum(assertionAlgorithms).optional(),
   credential: credentialSource,
+  keyRegistration: z.literal('jwks_uri').optional(),
   rotateEvery: z.number(),
   maxTokenLife: z.number(),
 });

@@ -32,10 +32,12 @@ interface KeyHalves {
 /**
  * Where credentials are kept, sealed.
  *
- * current gives the version in use for a client, or null when there is none. bind MUST set the origin once and return the
+ * current gives the version in use for a client, or null when there is none. other gives the one beside it while a rotation is under
+ * way: the next one, or the one that was in use before; else null. bind MUST set the origin once and return the
  * origin that holds from then on, also when another replica was first.
  */
 export abstract class CredentialStore {
   abstract current(client: string): Promise<Credential | null>;
+  abstract other(client: string): Promise<Credential | null>;
   abstract bind(credential: string, tokenEndpointOrigin: string): Promise<string>;
 }

@@ -17,7 +17,10 @@ import type { CredentialBinding, CredentialVersion, SealedCredential } from './s
 import { endpointMoved, mayGoTo } from './secret-binding.js';
 import { SecretUnreadable, type SecretReferences } from './secret-references.js';
 
-/** Why a version is made: it is a client's first, or what differs from the one that it replaces. */
+/**
+ * Why a version is made: it is a client's first, or what differs from the one that it replaces. `secret_changed` and `rotation` are for
+ * versions that must prove themselves (`plan-rotation.ts`).
+ */
 export type CredentialCause =
   | 'first'
   | 'source_changed'
@@ -26,7 +29,8 @@ export type CredentialCause =
   | 'algorithm_changed'
   | 'certificate_needed'
   | 'issuer_changed'
-  | 'endpoint_moved';
+  | 'endpoint_moved'
+  | 'rotation';
 
 /** A version that is to be kept, with its secret (of a key the private JWK in JSON) not yet sealed. */
 export type NewCredential = Omit<SealedCredential, 'sealed'> & {
@@ -48,6 +52,8 @@ export interface CredentialPlan {
   /** Ids of versions that are in use no more. */
   readonly retire: readonly string[];
   readonly problems: readonly CredentialProblem[];
+  /** Clients, by id, whose reference holds another secret than the one in use, and one that it never held before. */
+  readonly changed: readonly string[];
 }
 
 export interface CredentialPlanning {
@@ -63,43 +69,50 @@ export interface CredentialPlanning {
 }
 
 /**
- * Decides which versions of credentials a catalogue needs, given those in use: one for each client. A secret's version is new when
- * its keyed digest is; a key that Corridor makes is new when it would go elsewhere. Changes nothing and keeps nothing.
+ * Decides which versions of credentials a catalogue needs, given those in use: one for each client. A version is new when it would go
+ * elsewhere, or as something else; then the rotation of the one before it is over too. A secret that has merely changed is told,
+ * since it is to prove itself first. Changes nothing and keeps nothing.
  */
 export async function planCredentials(planning: CredentialPlanning): Promise<CredentialPlan> {
   const create: NewCredential[] = [];
   const retire: string[] = [];
   const problems: CredentialProblem[] = [];
+  const changed: string[] = [];
   const bindings: CredentialBinding[] = [...planning.inUse, ...planning.formerBindings];
   for (const client of Object.values(planning.catalogue.clients)) {
-    const [current, ...superseded] = versionsOf(client, planning.inUse);
+    const versions = planning.inUse.filter((version) => version.client === client.id);
+    const [current, ...superseded] = newestFirst(versions.filter(({ state }) => state === 'current'));
     retire.push(...superseded.map(({ id }) => id));
     const next = await nextVersion(planning, client, current ?? null, bindings);
     if (next === null) continue;
+    if ('changedTo' in next) {
+      const isKnown = bindings.some((known) => known.client === client.id && known.keyedDigest === next.changedTo);
+      if (!isKnown) changed.push(client.id);
+      continue;
+    }
     if ('code' in next) {
       problems.push(next);
       continue;
     }
     create.push(next);
-    bindings.push({ keyedDigest: next.keyedDigest, issuer: next.issuer, tokenEndpointOrigin: null });
-    if (current !== undefined) retire.push(current.id);
+    bindings.push({ client: client.id, keyedDigest: next.keyedDigest, issuer: next.issuer, tokenEndpointOrigin: null });
+    retire.push(...versions.filter((version) => !superseded.includes(version)).map(({ id }) => id));
   }
   const orphans = planning.inUse.filter((version) => declared(planning.catalogue.clients, version.client) === null);
-  return { create, retire: [...retire, ...orphans.map(({ id }) => id)], problems };
+  return { create, retire: [...retire, ...orphans.map(({ id }) => id)], problems, changed };
 }
 
-/** The newest first. */
-function versionsOf(client: Client, inUse: readonly CredentialVersion[]): CredentialVersion[] {
-  return inUse.filter((version) => version.client === client.id).toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+function newestFirst(versions: readonly CredentialVersion[]): CredentialVersion[] {
+  return versions.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
 }
 
-/** Null when the version in use will do. */
+/** Null when the version in use will do; `changedTo` is the digest of another secret for the same place. */
 async function nextVersion(
   planning: CredentialPlanning,
   client: Client,
   current: CredentialVersion | null,
   bindings: readonly CredentialBinding[],
-): Promise<NewCredential | CredentialProblem | null> {
+): Promise<NewCredential | CredentialProblem | { readonly changedTo: string } | null> {
   const server = declared(planning.catalogue.authorizationServers, client.authorizationServer);
   if (server === null) throw new TypeError('a client of a catalogue names no authorization server of it');
   try {
@@ -109,15 +122,21 @@ async function nextVersion(
     const cause = causeOf(client, server, current, digest);
     if (cause === null) return null;
     if (given !== null && isTooShort(client, given)) return tooShort(client);
+    if (cause === 'secret_changed' && digest !== null) return { changedTo: digest };
     const material = await materialOf(client, server, given, planning.now);
     const id = newIdentifier('cre', planning.now, planning.randomness);
     const { method } = client;
     return { id, client: client.id, method, issuer: server.issuer, keyedDigest: digest, ...material, cause, replaces: current?.id ?? null };
   } catch (error) {
-    if (error instanceof SecretUnreadable) return { client: client.id, code: 'secret_unreadable', message: error.message };
-    if (error instanceof KeyUnusable) return { client: client.id, code: 'key_unusable', message: error.message };
-    throw error;
+    return problemOf(client, error);
   }
+}
+
+/** What keeps a version from being made, if it is that. */
+export function problemOf(client: Client, error: unknown): CredentialProblem {
+  if (error instanceof SecretUnreadable) return { client: client.id, code: 'secret_unreadable', message: error.message };
+  if (error instanceof KeyUnusable) return { client: client.id, code: 'key_unusable', message: error.message };
+  throw error;
 }
 
 function causeOf(
@@ -148,7 +167,7 @@ function algorithmChanged(client: Client, { key }: CredentialVersion): boolean {
   return key.algorithm !== wanted;
 }
 
-async function materialOf(
+export async function materialOf(
   client: Client,
   server: AuthorizationServer,
   given: Secret | null,
@@ -183,7 +202,7 @@ function referencedPair(
 }
 
 /** RFC 7518 §3.2: a key of a MAC has at least the length of its output (CONFORMANCE A17). */
-function isTooShort({ method, algorithm }: Client, given: Secret): boolean {
+export function isTooShort({ method, algorithm }: Client, given: Secret): boolean {
   return method === 'client_secret_jwt' && Buffer.byteLength(given.reveal(), 'utf8') < octetsFor(algorithm);
 }
 
@@ -191,14 +210,14 @@ function octetsFor(algorithm: string | undefined): number {
   return algorithm !== undefined && isMacAlgorithm(algorithm) ? Number(algorithm.slice(2)) / 8 : 32;
 }
 
-function tooShort(client: Client): CredentialProblem {
+export function tooShort(client: Client): CredentialProblem {
   const message =
     `its secret is shorter than the ${octetsFor(client.algorithm)} bytes that ${client.algorithm ?? 'HS256'} needs (RFC 7518 §3.2): ` +
     'have the server issue a longer one, or use client_secret_basic';
   return { client: client.id, code: 'secret_unusable', message };
 }
 
-function boundElsewhere(client: Client): CredentialProblem {
+export function boundElsewhere(client: Client): CredentialProblem {
   const message =
     'its secret was given for another issuer or another origin of the token endpoint, and is not sent elsewhere: ' +
     'have the server issue a new secret and put it where the reference points';

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, UseGuards } from '@nestjs/common
 import { z } from 'zod';
 import type { Principal } from '../access/principal.js';
 import { printChanges } from '../catalogue/print-change.js';
+import { Rotations } from '../credentials/rotation.js';
 import { CredentialVersions } from '../credentials/sealed-credential.js';
 import { ApplyCatalogue } from '../issuance/apply-catalogue.js';
 import { FactsSource } from '../issuance/facts.js';
@@ -27,6 +28,7 @@ export class CatalogueController {
     private readonly facts: FactsSource,
     private readonly versions: CredentialVersions,
     private readonly observeWorld: ObserveWorld,
+    private readonly rotations: Rotations,
     private readonly clock: Clock,
   ) {}
 
@@ -45,6 +47,11 @@ export class CatalogueController {
   @Allow('operator', 'auditor', 'admin')
   async posture(): Promise<{ findings: readonly unknown[] }> {
     const { catalogue } = await this.facts.latest();
-    return { findings: findings(catalogue, await this.versions.inUse(), this.clock.now(), await this.observeWorld.observe()) };
+    const [versions, observed, rotations] = await Promise.all([
+      this.versions.inUse(),
+      this.observeWorld.observe(),
+      this.rotations.latest(),
+    ]);
+    return { findings: findings(catalogue, versions, this.clock.now(), { ...observed, rotations }) };
   }
 }

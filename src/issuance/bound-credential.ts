@@ -3,10 +3,12 @@ import type { Endpoints } from '../upstreams/endpoints.js';
 import { originOf } from '../upstreams/metadata.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 
-/** The credential of a client, bound to where it is sent (CONFORMANCE A16). @throws UpstreamFailed */
-export async function boundCredential(credentials: CredentialStore, client: string, { tokenEndpoint }: Endpoints): Promise<Credential> {
-  const credential = await credentials.current(client);
-  if (credential === null) throw new UpstreamFailed('credential_unavailable');
+/** A credential, bound to where it is sent (CONFORMANCE A16). @throws UpstreamFailed */
+export async function boundCredential(
+  credentials: CredentialStore,
+  credential: Credential,
+  { tokenEndpoint }: Endpoints,
+): Promise<Credential> {
   if (credential.tokenEndpointOrigin !== null) return credential;
   const origin = originOf(tokenEndpoint);
   if (origin === null) throw new UpstreamFailed('metadata_invalid');

@@ -132,7 +132,9 @@ export class CheckClient {
     const { client } = parties[0];
     try {
       const metadata = await this.metadata.get(server);
-      const credential = await boundCredential(this.credentials, client.id, endpointsFor({ server, client }, metadata));
+      const current = await this.credentials.current(client.id);
+      if (current === null) throw new UpstreamFailed('credential_unavailable');
+      const credential = await boundCredential(this.credentials, current, endpointsFor({ server, client }, metadata));
       const wish = { server, client, credential, resource, scope: allowed.scope };
       // nobody else has this key: the token is of this run, and asked for anew
       const key = cacheKey(requestInputs(wish, metadata), `check ${context.run.id}`);

@@ -39,15 +39,29 @@ export class Fulfil {
   async fulfil(context: Context, allowed: Allowed): Promise<Answer> {
     try {
       const minting = await this.obtainToken.want(context, allowed);
-      const now = this.clock.now();
-      const cached = this.cache.get(minting.cacheKey, now, allowed.maxTtl);
-      if (cached !== null && this.#serves(cached, minting, now)) return await this.#release(minting, cached);
-      return await this.#fetch(minting);
+      const answer = await this.#serve(minting);
+      return isClientRefused(answer) ? ((await this.#serveByOther(minting)) ?? answer) : answer;
     } catch (error) {
       if (!(error instanceof UpstreamFailed)) throw error;
       this.faultLog.write(new UpstreamTrouble(allowed, error.fault));
       return this.#turnAway(context, allowed, { because: 'not_prepared', by: 'failed', fault: error.fault, retryAfter: null });
     }
+  }
+
+  async #serve(minting: Minting): Promise<Answer> {
+    const now = this.clock.now();
+    const cached = this.cache.get(minting.cacheKey, now, minting.allowed.maxTtl);
+    return cached !== null && this.#serves(cached, minting, now) ? this.#release(minting, cached) : this.#fetch(minting);
+  }
+
+  /**
+   * While a credential rotates, its server may know one of the two versions alone: what it refuses to the one in use is asked with the
+   * other, once, as a request of its own (CONFORMANCE A86). The method is the same. Null when there is no other.
+   */
+  async #serveByOther(minting: Minting): Promise<Answer | null> {
+    const byOther = await this.obtainToken.wantByOther(minting);
+    const answer = byOther === null ? null : await this.#serve(byOther);
+    return answer === null || isClientRefused(answer) ? null : answer;
   }
 
   /** One that is nearly over is better than waiting, where it is being renewed or nothing can be had now; else a new one is. */
@@ -68,7 +82,8 @@ export class Fulfil {
     if (result.kind === 'not_sent') return this.#turnAway(context, allowed, result);
     if (!first) return this.#turnAway(context, allowed, { ...result, because: 'shared_attempt' });
     this.#tell(context, allowed); // its own attempt says it
-    return { kind: 'turned_away', error: errorOfFault(result.by, result.fault, result.retryAfter, result.entry), recorded: true };
+    const { by, fault, retryAfter, entry } = result;
+    return { kind: 'turned_away', error: errorOfFault(by, fault, retryAfter, entry), recorded: true, fault };
   }
 
   /** Each release is an entry of its own, also of a token that was there already. */
@@ -85,7 +100,7 @@ export class Fulfil {
     const { server, parties } = allowed.admitted;
     const { client } = parties[0];
     const suppressed = this.#tell(context, allowed);
-    if (suppressed === null) return { kind: 'turned_away', error: errorOfFault(by, fault, retryAfter, null), recorded: false };
+    if (suppressed === null) return { kind: 'turned_away', error: errorOfFault(by, fault, retryAfter, null), recorded: false, fault };
     const entry = this.entries.make(
       'token.failed',
       context.facts.epoch,
@@ -100,12 +115,16 @@ export class Fulfil {
     const append = { entry, epoch: null, run: null, effect: null, counters: [], decisionInput: allowed.input };
     const [appended] = await this.log.append([append]);
     const recorded = isRecorded(appended?.verdict);
-    return { kind: 'turned_away', error: errorOfFault(by, fault, retryAfter, recorded ? entry.id : null), recorded };
+    return { kind: 'turned_away', error: errorOfFault(by, fault, retryAfter, recorded ? entry.id : null), recorded, fault };
   }
 
   #tell({ run }: Context, { admitted }: Allowed): number | null {
     return this.#told.tell(`${run.id} ${admitted.resource.id}`, this.clock.now());
   }
+}
+
+function isClientRefused(answer: Answer): boolean {
+  return answer.kind === 'turned_away' && answer.fault === 'client_refused';
 }
 
 /** A token that is in use is renewed in time. */

@@ -1,13 +1,19 @@
 /** For whom and with what an attempt was made. */
 export interface Attempt {
   readonly issuance: string;
-  readonly run: string;
-  readonly workflow: string;
+  /** Null, as the workflow, for an attempt that was to prove a credential. */
+  readonly run: string | null;
+  readonly workflow: string | null;
   readonly client: string;
   readonly authorizationServer: string;
   readonly resource: string;
   /** The credential's id. */
   readonly credential: string;
+}
+
+/** As entries name it: the run and its workflow, or nobody. */
+export function whoOf({ run, workflow }: Attempt): { readonly run?: string; readonly workflow?: string } {
+  return { ...(run === null ? {} : { run }), ...(workflow === null ? {} : { workflow }) };
 }
 
 /** An intent without an outcome. Times in milliseconds since 1970. */

@@ -10,7 +10,7 @@ import type { FactsSource } from './facts.js';
 import { requireTarget, type Aim } from './suspension-target.js';
 
 export interface ListedToken extends LiveToken {
-  /** Of the workflow, by the catalogue of now; null when the workflow left it. */
+  /** Of the workflow, by the catalogue of now; null when the workflow left it, or there is none. */
   readonly owner: string | null;
   /** Whether its server revokes tokens; null while that is not known. */
   readonly revocable: boolean | null;
@@ -44,7 +44,7 @@ export class ListExposure {
   }
 
   async #listed(token: LiveToken, catalogue: Catalogue): Promise<ListedToken> {
-    const owner = declared(catalogue.workflows, token.workflow)?.owner ?? null;
+    const owner = token.workflow === null ? null : (declared(catalogue.workflows, token.workflow)?.owner ?? null);
     return { ...token, owner, revocable: await this.#revocable(token, catalogue) };
   }
 

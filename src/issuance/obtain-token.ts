@@ -1,6 +1,6 @@
 import type { FaultLog } from '../access/fault-log.js';
 import { senderConstraintOf } from '../catalogue/sender-constraint.js';
-import type { CredentialStore } from '../credentials/credential.js';
+import type { Credential, CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Decision } from '../policy/decision.js';
 import { endpointsFor } from '../upstreams/endpoints.js';
@@ -9,6 +9,7 @@ import type { ServerMetadata } from '../upstreams/metadata.js';
 import type { ProofsOfPossession } from '../upstreams/proofs-of-possession.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
 import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
+import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { Answer } from './answer.js';
 import { boundCredential } from './bound-credential.js';
 import type { Cause } from './attribution-of.js';
@@ -58,16 +59,31 @@ export class ObtainToken {
 
   /** What an allowed request wants, with the credential bound to where it is sent (CONFORMANCE A16). @throws UpstreamFailed */
   async want(context: Context, allowed: Allowed, cause: Cause = null): Promise<Minting> {
-    const { server, resource, parties } = allowed.admitted;
+    const { server, parties } = allowed.admitted;
     const { client } = parties[0];
     const metadata = await this.metadata.get(server);
-    const credential = await boundCredential(this.credentials, client.id, endpointsFor({ server, client }, metadata));
+    const credential = await this.credentials.current(client.id);
+    if (credential === null) throw new UpstreamFailed('credential_unavailable');
+    return this.#by(credential, { context, allowed, metadata, cause });
+  }
+
+  /** The same with the version beside the one in use, while a credential rotates; null when there is none. @throws UpstreamFailed */
+  async wantByOther(minting: Minting): Promise<Minting | null> {
+    const other = await this.credentials.other(minting.wish.client.id);
+    return other === null ? null : this.#by(other, minting);
+  }
+
+  async #by(version: Credential, asking: Pick<Minting, 'context' | 'allowed' | 'metadata' | 'cause'>): Promise<Minting> {
+    const { context, allowed, metadata } = asking;
+    const { server, resource, parties } = allowed.admitted;
+    const { client } = parties[0];
+    const credential = await boundCredential(this.credentials, version, endpointsFor({ server, client }, metadata));
     const sent = { server, client, credential, resource, scope: allowed.scope };
     const wish: TokenWish =
       senderConstraintOf(sent) === 'dpop'
         ? { ...sent, proofKey: await this.proofs.keyFor(credential.id, metadata.proofAlgorithms ?? null) }
         : sent;
-    return { context, allowed, wish, metadata, cacheKey: keyOf(context, allowed, wish, metadata), cause };
+    return { ...asking, wish, cacheKey: keyOf(context, allowed, wish, metadata) };
   }
 
   /** Whether a token would have to be waited for, or cannot be had now: while one still lives, that one is used. */

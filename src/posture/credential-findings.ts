@@ -9,7 +9,9 @@ const DAY = 86_400_000;
 /** Whether credentials are there, are replaced in time, and belong to one client each. */
 export function credentialFindings(catalogue: Catalogue, versions: readonly CredentialVersion[], now: number): Finding[] {
   return Object.values(catalogue.clients).flatMap((client) => {
-    const [newest] = versions.filter((version) => version.client === client.id).toSorted((a, b) => b.createdAt - a.createdAt);
+    const [newest] = versions
+      .filter(({ client: id, state }) => id === client.id && state === 'current')
+      .toSorted((a, b) => b.createdAt - a.createdAt);
     if (newest === undefined) return [missing(client)];
     return [...rotation(client, newest, now), ...certificate(client, newest, now), ...shared(client, newest, versions)];
   });
@@ -28,7 +30,8 @@ function rotation(client: Client, version: CredentialVersion, now: number): Find
   const made = new Date(version.createdAt).toISOString().slice(0, 10);
   const what = `its credential is of ${made} and is to be replaced every ${printDuration(client.rotateEvery)}`;
   const subject = subjectOf(client);
-  if (due < now) return [{ code: 'rotation_overdue', severity: 'warning', subject, message: `${what}: overdue since ${dayOf(due)}` }];
+  if (due < now)
+    return [{ code: 'rotation_overdue', severity: 'warning', subject, message: `${what}: overdue since ${dayOf(due)}; ${remedy(client)}` }];
   return [{ code: 'rotation_due_soon', severity: 'info', subject, message: `${what}: due on ${dayOf(due)}` }];
 }
 
@@ -41,6 +44,11 @@ function certificate(client: Client, { key }: CredentialVersion, now: number): F
   const state = end < now ? `was valid until ${dayOf(end)}` : `is valid until ${dayOf(end)}`;
   const message = `its certificate, or that of an issuer beside it, ${state}: give it a new one`;
   return [{ code: 'certificate_expires', severity: 'warning', subject: subjectOf(client), message }];
+}
+
+function remedy({ id, credential, keyRegistration }: Client): string {
+  if (credential.kind !== 'generate') return 'have its server issue a new secret and put it where the reference points';
+  return keyRegistration === 'jwks_uri' ? `see why with "corridor client show ${id}"` : `begin with "corridor client rotate ${id}"`;
 }
 
 function shared(client: Client, version: CredentialVersion, versions: readonly CredentialVersion[]): Finding[] {

@@ -5,6 +5,7 @@ import { credentialFindings } from './credential-findings.js';
 import type { Finding } from './finding.js';
 import { observedFindings, type Observed } from './observed-findings.js';
 import { resourceFindings } from './resource-findings.js';
+import { rotationFindings } from './rotation-findings.js';
 import { workflowFindings } from './workflow-findings.js';
 
 /**
@@ -14,6 +15,7 @@ import { workflowFindings } from './workflow-findings.js';
 export function findings(catalogue: Catalogue, versions: readonly CredentialVersion[], now: number, observed: Observed = {}): Finding[] {
   const found = [
     ...credentialFindings(catalogue, versions, now),
+    ...rotationFindings(catalogue, observed.rotations ?? [], now),
     ...clientFindings(catalogue),
     ...resourceFindings(catalogue),
     ...workflowFindings(catalogue),

@@ -1,11 +1,14 @@
 import type { Catalogue } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
+import type { Rotation } from '../credentials/rotation.js';
 import type { Finding } from './finding.js';
 
 /** What was seen of the world outside. */
 export interface Observed {
   readonly drifted?: readonly DriftedServer[];
   readonly failedChecks?: readonly FailedCheck[];
+  /** The latest of each client. */
+  readonly rotations?: readonly Rotation[];
 }
 
 /** A server that publishes other endpoints, keys or another issuer than are in use. */

@@ -55,7 +55,7 @@ export function readIntrospectionResponse(wish: TokenWish, token: UpstreamToken,
   if (members === null) return { kind: 'refused', fault: 'audience_unverified', token };
   const { audience, fault: audienceFault } = learnAudience(wish, new Map(), members);
   const { binding, fault: bindingFault } = learnBinding(wish, members);
-  const { granted, fault: scopeFault } = grantedScope(wish, token.granted.toString(), members);
+  const { granted, fault: scopeFault } = grantedScope(wish, token.granted.toString(), members, false);
   const life = members.has('exp') ? tokenLifetime(wish, undefined, members, token.issuedAt) : { ...token, fault: null };
   const learned: UpstreamToken = {
     ...token,

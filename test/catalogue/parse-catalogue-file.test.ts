@@ -181,7 +181,7 @@ const rows: Row[] = [
     'an unknown member',
     '    rotate_every: 90d',
     '    rotate_every: 90d\n    zzz: 1',
-    '23:5: clients.indexer.zzz is unknown: remove it; what can stand here is client_id, authorization_server, owner, workflows, resources, holds, method, credential, algorithm, rotate_every, max_token_life',
+    '23:5: clients.indexer.zzz is unknown: remove it; what can stand here is client_id, authorization_server, owner, workflows, resources, holds, method, credential, algorithm, key_registration, rotate_every, max_token_life',
   ],
   [
     'a member with a slip in its name',
@@ -466,6 +466,12 @@ const rows: Row[] = [
     'profile: standard',
     'profile: standard, ca: env:CORRIDOR_CLIENT_CA',
     '4:67: authorization_servers.demo.ca must be file:PATH, relative to CORRIDOR_SECRET_DIR: a PEM file with certificates',
+  ],
+  [
+    'a registration of keys that it does not make',
+    'credential: generate',
+    'credential: file:key.pem\n    key_registration: jwks_uri',
+    '22:23: clients.indexer.key_registration is for keys that Corridor makes (credential: generate): remove it',
   ],
   [
     'a symmetric algorithm (A26)',

@@ -3,6 +3,7 @@ import { catalogueOf, example } from '../catalogue/example.js';
 import type { Catalogue } from '../../src/catalogue/catalogue.js';
 import { AesSealer } from '../../src/credentials/aes-sealer.js';
 import { keyedDigest } from '../../src/credentials/keyed-digest.js';
+import { planRotation } from '../../src/credentials/plan-rotation.js';
 import { planCredentials, type CredentialPlan, type NewCredential } from '../../src/credentials/plan-credentials.js';
 import { sealCredential } from '../../src/credentials/seal-credential.js';
 import { sealingContext, type CredentialBinding, type CredentialVersion } from '../../src/credentials/sealed-credential.js';
@@ -38,7 +39,7 @@ function kept(
   { id, client, method, issuer, key, keyedDigest }: NewCredential,
   tokenEndpointOrigin: string | null = null,
 ): CredentialVersion {
-  return { id, client, method, issuer, key, keyedDigest, tokenEndpointOrigin, createdAt: now };
+  return { id, client, method, issuer, key, keyedDigest, tokenEndpointOrigin, state: 'current', createdAt: now };
 }
 
 async function firstOf(
@@ -151,23 +152,63 @@ describe('the credential of a client', () => {
 
   it('stays while nothing has changed', async () => {
     const generated = await firstOf(edited());
-    expect(await plan(edited(), { inUse: [generated] })).toEqual({ create: [], retire: [], problems: [] });
+    expect(await plan(edited(), { inUse: [generated] })).toEqual({ create: [], retire: [], problems: [], changed: [] });
     const environment = { CORRIDOR_CLIENT_A: 's3cret' };
     const given = await firstOf(edited(secret), environment);
     expect(await plan(edited(secret, ['crm:write', 'crm:admin']), { inUse: [given], environment })).toEqual({
       create: [],
       retire: [],
       problems: [],
+      changed: [],
     });
   });
 
-  it('is new when the secret behind its reference is, and the old one is retired', async () => {
+  it('stays when the secret behind its reference changes: that is told, unless the client had it before or it is under way (A86)', async () => {
     const old = await firstOf(edited(secret), { CORRIDOR_CLIENT_A: 's3cret' });
-    const { create, retire } = await plan(edited(secret), { inUse: [old], environment: { CORRIDOR_CLIENT_A: 'changed' } });
-    expect(create).toMatchObject([{ cause: 'secret_changed', replaces: old.id }]);
-    expect(create[0]?.secret.reveal()).toBe('changed');
-    expect(create[0]?.id).not.toBe(old.id);
-    expect(retire).toEqual([old.id]);
+    const environment = { CORRIDOR_CLIENT_A: 'changed' };
+    const changed = { create: [], retire: [], problems: [], changed: ['indexer'] };
+    const unchanged = { ...changed, changed: [] };
+    expect(await plan(edited(secret), { inUse: [old], environment })).toEqual(changed);
+    const next = { ...(await firstOf(edited(secret), environment)), state: 'next' as const };
+    expect(await plan(edited(secret), { inUse: [old, next], environment })).toEqual(unchanged);
+    expect(await plan(edited(secret), { inUse: [old], former: [next], environment })).toEqual(unchanged);
+    expect(await plan(edited(secret), { inUse: [old], former: [{ ...next, client: 'another' }], environment })).toEqual(changed);
+  });
+
+  it('leaves the versions of a rotation alone, and takes them away when the client goes elsewhere', async () => {
+    const current = await firstOf(edited());
+    const next = { ...(await firstOf(edited())), state: 'next' as const };
+    expect(await plan(edited(), { inUse: [next, current] })).toMatchObject({ create: [], retire: [] });
+    const { create, retire } = await plan(edited(issuer), { inUse: [next, current] });
+    expect(create).toMatchObject([{ cause: 'issuer_changed', replaces: current.id }]);
+    expect(retire).toEqual([next.id, current.id]);
+  });
+
+  it('is planned anew for a rotation: another key, or what its reference holds now', async () => {
+    const catalogue = edited();
+    const planRotationOf = (of: Catalogue, current: CredentialVersion, environment: Record<string, string> = {}) =>
+      planRotation({
+        client: of.clients['indexer']!,
+        server: of.authorizationServers['demo']!,
+        current,
+        bindings: [current],
+        references: new LocalSecretReferences(environment, null),
+        digestKey,
+        randomness,
+        now,
+      });
+    const key = await firstOf(catalogue);
+    const anew = await planRotationOf(catalogue, key);
+    expect(anew).toMatchObject({ cause: 'rotation', replaces: key.id, keyedDigest: null });
+    expect(anew !== 'unchanged' && 'key' in anew && anew.key?.kid).not.toBe(key.key?.kid);
+
+    const given = await firstOf(edited(secret), { CORRIDOR_CLIENT_A: 's3cret' });
+    expect(await planRotationOf(edited(secret), given, { CORRIDOR_CLIENT_A: 's3cret' })).toBe('unchanged');
+    expect(await planRotationOf(edited(secret), given)).toMatchObject({ code: 'secret_unreadable' });
+    const changed = await planRotationOf(edited(secret), given, { CORRIDOR_CLIENT_A: 'changed' });
+    expect(changed).toMatchObject({ cause: 'secret_changed', replaces: given.id });
+    expect(changed !== 'unchanged' && 'secret' in changed && changed.secret.reveal()).toBe('changed');
+    expect(JSON.stringify(changed)).not.toContain('"changed"');
   });
 
   it.each([
@@ -221,6 +262,7 @@ describe('a secret that was given for one place', () => {
         message: expect.stringContaining('have the server issue a new secret') as string,
       },
     ],
+    changed: [],
   };
 
   it('is not sent to another issuer (A16)', async () => {
@@ -277,6 +319,7 @@ describe('a reference that cannot be used', () => {
           message: 'the variable CORRIDOR_CLIENT_A is not set: set it where Corridor is started',
         },
       ],
+      changed: [],
     });
   });
 

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { catalogueOf, example } from '../catalogue/example.js';
+import type { Rotation } from '../../src/credentials/rotation.js';
 import { createAuthority } from '../rig/certificates.js';
 import type { CredentialVersion } from '../../src/credentials/sealed-credential.js';
 import type { Finding } from '../../src/posture/finding.js';
@@ -16,6 +17,7 @@ const version: CredentialVersion = {
   tokenEndpointOrigin: null,
   key: null,
   keyedDigest: null,
+  state: 'current',
   createdAt: made,
 };
 
@@ -67,13 +69,48 @@ describe('posture', () => {
       code: 'rotation_overdue',
       severity: 'warning',
       subject: 'client indexer',
-      message: 'its credential is of 2026-03-03 and is to be replaced every 90d: overdue since 2026-06-01',
+      message:
+        'its credential is of 2026-03-03 and is to be replaced every 90d: overdue since 2026-06-01; begin with "corridor client rotate indexer"',
     });
   });
 
-  it('goes by the newest version of a credential, and warns when there is none', () => {
+  it.each([
+    ['registering', null, 0, ['info rotation_waiting']],
+    ['registering', null, 2, ['warning rotation_waiting']],
+    ['proving', 'client_refused', 0, []],
+    ['proving', 'client_refused', 2, ['warning rotation_unproven']],
+    ['overlap', null, 2, []],
+    ['failed', 'client_refused', 2, ['warning rotation_failed']],
+    ['cancelled', null, 2, []],
+  ] as const)('tells of a rotation that is %s (%s, after %i hours) what is to be done', (state, fault, hours, expected) => {
+    const now = made + DAY;
+    const begunAt = now - hours * 3_600_000;
+    const rotation: Rotation = {
+      id: 'rot01',
+      client: 'indexer',
+      credential: 'cre02',
+      replaces: 'cre01',
+      state,
+      begunBy: 'ada',
+      begunAt,
+      dueAt: null,
+      deadline: null,
+      attempts: 3,
+      lastAttemptAt: null,
+      fault,
+      endedAt: null,
+    };
+    const of = (client: string) => findings(catalogueOf(example), [version], now, { rotations: [{ ...rotation, client }] });
+    const told = of('indexer').filter(({ code }) => code.startsWith('rotation_'));
+    expect(told.map(({ severity, code }) => `${severity} ${code}`)).toEqual(expected);
+    expect(told.every(({ message }) => state === 'proving' || message.includes('corridor client rotate indexer'))).toBe(true);
+    expect(of('gone').filter(({ code }) => code.startsWith('rotation_'))).toEqual([]);
+  });
+
+  it('goes by the newest version in use, and warns when there is none', () => {
     const newer = { ...version, id: 'cre02', createdAt: made + 89 * DAY };
     expect(about('client indexer', [], [version, newer], made + 100 * DAY)).toEqual([]);
+    expect(about('client indexer', [], [version, { ...newer, state: 'next' }], made + 100 * DAY)).toEqual(['warning rotation_overdue']);
     expect(about('client indexer', [], [])).toEqual(['warning credential_missing']);
   });
 

@@ -133,8 +133,13 @@ export class MemoryReplica {
   ) {
     const { clock, randomness, log, facts, http, sealer } = world;
     const faultLog = new TroublesOf(world.troubles);
-    const credential = world.options.credential ?? secretCredential(clock);
-    const credentials = { current: () => Promise.resolve(credential), bind: () => Promise.resolve(issuer) };
+    const origin = world.options.server?.issuer ?? issuer;
+    const credential = world.options.credential ?? secretCredential(clock, origin);
+    const credentials = {
+      current: () => Promise.resolve(credential),
+      other: () => Promise.resolve(null),
+      bind: () => Promise.resolve(origin),
+    };
     const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
     const entries = new EntryMaker('ins01', clock, randomness);
     const mintToken = new MintToken(
@@ -249,9 +254,9 @@ class RunsOf extends RunStore {
   override personOf = (): Promise<never> => Promise.reject(new Error('there are no persons here'));
 }
 
-function secretCredential(clock: SimulatedClock): Credential {
+function secretCredential(clock: SimulatedClock, origin: string): Credential {
   const secret = new Secret(randomBytes(32).toString('hex'));
-  const bound = { issuer, tokenEndpointOrigin: issuer, createdAt: clock.now() };
+  const bound = { issuer: origin, tokenEndpointOrigin: origin, createdAt: clock.now() };
   return { id: 'cre01', client: 'indexer', method: 'client_secret_basic', secret, ...bound };
 }
 

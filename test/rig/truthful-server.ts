@@ -71,7 +71,8 @@ export class TruthfulServer extends UpstreamHttp {
   /** A new token for what was asked. */
   issue(form: URLSearchParams, members: Readonly<Record<string, unknown>> = {}): UpstreamResponse {
     const now = this.clock.now();
-    const text = `opaque-${this.#issued++}`;
+    const named = members['access_token'];
+    const text = typeof named === 'string' ? named : `opaque-${this.#issued++}`;
     const [resource = '', scope = ''] = [form.get('resource') ?? '', form.get('scope') ?? ''];
     this.tokens.set(text, { text, resource, scope, issuedAt: now, expiresAt: now + this.life * 1000 });
     return answer(200, { access_token: text, token_type: 'Bearer', expires_in: this.life, scope, ...members });

@@ -174,7 +174,7 @@ describe.each(databases)('what a suspension covers, on %s', (_name, open) => {
           expect({ kind, runs: row?.runs }).toEqual({ kind, runs: stopped.length });
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   }, 120_000);
 
@@ -199,7 +199,7 @@ describe.each(databases)('what a suspension covers, on %s', (_name, open) => {
           expect(await world.work()).toEqual([...before, ...more].sort());
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   }, 120_000);
 });

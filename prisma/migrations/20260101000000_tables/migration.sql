@@ -124,8 +124,8 @@ CREATE TABLE "counter" (
 CREATE TABLE "issuance" (
     "id" TEXT NOT NULL,
     "state" TEXT NOT NULL,
-    "run" TEXT NOT NULL,
-    "workflow" TEXT NOT NULL,
+    "run" TEXT,
+    "workflow" TEXT,
     "client" TEXT NOT NULL,
     "authorization_server" TEXT NOT NULL,
     "resource" TEXT NOT NULL,
@@ -191,12 +191,32 @@ CREATE TABLE "credential" (
     "issuer" TEXT NOT NULL,
     "token_endpoint_origin" TEXT,
     "public_key" JSONB,
-    "sealed" BYTEA NOT NULL,
+    "sealed" BYTEA,
     "keyed_digest" TEXT,
+    "state" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL,
     "retired_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "credential_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "rotation" (
+    "id" TEXT NOT NULL,
+    "client" TEXT NOT NULL,
+    "credential" TEXT NOT NULL,
+    "replaces" TEXT NOT NULL,
+    "state" TEXT NOT NULL,
+    "begun_by" TEXT NOT NULL,
+    "begun_at" TIMESTAMPTZ(3) NOT NULL,
+    "due_at" TIMESTAMPTZ(3) NOT NULL,
+    "deadline" TIMESTAMPTZ(3),
+    "attempts" INTEGER NOT NULL DEFAULT 0,
+    "last_attempt_at" TIMESTAMPTZ(3),
+    "fault" TEXT,
+    "ended_at" TIMESTAMPTZ(3),
+
+    CONSTRAINT "rotation_pkey" PRIMARY KEY ("id")
 );
 
 -- CreateTable
@@ -306,6 +326,13 @@ CREATE INDEX "decision_input_stored_at_idx" ON "decision_input"("stored_at");
 
 -- CreateIndex
 CREATE INDEX "credential_client_idx" ON "credential"("client");
+
+-- CreateIndex
+CREATE INDEX "rotation_client_begun_at_idx" ON "rotation"("client", "begun_at");
+
+-- CreateIndex
+-- Partial: few are under way, and of each client one at most.
+CREATE UNIQUE INDEX "rotation_client_key" ON "rotation"("client") WHERE "ended_at" IS NULL;
 
 -- CreateIndex
 CREATE INDEX "work_due_at_idx" ON "work"("due_at") WHERE "done_at" IS NULL;

@@ -199,21 +199,81 @@ begin
   return withdrawn;
 end $$;
 
--- Versions of credentials that come into use and go out of it: {created: [...], retired: [id, ...]}.
+-- Takes versions out of use for good, and their secrets with it.
+create function retire_credentials(ids text[], at timestamptz) returns void language plpgsql volatile as $$
+declare
+  found_in_use int;
+begin
+  update credential set state = 'retired', sealed = null, retired_at = at where id = any (ids) and retired_at is null;
+  get diagnostics found_in_use = row_count;
+  if found_in_use <> cardinality(ids) then
+    raise exception 'a credential that is to be retired is not in use';
+  end if;
+end $$;
+
+-- A version that is sealed already. Bound as the one that it replaces, if any, so that a rotation leads nowhere else.
+create function insert_credential(sealed_version jsonb, in_state text, origin text, at timestamptz) returns void language sql volatile as $$
+  insert into credential (id, client, method, issuer, token_endpoint_origin, public_key, sealed, keyed_digest, state, created_at)
+    select c.id, c.client, c.method, c.issuer, origin, c.public_key, decode(c.sealed, 'base64'), c.keyed_digest, in_state, at
+    from jsonb_to_record(sealed_version)
+      as c (id text, client text, method text, issuer text, public_key jsonb, sealed text, keyed_digest text)
+$$;
+
+-- Versions of credentials that come into use and go out of it: {created: [...], retired: [id, ...]}. A rotation of one that goes ends.
 create function change_credentials(change jsonb, at timestamptz) returns void language plpgsql volatile as $$
 declare
   retired text[] := array(select jsonb_array_elements_text(change -> 'retired'));
-  found_in_use int;
 begin
-  update credential set retired_at = at where id = any (retired) and retired_at is null;
-  get diagnostics found_in_use = row_count;
-  if found_in_use <> cardinality(retired) then
-    raise exception 'a credential that is to be retired is not in use';
+  perform retire_credentials(retired, at);
+  update rotation set state = 'superseded', ended_at = at
+    where ended_at is null and (credential = any (retired) or replaces = any (retired));
+  perform insert_credential(c.value, 'current', null, at) from jsonb_array_elements(change -> 'created') c;
+end $$;
+
+-- One step of a rotation (docs/rotation.md): the new version is `next` until it has proven itself, and then the old one `former`
+-- until it is retired. `change` names the rotation; durations are in milliseconds.
+create function change_rotation(change jsonb, at timestamptz) returns void language plpgsql volatile as $$
+declare
+  step constant text := change ->> 'kind';
+  proof_ends constant timestamptz := at + (change ->> 'proof_in')::float8 * interval '1 millisecond';
+  old credential%rowtype;
+  known rotation%rowtype;
+begin
+  if step = 'rotation.begun' then
+    select * into old from credential where id = change ->> 'replaces' and state = 'current';
+    if not found then raise exception 'the credential that is to be replaced is not in use'; end if;
+    -- one that has not been proven yet gives way
+    update rotation set state = 'superseded', ended_at = at
+      where client = old.client and ended_at is null and state <> 'overlap' returning * into known;
+    if found then perform retire_credentials(array[known.credential], at); end if;
+    perform insert_credential(change -> 'credential', 'next', old.token_endpoint_origin, at);
+    insert into rotation (id, client, credential, replaces, state, begun_by, begun_at, due_at, deadline)
+      values (change ->> 'id', old.client, change -> 'credential' ->> 'id', old.id,
+              case when proof_ends is null then 'registering' else 'proving' end, change ->> 'begun_by', at, at, proof_ends);
+    return;
   end if;
-  insert into credential (id, client, method, issuer, public_key, sealed, keyed_digest, created_at)
-    select c.id, c.client, c.method, c.issuer, c.public_key, decode(c.sealed, 'base64'), c.keyed_digest, at
-    from jsonb_to_recordset(change -> 'created')
-      as c (id text, client text, method text, issuer text, public_key jsonb, sealed text, keyed_digest text);
+  select * into known from rotation where id = change ->> 'id' and ended_at is null and state = any (case step
+    when 'rotation.registered' then '{registering}'
+    when 'rotation.shifted' then '{proving}'
+    when 'rotation.finished' then '{overlap}'
+    when 'rotation.failed' then '{registering,proving,overlap}' end :: text[]);
+  if not found then raise exception 'there is no such rotation that this step could be taken of'; end if;
+  case step
+    when 'rotation.registered' then
+      update rotation set state = 'proving', due_at = at, deadline = proof_ends where id = known.id;
+    when 'rotation.shifted' then
+      update credential set state = 'former' where id = known.replaces;
+      update credential set state = 'current' where id = known.credential;
+      update rotation set state = 'overlap', attempts = 0, fault = null, deadline = null,
+        due_at = at + (change ->> 'overlap')::float8 * interval '1 millisecond' where id = known.id;
+    when 'rotation.finished' then
+      perform retire_credentials(array[known.replaces], at);
+      update rotation set state = 'done', ended_at = at where id = known.id;
+    when 'rotation.failed' then
+      perform retire_credentials(array[known.credential], at);
+      update credential set state = 'current' where id = known.replaces;
+      update rotation set state = change ->> 'state', fault = coalesce(change ->> 'fault', fault), ended_at = at where id = known.id;
+  end case;
 end $$;
 
 -- The change itself. Returns the issuances that it withdrew.
@@ -237,6 +297,8 @@ begin
       return withdraw_newly_covered(at);
     when 'credential.changed' then
       perform change_credentials(change -> 'credentials', at);
+    when 'rotation.begun', 'rotation.registered', 'rotation.shifted', 'rotation.finished', 'rotation.failed' then
+      perform change_rotation(change, at);
     when 'policy.activated' then
       update policy_revision set active = false where active;
       insert into policy_revision (digest, source, activated_by, activated_at, active)
