@@ -20,7 +20,7 @@ export interface GrantedScope {
  * asked for (§2.2.3), so that one which names none, in an answer which names none, was granted nothing: some servers leave out in
  * silence what they do not know. `mustSay` is whether the token is such a JWT.
  */
-export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null, mustSay: boolean): GrantedScope {
+export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null, mustSay = false): GrantedScope {
   const { scope: requested } = wish;
   const { scopeClaims, toleratedExtraScopes } = wish.server.profile;
   const meaning = meaningOfScopes(wish);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { crm, ledger, parties, tokenLife, unknownScope, type Party, type ServerUnderTest } from './server-under-test.js';
+import { askWithProof, boundTo } from './proof-of-possession.js';
 import { aboutWholeLife, brief, briefly, startWorld, tooLong, wrongSecret, type Agent, type World } from './world.js';
 
 const START = 300_000;
@@ -43,6 +44,8 @@ export function contract(
     });
     it(`${kind.revokesJwts ? 'revokes a JWT too' : 'cannot revoke a JWT, and the record says so'} (A91)`, () => jwtAtTheEnd(world, kind));
     it('refuses a wrong secret: our fault, a clear one, and never the agent’s (A63)', () => refusesWrongSecret(world));
+    it(`binds a token to the key of a proof${kind.wantsNonce ? ', once it got its nonce,' : ''} and gives none without (A32, A33)`, () =>
+      bindsToProof(world, kind));
     also.statements(() => world);
     it(
       'can be killed and come back: what is cached is served, the rest waits, what was owed is revoked (A63, B66)',
@@ -151,6 +154,14 @@ async function refusesWrongSecret(world: World): Promise<void> {
   expect(world.corridor.output()).toMatch(new RegExp(`client ${wrongSecret.id}, resource crm: client_refused`));
 }
 
+async function bindsToProof(world: World, kind: ServerUnderTest): Promise<void> {
+  const { requests, withProof, withoutProof, thumbprint } = await askWithProof(world);
+  expect(withProof).toMatchObject({ kind: 'token', token: { type: 'DPoP', binding: 'dpop', audience: [crm] } });
+  expect(boundTo(withProof)).toMatchObject({ jkt: thumbprint });
+  expect(requests).toBe(kind.wantsNonce ? 2 : 1);
+  expect(withoutProof.kind).toBe('failed');
+}
+
 async function killed(world: World): Promise<void> {
   const start = () => world.startAgent(one());
   const [agent, other, leaving, gone] = [await start(), await start(), await start(), await start()];
@@ -167,13 +178,12 @@ async function killed(world: World): Promise<void> {
   expect((await world.traced(owed))['revocation']).not.toBe('revoked');
 
   await world.server.startAgain();
-  let answer: unknown = null;
   await until(async () => {
-    answer = await other.ask('crm:read', crm).catch(() => null);
-    if (answer === null) expect((await other.refused('crm:read', crm)).status).toBe(503);
-    return answer !== null;
+    const refused = await other.refused('crm:read', crm).catch(() => null);
+    if (refused !== null) expect(refused.status).toBe(503);
+    return refused === null;
   }, 150);
-  const { access_token: fresh } = z.object({ access_token: z.string() }).parse(answer);
+  const { access_token: fresh } = await other.ask('crm:read', crm);
   expect(await accepted(world, fresh, crm)).toEqual(['crm:read']);
   await until(async () => (await world.traced(owed))['revocation'] === 'revoked', 60);
   const states = await Promise.all([owed, revoked].map(async (token) => (await world.server.introspect(token, ledger))['active']));

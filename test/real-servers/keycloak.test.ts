@@ -15,7 +15,7 @@ import {
   type RunningServer,
   type Tls,
 } from './server-under-test.js';
-import type { World } from './world.js';
+import { prover, type World } from './world.js';
 
 /** With all that is on by default: full scope, and the realm's default client scopes. */
 const asTheConsoleMakesIt: Party = { id: 'as-the-console-makes-it', method: 'client_secret_basic' };
@@ -30,6 +30,7 @@ const differently: Readonly<Record<string, object>> = {
   [asTheConsoleMakesIt.id]: { fullScopeAllowed: true, defaultClientScopes },
   [withDefaultScopes.id]: { defaultClientScopes },
   [otherAlgorithm.id]: { attributes: { 'token.endpoint.auth.signing.alg': 'RS256' } },
+  [prover.id]: { attributes: { 'dpop.bound.access.tokens': 'true' } },
   [lightweight.id]: { attributes: { 'client.use.lightweight.access.token.enabled': 'true' } },
 };
 
@@ -52,6 +53,7 @@ if ('missing' in installation) {
       },
       revokesJwts: true,
       unknownScope: 'request refused',
+      wantsNonce: false,
       start: (registrations, tls) => start(home, registrations, tls),
     },
     { parties: [asTheConsoleMakesIt, withDefaultScopes, lightweight, otherAlgorithm], statements: ofKeycloak },

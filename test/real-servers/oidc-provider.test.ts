@@ -5,6 +5,7 @@ import { freePort } from '../rig/corridor.js';
 import { contract } from './contract.js';
 import { trusting } from '../rig/trusting.js';
 import { crm, ledger, resourceServerSecret, tokenLife, type Registration, type RunningServer, type Tls } from './server-under-test.js';
+import { prover } from './world.js';
 
 const { version } = z.object({ version: z.string() }).parse(createRequire(import.meta.url)('oidc-provider/package.json'));
 
@@ -19,6 +20,7 @@ contract({
   notOffered: {},
   revokesJwts: false,
   unknownScope: 'left out',
+  wantsNonce: true,
   start,
 });
 
@@ -53,7 +55,7 @@ function clientOf({ id, method, algorithm, secret, jwksUri, host }: Registration
     case 'self_signed_tls_client_auth':
       return { ...common, jwks_uri: jwksUri };
     default:
-      return { ...common, client_secret: secret };
+      return { ...common, client_secret: secret, dpop_bound_access_tokens: id === prover.id };
   }
 }
 

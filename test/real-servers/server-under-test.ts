@@ -59,6 +59,8 @@ export interface ServerUnderTest {
   readonly revokesJwts: boolean;
   /** What it does when one of the scopes is unknown to it. */
   readonly unknownScope: 'left out' | 'request refused';
+  /** Whether a proof of possession needs a nonce of its own (RFC 9449 §8). */
+  readonly wantsNonce: boolean;
   start(registrations: readonly Registration[], tls: Tls): Promise<RunningServer>;
 }
 

@@ -30,6 +30,8 @@ export const briefly: Party = { id: 'briefly', method: 'client_secret_basic' };
 export const tooLong: Party = { id: 'too-long', method: 'client_secret_basic', maxTokenLife: '2m' };
 /** It has another secret than the server. */
 export const wrongSecret: Party = { id: 'wrong-secret', method: 'client_secret_basic' };
+/** Its tokens are bound to a key (RFC 9449), at the server; in the catalogue it is like any other. */
+export const prover: Party = { id: 'prover', method: 'client_secret_basic' };
 /** Seconds. */
 export const brief = 60;
 
@@ -62,7 +64,11 @@ export interface Agent {
 export interface World {
   readonly corridor: RunningCorridor;
   readonly server: RunningServer;
+  /** The authority of all certificates, in PEM. */
+  readonly ca: string;
   readonly trusting: Trusting;
+  /** What a party is registered with. */
+  secretOf(party: Party): string;
   startAgent(party: Party): Promise<Agent>;
   /** What `corridor trace` knows of a token: its state, ends and revocation. */
   traced(token: string): Promise<Readonly<Record<string, unknown>>>;
@@ -71,7 +77,7 @@ export interface World {
 
 /** `corridor serve` before a real authorization server; `also` are parties of one server alone. */
 export async function startWorld(kind: ServerUnderTest, also: readonly Party[] = []): Promise<World> {
-  const all = [...parties.filter(({ id }) => kind.notOffered[id] === undefined), briefly, tooLong, wrongSecret, ...also];
+  const all = [...parties.filter(({ id }) => kind.notOffered[id] === undefined), briefly, tooLong, wrongSecret, prover, ...also];
   const port = await freePort();
   const registrations = all.map((party): Registration => ({
     ...party,
@@ -108,7 +114,9 @@ export async function startWorld(kind: ServerUnderTest, also: readonly Party[] =
   return {
     corridor,
     server,
+    ca: authority.cert,
     trusting: trusting(authority.cert),
+    secretOf: (party) => registrations.find(({ id }) => id === party.id)?.secret ?? '',
     startAgent: (party) => startAgent(corridor, key, party),
     traced: async (token) => {
       const sha256 = createHash('sha256').update(token).digest('hex');

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import { systemErrorCode } from '../../src/platform/keys/system-error.js';
 
 export const keycloakVersion = '26.7.3';
@@ -87,6 +88,7 @@ async function javaVersion(): Promise<number | null> {
 
 function reason(error: unknown): string {
   if (systemErrorCode(error) === 'ENOENT') return 'Maven (mvn) is not here';
-  const lines = String(error).split('\n');
-  return lines.find((line) => line.startsWith('[ERROR]')) ?? lines[0] ?? '';
+  const said = z.object({ stdout: z.string() }).safeParse(error).data?.stdout ?? '';
+  const [first = ''] = String(error).split('\n');
+  return said.split('\n').find((line) => line.includes('ERROR')) ?? first;
 }
