@@ -16,7 +16,7 @@ const root = path.resolve(import.meta.dirname, '..');
 const resource = 'https://api.example/';
 const scope = 'api:read';
 const clientId = 'corridor-bench';
-/** Its tokens are handed out for a few seconds, so that many are renewed. */
+/** Its tokens are handed out for ten seconds, so that many are renewed. */
 const brief = 'https://brief.example/';
 
 export class Servers {
@@ -118,7 +118,7 @@ authorization_servers:
   upstream: { issuer: '${issuer}', profile: standard, allow_hosts: [127.0.0.1] }
 resources:
   api: { uri: '${resource}', authorization_server: upstream, scopes: [${scope}], max_token_ttl: 1h }
-  brief: { uri: '${brief}', authorization_server: upstream, scopes: [${scope}], max_token_ttl: 4s }
+  brief: { uri: '${brief}', authorization_server: upstream, scopes: [${scope}], max_token_ttl: 10s }
 purposes:
   measuring: { description: Find out what a release costs }
 workflows:

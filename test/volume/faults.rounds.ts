@@ -74,6 +74,7 @@ class Ordeal {
       await this.#pass(this.#random() < 0.05 ? 20_000 : this.#random() * 1_000);
     }
     await this.#pass(60_000);
+    await this.#world.clock.pass(30_000); // in which no renewal begins, and all that is under way ends
     await Promise.all(asking);
     await this.#replica.renewTokens.settled();
     if (this.#world.log.open > 0) this.#found(`${this.#world.log.open} intents have no outcome`);
