@@ -54,15 +54,27 @@ function profileOf(file: ProfileFile): Profile {
   return {
     name,
     basicEncoding: changed.basic_encoding ?? start.basicEncoding,
+    scopeForm: changed.scope_form ?? start.scopeForm,
     resourceParameter: orNull(changed.resource_parameter, start.resourceParameter),
     assertionType: orNull(changed.assertion_type, start.assertionType),
     assertionAudience: changed.assertion_audience ?? start.assertionAudience,
     assertionLife: changed.assertion_life === undefined ? start.assertionLife : seconds(changed.assertion_life),
     assertionBackdate: changed.assertion_backdate === undefined ? start.assertionBackdate : seconds(changed.assertion_backdate),
     clientIdWithAssertion: changed.client_id_with_assertion ?? start.clientIdWithAssertion,
+    otherBearerNames: changed.other_bearer_names?.map((each) => each.toLowerCase()).toSorted() ?? start.otherBearerNames,
     defaultTokenLife: changed.default_token_life === undefined ? start.defaultTokenLife : seconds(changed.default_token_life),
+    scopeClaims: changed.scope_claims ?? start.scopeClaims,
     toleratedExtraScopes: changed.tolerated_extra_scopes?.toSorted() ?? start.toleratedExtraScopes,
+    toleratedExtraAudiences: changed.tolerated_extra_audiences?.toSorted() ?? start.toleratedExtraAudiences,
+    audienceMember: orNull(changed.audience_member, start.audienceMember),
+    clientClaims: changed.client_claims ?? start.clientClaims,
+    otherTokenIssuers: changed.other_token_issuers?.toSorted() ?? start.otherTokenIssuers,
     reusesTokens: changed.reuses_tokens ?? start.reusesTokens,
+    revokesTokens: changed.revokes_tokens ?? start.revokesTokens,
+    throttling: {
+      resetHeader: orNull(changed.throttling?.reset_header, start.throttling.resetHeader),
+      pause: changed.throttling?.pause === undefined ? start.throttling.pause : seconds(changed.throttling.pause),
+    },
   };
 }
 
@@ -70,6 +82,7 @@ function resourceOf(file: ResourceFile, id: string): Resource {
   return {
     id,
     uri: file.uri,
+    ...(file.audience !== undefined && { audience: file.audience }),
     authorizationServer: file.authorization_server,
     scopes: file.scopes.toSorted(),
     defaultScopes: (file.default_scopes ?? []).toSorted(),
@@ -89,6 +102,9 @@ function clientOf(file: ClientFile, id: string): Client {
     owner: file.owner,
     workflows: file.workflows.toSorted(),
     resources: file.resources.toSorted(),
+    ...(file.holds !== undefined && {
+      holds: Object.fromEntries(Object.entries(file.holds).map(([resource, scopes]) => [resource, scopes.toSorted()])),
+    }),
     method: file.method,
     credential,
     ...(file.algorithm !== undefined && { algorithm: file.algorithm }),

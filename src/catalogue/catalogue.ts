@@ -23,6 +23,8 @@ export interface AuthorizationServer {
 export interface Resource {
   readonly id: string;
   readonly uri: string;
+  /** The name by which its authorization server knows it, where that is not the uri. */
+  readonly audience?: string;
   readonly authorizationServer: string;
   readonly scopes: readonly string[];
   readonly defaultScopes: readonly string[];
@@ -62,6 +64,8 @@ export interface Client {
   readonly owner: string;
   readonly workflows: readonly string[];
   readonly resources: readonly string[];
+  /** By resource: the scopes that it was granted, where its server cannot narrow and they are not all of the resource's. */
+  readonly holds?: Readonly<Record<string, readonly string[]>>;
   readonly method: UpstreamAuthenticationMethod;
   readonly credential: CredentialSource;
   /** With `private_key_jwt` alone. Absent: ES256 for a key that Corridor makes, else what the key is good for. */

@@ -1,13 +1,17 @@
 import { indicatorOf } from './check-entries.js';
+import type { ProfileFile } from './file-shape.js';
 import { issuerOfFile } from './identity-of-file.js';
 import { didYouMean } from './nearest-name.js';
 import type { Path, Report } from './problem.js';
+import { canNarrow, profiles, standardProfile, type Profile } from './profile.js';
 import type { Entries, Section } from './read-entries.js';
 
 /** Checks entries against each other: what they name must exist, and what must be one of a kind must be so. */
 export function checkReferences(entries: Entries, report: Report): void {
   checkNames(entries, report);
   checkClientsReach(entries, report);
+  checkAssertionAudiences(entries, report);
+  checkHeld(entries, report);
   checkOneClientEach(entries, report);
   checkUnique(entries, report);
   checkRulePurposes(entries, report);
@@ -49,6 +53,57 @@ function checkClientsReach(entries: Entries, report: Report): void {
       if (server === undefined || draft.authorization_server === undefined || server === draft.authorization_server) continue;
       const message = `resource ${name} belongs to authorization server ${server}, and this client is registered at ${draft.authorization_server}: name another client or another resource`;
       report({ path: [...path, 'resources', index], at: 'value', message });
+    }
+  }
+}
+
+/** A profile may want the token endpoint in assertions, which must then be pinned (CONFORMANCE A21); a client by secret sends none. */
+function checkAssertionAudiences(entries: Entries, report: Report): void {
+  const told = new Set<string>();
+  for (const { draft: client } of entries.clients.values()) {
+    const server = entries.authorizationServers.get(client.authorization_server ?? '');
+    if (server === undefined || told.has(server.id) || client.method?.endsWith('_jwt') !== true) continue;
+    const { token_endpoint: pinned, profile } = server.draft;
+    // one that the file changes itself is told of there
+    if (pinned !== undefined || (typeof profile === 'object' && profile.assertion_audience !== undefined)) continue;
+    if (startOf(profile).assertionAudience !== 'token_endpoint') continue;
+    told.add(server.id);
+    const message = `${server.path.join('.')}.profile makes the token endpoint the audience of assertions, which must not be learned: give token_endpoint`;
+    report({ path: [...server.path, 'profile'], at: 'value', message });
+  }
+}
+
+function startOf(profile: ProfileFile | undefined): Profile {
+  return profiles[(typeof profile === 'object' ? profile.name : profile) ?? 'standard'] ?? standardProfile;
+}
+
+/** What a client was granted at a resource says something only where its server cannot narrow, and is a part of what exists there. */
+function checkHeld(entries: Entries, report: Report): void {
+  for (const { draft, path } of entries.clients.values()) {
+    for (const [name, scopes] of Object.entries(draft.holds ?? {})) {
+      const here = [...path, 'holds', name];
+      if (draft.resources?.includes(name) === false) {
+        report({
+          path: here,
+          at: 'key',
+          message: `${path.join('.')}.holds names ${name}, which is none of the client's resources: remove it`,
+        });
+      }
+      const resource = entries.resources.get(name)?.draft;
+      const profile = entries.authorizationServers.get(resource?.authorization_server ?? '')?.draft.profile;
+      const start = startOf(profile);
+      const scopeForm = (typeof profile === 'object' ? profile.scope_form : undefined) ?? start.scopeForm;
+      if (resource !== undefined && canNarrow({ ...start, scopeForm })) {
+        report({
+          path: here,
+          at: 'key',
+          message: `${path.join('.')}.holds says nothing of ${name}: its server issues what is asked for; remove it`,
+        });
+      }
+      for (const [index, scope] of scopes.entries()) {
+        if (resource?.scopes?.includes(scope) !== false) continue;
+        report({ path: [...here, index], at: 'value', message: `resource ${name} has no such scope: add it there or remove it here` });
+      }
     }
   }
 }

@@ -19,6 +19,8 @@ import {
   text,
   timeZone,
   url,
+  word,
+  words,
 } from './member-shapes.js';
 import { profiles } from './profile.js';
 
@@ -33,6 +35,9 @@ const profile = z.union([
     basic_encoding: oneOf(['form', 'raw'], 'write form or raw')
       .optional()
       .describe('How id and secret are encoded for Basic (RFC 6749 §2.3.1 asks for form)'),
+    scope_form: oneOf(['plain', 'prefixed', 'dot_default', 'none'], 'name the form')
+      .optional()
+      .describe('How scopes are asked for: as declared, as <resource>/<scope>, as <resource>/.default, or not at all'),
     resource_parameter: oneOf(['resource', 'audience', 'none'], 'name the parameter')
       .optional()
       .describe('What carries the resource indicator (RFC 8707)'),
@@ -43,9 +48,35 @@ const profile = z.union([
     assertion_life: duration('write a duration', 300, '5 minutes').optional().describe('From iat to exp of an assertion, at most 5m'),
     assertion_backdate: duration('write a duration', 60, '1 minute').optional().describe('How far iat is dated back, at most 1m'),
     client_id_with_assertion: flag().optional().describe('Whether client_id is sent beside an assertion'),
+    other_bearer_names: words('list names').optional().describe('What token_type may say besides Bearer and mean it, whatever its case'),
     default_token_life: span('write a duration').optional().describe('The life of a token whose server does not say expires_in'),
+    scope_claims: words('list claims').optional().describe("The claims that name a token's scopes"),
     tolerated_extra_scopes: scopes('list scopes').optional().describe('Scopes that the server adds unasked and that are no over-grant'),
+    tolerated_extra_audiences: words('list audiences')
+      .optional()
+      .describe('Audiences that the server adds unasked and that are no over-grant'),
+    audience_member: word('name the member, or write none')
+      .optional()
+      .describe('The member of the response that names where the token is good, or none'),
+    client_claims: words('list claims').optional().describe('The claims that name the client to whom a token was issued'),
+    other_token_issuers: words('list issuers')
+      .optional()
+      .describe("What iss of its tokens may be besides the issuer; {tenant} is the first segment of the issuer's path"),
     reuses_tokens: flag().optional().describe('Whether the server gives one token to several requests'),
+    revokes_tokens: flag().optional().describe('Whether the server can revoke an access token (RFC 7009)'),
+    throttling: z
+      .strictObject({
+        reset_header: z
+          .string('write the name of a header, or none')
+          .regex(/^[a-z0-9-]{1,64}$/, 'must be the name of a header in lower case, or none')
+          .optional()
+          .describe(
+            'The header with the time from when on it may be asked again, in seconds since 1970; none where there is no such header',
+          ),
+        pause: span('write a duration').optional().describe('How long it is left alone when it says nothing'),
+      })
+      .optional()
+      .describe('How the server says that it is asked too often, where there is no Retry-After'),
   }),
 ]);
 
@@ -73,6 +104,11 @@ export const resourceShape = z.strictObject({
   scopes: atLeastOne(scopes('list the scopes that exist'), 'list the scopes that exist').describe(
     'The scopes that exist; no other is ever asked for',
   ),
+  audience: word('write the name or leave the member out')
+    .optional()
+    .describe(
+      'The name by which its authorization server knows it, where that is not its uri: sent in its place, and what tokens may name',
+    ),
   default_scopes: scopes('list scopes or leave the member out').optional().describe('What is meant when a request names no scope'),
   max_token_ttl: span('say how long one of its tokens may be used, such as 1h').describe('How long a token may be served'),
   verify_audience: flag().optional().describe('Refuse a token whose audience cannot be learned'),
@@ -109,6 +145,13 @@ export const clientShape = z.strictObject({
   resources: atLeastOne(references('list the resources that it reaches'), 'list the resources that it reaches').describe(
     'The resources that it reaches',
   ),
+  holds: z
+    .record(
+      z.string().regex(identifierPattern, identifierRule),
+      atLeastOne(scopes('list the scopes'), 'list the scopes that it was granted'),
+    )
+    .optional()
+    .describe('What it was granted at a resource whose server cannot narrow; all scopes of the resource when left out'),
   method: oneOf(
     ['private_key_jwt', 'client_secret_basic'],
     'write private_key_jwt, or client_secret_basic where the server takes no keys',

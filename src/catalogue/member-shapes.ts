@@ -78,6 +78,17 @@ export function scopes(missing: string) {
   return listOf(token, missing);
 }
 
+/** Text that can stand in a scope or a URL: visible ASCII without quotation marks and backslashes. */
+export function word(missing: string) {
+  return z
+    .string(says(missing, 'must be text: put it in quotes'))
+    .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,500}$/, 'must be one word in ASCII, without quotation marks or backslashes');
+}
+
+export function words(missing: string) {
+  return listOf(word(missing), missing);
+}
+
 export function hosts() {
   const host = z
     .string(says('name a host', 'must be text: put it in quotes'))

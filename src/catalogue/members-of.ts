@@ -45,26 +45,41 @@ function membersOfServer(server: AuthorizationServer): Members {
 
 /** The profile's name, and those of its members that differ from what the name stands for. */
 function membersOfProfile(profile: Profile): Members {
-  const start = profiles[profile.name] ?? standardProfile;
-  const all: Record<string, [string | readonly string[], boolean]> = {
-    basic_encoding: [profile.basicEncoding, profile.basicEncoding !== start.basicEncoding],
-    resource_parameter: [profile.resourceParameter ?? 'none', profile.resourceParameter !== start.resourceParameter],
-    assertion_type: [profile.assertionType ?? 'none', profile.assertionType !== start.assertionType],
-    assertion_audience: [profile.assertionAudience, profile.assertionAudience !== start.assertionAudience],
-    assertion_life: [printDuration(profile.assertionLife), profile.assertionLife !== start.assertionLife],
-    assertion_backdate: [printDuration(profile.assertionBackdate), profile.assertionBackdate !== start.assertionBackdate],
-    client_id_with_assertion: [String(profile.clientIdWithAssertion), profile.clientIdWithAssertion !== start.clientIdWithAssertion],
-    default_token_life: [printDuration(profile.defaultTokenLife), profile.defaultTokenLife !== start.defaultTokenLife],
-    tolerated_extra_scopes: [profile.toleratedExtraScopes, String(profile.toleratedExtraScopes) !== String(start.toleratedExtraScopes)],
-    reuses_tokens: [String(profile.reusesTokens), profile.reusesTokens !== start.reusesTokens],
+  const start = profileMembers(profiles[profile.name] ?? standardProfile);
+  const changed = Object.entries(profileMembers(profile)).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(start[name]));
+  return { profile: profile.name, ...Object.fromEntries(changed.map(([name, value]) => [`profile.${name}`, value])) };
+}
+
+/** Every member of a profile but its name. */
+export function profileMembers(profile: Profile): Members {
+  return {
+    basic_encoding: profile.basicEncoding,
+    scope_form: profile.scopeForm,
+    resource_parameter: profile.resourceParameter ?? 'none',
+    assertion_type: profile.assertionType ?? 'none',
+    assertion_audience: profile.assertionAudience,
+    assertion_life: printDuration(profile.assertionLife),
+    assertion_backdate: printDuration(profile.assertionBackdate),
+    client_id_with_assertion: String(profile.clientIdWithAssertion),
+    other_bearer_names: profile.otherBearerNames,
+    default_token_life: printDuration(profile.defaultTokenLife),
+    scope_claims: profile.scopeClaims,
+    tolerated_extra_scopes: profile.toleratedExtraScopes,
+    tolerated_extra_audiences: profile.toleratedExtraAudiences,
+    audience_member: profile.audienceMember ?? 'none',
+    client_claims: profile.clientClaims,
+    other_token_issuers: profile.otherTokenIssuers,
+    reuses_tokens: String(profile.reusesTokens),
+    revokes_tokens: String(profile.revokesTokens),
+    'throttling.reset_header': profile.throttling.resetHeader ?? 'none',
+    'throttling.pause': profile.throttling.pause === null ? 'none' : printDuration(profile.throttling.pause),
   };
-  const changed = Object.entries(all).filter(([, [, differs]]) => differs);
-  return { profile: profile.name, ...Object.fromEntries(changed.map(([name, [value]]) => [`profile.${name}`, value])) };
 }
 
 function membersOfResource(resource: Resource): Members {
   return {
     uri: resource.uri,
+    ...(resource.audience !== undefined && { audience: resource.audience }),
     authorization_server: resource.authorizationServer,
     scopes: resource.scopes,
     ...(resource.defaultScopes.length > 0 && { default_scopes: resource.defaultScopes }),
@@ -96,6 +111,7 @@ function membersOfClient(client: Client): Members {
     owner: client.owner,
     workflows: client.workflows,
     resources: client.resources,
+    ...Object.fromEntries(Object.entries(client.holds ?? {}).map(([resource, scopes]) => [`holds.${resource}`, scopes])),
     method: client.method,
     credential: printCredentialSource(client.credential),
     ...(client.algorithm !== undefined && { algorithm: client.algorithm }),

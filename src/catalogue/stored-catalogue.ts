@@ -9,15 +9,24 @@ const labels = z.record(z.string(), z.string());
 const profile: z.ZodType<Profile> = z.strictObject({
   name: z.string(),
   basicEncoding: z.enum(['form', 'raw']),
+  scopeForm: z.enum(['plain', 'prefixed', 'dot_default', 'none']),
   resourceParameter: z.enum(['resource', 'audience']).nullable(),
   assertionType: z.enum(['client-authentication+jwt', 'JWT']).nullable(),
   assertionAudience: z.enum(['issuer', 'token_endpoint']),
   assertionLife: z.number(),
   assertionBackdate: z.number(),
   clientIdWithAssertion: z.boolean(),
+  otherBearerNames: texts,
   defaultTokenLife: z.number(),
+  scopeClaims: texts,
   toleratedExtraScopes: texts,
+  toleratedExtraAudiences: texts,
+  audienceMember: z.string().nullable(),
+  clientClaims: texts,
+  otherTokenIssuers: texts,
   reusesTokens: z.boolean(),
+  revokesTokens: z.boolean(),
+  throttling: z.strictObject({ resetHeader: z.string().nullable(), pause: z.number().nullable() }),
 });
 
 const authorizationServer = z.strictObject({
@@ -32,6 +41,7 @@ const authorizationServer = z.strictObject({
 const resource = z.strictObject({
   id: z.string(),
   uri: z.string(),
+  audience: z.string().optional(),
   authorizationServer: z.string(),
   scopes: texts,
   defaultScopes: texts,
@@ -63,6 +73,7 @@ const client = z.strictObject({
   owner: z.string(),
   workflows: texts,
   resources: texts,
+  holds: z.record(z.string(), texts).optional(),
   method: z.enum(['client_secret_basic', 'private_key_jwt']),
   algorithm: z.enum(['ES256', 'EdDSA', 'PS256', 'RS256']).optional(),
   credential: credentialSource,

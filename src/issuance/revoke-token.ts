@@ -19,6 +19,7 @@ export class RevokeToken {
   async revoke(party: Party, metadata: ServerMetadata, token: Secret): Promise<RevocationOutcome> {
     const prepared = await prepareRevocation(party, token, metadata, this.signing);
     if (prepared === 'unsupported') return { kind: 'unsupported' };
-    return readRevocationResponse(await sendRevocation(prepared, this.http, DEADLINE), this.signing.clock.now());
+    const answer = await sendRevocation(prepared, this.http, DEADLINE);
+    return readRevocationResponse(answer, this.signing.clock.now(), party.server.profile.throttling);
   }
 }

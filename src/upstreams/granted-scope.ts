@@ -1,5 +1,6 @@
 import { Scope } from '../oauth/scope.js';
 import { stringsOf, type Claims } from './access-token-claims.js';
+import { meaningOfScopes } from './scope-form.js';
 import type { TokenWish } from './token.js';
 
 /** What is kept of scopes that are refused, so that any answer can be recorded. */
@@ -12,19 +13,23 @@ export interface GrantedScope {
 }
 
 /**
- * What the server granted, by its response (RFC 6749 §5.1: absent means as requested) and by the claims of the token, `scope`
- * (RFC 9068 §2.2.3) or `scp`: what all of them name. More than was asked for in any of them is refused (CONFORMANCE A56), and so
- * is nothing of it, or a statement that cannot be understood.
+ * What the server granted, by its response (RFC 6749 §5.1: absent means as requested) and by the claims of the token that hold
+ * scopes (RFC 9068 §2.2.3, or as the profile says): what all of them name. More than was asked for in any of them is refused
+ * (CONFORMANCE A56), and so is nothing of it, or a statement that cannot be understood.
  */
-export function grantedScope({ scope: requested, server }: TokenWish, member: unknown, claims: Claims | null): GrantedScope {
+export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null): GrantedScope {
+  const { scope: requested } = wish;
+  const { scopeClaims, toleratedExtraScopes } = wish.server.profile;
+  const meaning = meaningOfScopes(wish);
   let granted = requested;
   let narrowed = false;
-  for (const stated of [scopeOfMember(member), scopeOfClaim(claims?.get('scope')), scopeOfClaim(claims?.get('scp'))]) {
+  for (const stated of [scopeOfMember(member), ...scopeClaims.map((name) => scopeOfClaim(claims?.get(name)))]) {
     if (stated === null) continue;
     if (stated === 'unclear') return { granted: Scope.none, fault: 'scope_unusable' };
-    const excess = stated.without(requested).filter((token) => !server.profile.toleratedExtraScopes.includes(token));
-    if (excess.length > 0) return { granted: recordable(stated), fault: 'scope_broader' };
-    granted = narrowed ? granted.intersect(stated) : stated;
+    const excess = stated.tokens.some((token) => !meaning.has(token) && !toleratedExtraScopes.includes(token));
+    if (excess) return { granted: recordable(stated), fault: 'scope_broader' };
+    const meant = Scope.of(stated.tokens.flatMap((token) => meaning.get(token) ?? [token]));
+    granted = narrowed ? granted.intersect(meant) : meant;
     narrowed = true;
   }
   return { granted, fault: granted.intersect(requested).isEmpty ? 'scope_unusable' : null };

@@ -1,3 +1,4 @@
+import { standardProfile, type Throttling } from '../catalogue/profile.js';
 import { errorCodeOf, readMembers } from './answer-body.js';
 import { retryAfter } from './retry-after.js';
 import type { UpstreamFault, UpstreamOutcome } from './token.js';
@@ -21,10 +22,22 @@ const faultOfCode: ReadonlyMap<string, UpstreamFault> = new Map([
  * Understands a response without a token, of whatever status: the server's refusal, or no answer that tells whether a token was
  * issued (CONFORMANCE A61). Its descriptions are not read (A62). `now` in milliseconds.
  */
-export function readRefusal(response: UpstreamResponse, now: number): Extract<UpstreamOutcome, { kind: 'failed' | 'unknown' }> {
+export function readRefusal(
+  response: UpstreamResponse,
+  now: number,
+  throttling: Throttling = standardProfile.throttling,
+): Extract<UpstreamOutcome, { kind: 'failed' | 'unknown' }> {
   const fault = faultOf(response);
   if (fault === null) return { kind: 'unknown', fault: response.status >= 500 ? 'server_unavailable' : 'response_unreadable' };
-  return { kind: 'failed', fault, retryAfter: retryAfter(response.headers['retry-after'], now) };
+  const said = retryAfter(response.headers['retry-after'], now);
+  return { kind: 'failed', fault, retryAfter: said ?? (fault === 'throttled' ? pauseOf(response, throttling, now) : null) };
+}
+
+/** How long a server that is asked too often is to be left alone, in seconds, when it does not say so as RFC 9110 does (CONFORMANCE Q30). */
+function pauseOf({ headers }: UpstreamResponse, { resetHeader, pause }: Throttling, now: number): number | null {
+  const reset = resetHeader === null ? undefined : headers[resetHeader];
+  if (reset === undefined || !/^[0-9]{1,12}$/.test(reset)) return pause;
+  return retryAfter(String(Math.ceil(Number(reset) - now / 1000)), now) ?? pause;
 }
 
 function faultOf({ status, body }: UpstreamResponse): UpstreamFault | null {

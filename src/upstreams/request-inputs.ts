@@ -23,6 +23,7 @@ export function requestInputs(wish: TokenWish, metadata: ServerMetadata): Inputs
     ['credential', credential.id],
     ['longest_life', String(client.maxTokenLife)],
     ['resource', resource.uri],
+    ['audience', resource.audience ?? ''],
     ['verify_audience', String(resource.verifyAudience)],
     ...wishParameters(wish).map(([name, value]) => [`parameter ${name}`, value] as const),
   ];

@@ -1,3 +1,4 @@
+import type { Throttling } from '../catalogue/profile.js';
 import { Secret } from '../oauth/secret.js';
 import { errorCodeOf, readMembers } from './answer-body.js';
 import type { Signing } from './client-assertion.js';
@@ -24,7 +25,7 @@ export type RevocationOutcome =
 
 /**
  * Builds the revocation of an access token (RFC 7009 §2.1), authenticated like any request of this client, with an assertion of its own
- * (CONFORMANCE A89); `unsupported` where the server has no endpoint for it (A91).
+ * (CONFORMANCE A89); `unsupported` where the server has no endpoint for it, or cannot (A91).
  * @throws UpstreamFailed when the credential cannot be used here
  */
 export async function prepareRevocation(
@@ -33,7 +34,8 @@ export async function prepareRevocation(
   metadata: ServerMetadata,
   signing: Signing,
 ): Promise<PreparedRevocation | 'unsupported'> {
-  if (metadata.revocationEndpoint === null) return 'unsupported';
+  // some servers publish an endpoint that does nothing for an access token
+  if (metadata.revocationEndpoint === null || !party.server.profile.revokesTokens) return 'unsupported';
   const algorithms = metadata.revocationEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms;
   const authentication = await authenticateClient(party, metadata, algorithms, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
@@ -50,13 +52,18 @@ export function sendRevocation(prepared: PreparedRevocation, http: UpstreamHttp,
 }
 
 /** Reads the answer to a revocation (RFC 7009 §2.2); 200 counts for an unknown token too. `now` in milliseconds. */
-export function readRevocationResponse(answer: UpstreamAnswer, now: number): RevocationOutcome {
+export function readRevocationResponse(answer: UpstreamAnswer, now: number, throttling?: Throttling): RevocationOutcome {
   if (answer instanceof UpstreamExchangeFailed) return { kind: 'pending', fault: answer.fault, retryAfter: null };
   const code = errorCodeOf(readMembers(answer.body));
   if (code === 'unsupported_token_type') return { kind: 'unsupported' };
   if (answer.status === 200 && code === null) return { kind: 'revoked' };
-  const { fault } = readRefusal(answer, now);
+  const refusal = readRefusal(answer, now, throttling);
+  const { fault } = refusal;
   const mayChange = answer.status >= 500 || fault === 'throttled' || fault === 'server_unavailable';
   if (!mayChange) return { kind: 'failed', fault };
-  return { kind: 'pending', fault, retryAfter: retryAfter(answer.headers['retry-after'], now) };
+  return {
+    kind: 'pending',
+    fault,
+    retryAfter: refusal.kind === 'failed' ? refusal.retryAfter : retryAfter(answer.headers['retry-after'], now),
+  };
 }

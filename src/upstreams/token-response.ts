@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Profile } from '../catalogue/profile.js';
 import { Secret } from '../oauth/secret.js';
 import { readClaims, type Claims } from './access-token-claims.js';
 import { isJson, readMembers } from './answer-body.js';
@@ -33,7 +34,7 @@ export function readTokenResponse(wish: TokenWish, answer: UpstreamAnswer, sentA
     if (!isAbsent(text)) return refused('token_unusable', null);
   }
   const seen = seenToken(answer.body);
-  if (seen === null) return readRefusal(answer, sentAt);
+  if (seen === null) return readRefusal(answer, sentAt, wish.server.profile.throttling);
   return refused('response_unreadable', understood(wish, new Map(), seen, sentAt).token);
 }
 
@@ -79,12 +80,12 @@ function understood(
 ): { token: UpstreamToken; fault: UpstreamFault | null } {
   const read = readClaims(text);
   const claims = read instanceof Map ? read : null;
-  const { audience, fault: audienceFault } = learnAudience(wish.resource.uri, claims);
+  const { audience, fault: audienceFault } = learnAudience(wish, members, claims);
   const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims);
   const { expiresAt, usableUntil, fault: lifetimeFault } = tokenLifetime(wish, members.get('expires_in'), claims, sentAt);
   const faults: readonly (UpstreamFault | null)[] = [
     TOKEN_TEXT.test(text) && read !== 'ambiguous' ? null : 'token_unusable',
-    isBearer(members.get('token_type')) ? null : 'token_type_unusable',
+    isBearer(members.get('token_type'), wish.server.profile) ? null : 'token_type_unusable',
     identityFault(wish, claims),
     audienceFault,
     scopeFault,
@@ -106,15 +107,19 @@ function understood(
 }
 
 /** RFC 6749 §5.1 compares without case; of a type that we do not know we cannot know what it needs (§7.1). */
-function isBearer(type: unknown): boolean {
-  return typeof type === 'string' && type.toLowerCase() === 'bearer';
+function isBearer(type: unknown, { otherBearerNames }: Profile): boolean {
+  return typeof type === 'string' && ['bearer', ...otherBearerNames].includes(type.toLowerCase());
 }
 
-/** A token that says whose it is must be this issuer's and this client's (RFC 9068 §2.2; `azp` where servers say it so). */
+/** A token that says whose it is must be this issuer's and this client's (RFC 9068 §2.2, or by the claims that the profile names). */
 function identityFault({ server, client }: TokenWish, claims: Claims | null): UpstreamFault | null {
-  const differs = (name: string, expected: string): boolean => claims?.has(name) === true && claims.get(name) !== expected;
-  if (differs('iss', server.issuer)) return 'issuer_mismatch';
-  return differs('client_id', client.clientId) || differs('azp', client.clientId) ? 'client_mismatch' : null;
+  const { clientClaims, otherTokenIssuers } = server.profile;
+  const isOneOf = (name: string, expected: readonly unknown[]): boolean =>
+    claims?.has(name) !== true || expected.includes(claims.get(name));
+  const tenant = new URL(server.issuer).pathname.split('/')[1] ?? '';
+  const issuers = [server.issuer, ...otherTokenIssuers.map((issuer) => issuer.replace('{tenant}', tenant))];
+  if (!isOneOf('iss', issuers)) return 'issuer_mismatch';
+  return clientClaims.every((name) => isOneOf(name, [client.clientId])) ? null : 'client_mismatch';
 }
 
 function recordableJti(jti: unknown): string | null {

@@ -1,16 +1,18 @@
 import type { Parameter } from './form-encoding.js';
+import { nameAtServer, scopesOnTheWire } from './scope-form.js';
 import type { TokenWish } from './token.js';
 
 /**
- * The parameters that say what is wanted (RFC 6749 §4.4.2). The scope is always said, so that the server's default is never
- * taken (CONFORMANCE A39); the resource goes byte for byte as it is declared (A42), under the name that the server knows.
+ * The parameters that say what is wanted (RFC 6749 §4.4.2). The scope is said wherever the server takes one, so that its default is
+ * never taken (CONFORMANCE A39); the resource goes under the name that the server knows (A41, A42), by the parameter that it knows.
  */
-export function wishParameters({ server, resource, scope }: TokenWish): readonly Parameter[] {
-  if (scope.isEmpty) throw new Error('a token request needs a scope');
-  const { resourceParameter } = server.profile;
+export function wishParameters(wish: TokenWish): readonly Parameter[] {
+  if (wish.scope.isEmpty) throw new Error('a token request needs a scope');
+  const { resourceParameter } = wish.server.profile;
+  const scopes = scopesOnTheWire(wish);
   return [
     ['grant_type', 'client_credentials'],
-    ['scope', scope.toString()],
-    ...(resourceParameter === null ? [] : [[resourceParameter, resource.uri] as const]),
+    ...(scopes.length === 0 ? [] : [['scope', scopes.join(' ')] as const]),
+    ...(resourceParameter === null ? [] : [[resourceParameter, nameAtServer(wish.resource)] as const]),
   ];
 }

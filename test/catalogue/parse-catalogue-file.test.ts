@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { standardProfile } from '../../src/catalogue/profile.js';
+import { profiles, standardProfile } from '../../src/catalogue/profile.js';
 import { parseCatalogueFile } from '../../src/catalogue/parse-catalogue-file.js';
 import { catalogueOf, example, exampleWith, problemsOf, readProjectFile } from './example.js';
 
@@ -63,6 +63,75 @@ describe('a catalogue file', () => {
     });
   });
 
+  it.each(['standard', 'keycloak', 'auth0', 'entra', 'okta', 'ping', 'cognito', 'salesforce', 'hydra'])(
+    'may name the profile %s',
+    (name) => {
+      const server = `profile: ${name}, token_endpoint: "http://127.0.0.1:9400/token"`;
+      const { demo } = catalogueOf(exampleWith('profile: standard', server)).authorizationServers;
+      expect(demo?.profile).toEqual(profiles[name]);
+      expect(demo?.profile.name).toBe(name);
+    },
+  );
+
+  it('may change every member of a profile', () => {
+    const changed = `profile:
+      name: entra
+      basic_encoding: raw
+      scope_form: prefixed
+      resource_parameter: audience
+      assertion_type: client-authentication+jwt
+      assertion_audience: issuer
+      assertion_life: 2m
+      assertion_backdate: 10s
+      client_id_with_assertion: false
+      other_bearer_names: [BearerToken]
+      default_token_life: 10m
+      scope_claims: [permissions]
+      tolerated_extra_scopes: [openid]
+      tolerated_extra_audiences: [account]
+      audience_member: resource
+      client_claims: [cid]
+      other_token_issuers: ["https://old.example/"]
+      reuses_tokens: true
+      revokes_tokens: true
+      throttling: { reset_header: x-reset, pause: 30s }`;
+    const text = exampleWith(
+      '{ issuer: "http://127.0.0.1:9400", profile: standard, allow_hosts: [127.0.0.1] }',
+      `\n    issuer: "https://idp.example"\n    ${changed}`,
+    );
+    expect(catalogueOf(text).authorizationServers.demo?.profile).toEqual({
+      name: 'entra',
+      basicEncoding: 'raw',
+      scopeForm: 'prefixed',
+      resourceParameter: 'audience',
+      assertionType: 'client-authentication+jwt',
+      assertionAudience: 'issuer',
+      assertionLife: 120,
+      assertionBackdate: 10,
+      clientIdWithAssertion: false,
+      otherBearerNames: ['bearertoken'],
+      defaultTokenLife: 600,
+      scopeClaims: ['permissions'],
+      toleratedExtraScopes: ['openid'],
+      toleratedExtraAudiences: ['account'],
+      audienceMember: 'resource',
+      clientClaims: ['cid'],
+      otherTokenIssuers: ['https://old.example/'],
+      reusesTokens: true,
+      revokesTokens: true,
+      throttling: { resetHeader: 'x-reset', pause: 30 },
+    });
+  });
+
+  it('may say what a client was granted where its server cannot narrow, and by which name a resource is known there', () => {
+    const text = exampleWith('profile: standard', 'profile: { name: standard, scope_form: dot_default }')
+      .replace('    resources: [crm]', '    resources: [crm]\n    holds: { crm: [crm:write] }')
+      .replace('crm: { uri: "https://crm.example/api",', 'crm: { uri: "https://crm.example/api", audience: "api://crm",');
+    const catalogue = catalogueOf(text);
+    expect(catalogue.clients.indexer?.holds).toEqual({ crm: ['crm:write'] });
+    expect(catalogue.resources.crm?.audience).toBe('api://crm');
+  });
+
   it('may give endpoints, a signing algorithm, labels and a demand for verified audiences', () => {
     const text = exampleWith(
       'allow_hosts',
@@ -112,7 +181,7 @@ const rows: Row[] = [
     'an unknown member',
     '    rotate_every: 90d',
     '    rotate_every: 90d\n    zzz: 1',
-    '23:5: clients.indexer.zzz is unknown: remove it; what can stand here is client_id, authorization_server, owner, workflows, resources, method, credential, algorithm, rotate_every, max_token_life',
+    '23:5: clients.indexer.zzz is unknown: remove it; what can stand here is client_id, authorization_server, owner, workflows, resources, holds, method, credential, algorithm, rotate_every, max_token_life',
   ],
   [
     'a member with a slip in its name',
@@ -290,7 +359,36 @@ const rows: Row[] = [
     '["127.0.0.1:9400"]',
     '4:77: authorization_servers.demo.allow_hosts must be a host name or address in lower case, without a scheme, port or path',
   ],
-  ['an unknown profile', 'profile: standard', 'profile: okta', '4:53: authorization_servers.demo.profile must be standard'],
+  [
+    'an unknown profile',
+    'profile: standard',
+    'profile: kecloak',
+    '4:53: authorization_servers.demo.profile must be standard or keycloak or auth0 or entra or okta or ping or cognito or salesforce or hydra: did you mean keycloak?',
+  ],
+  [
+    'an unknown member of throttling',
+    'profile: standard',
+    'profile: { name: okta, throttling: { header: x } }',
+    '4:81: authorization_servers.demo.profile.throttling.header is unknown: remove it',
+  ],
+  [
+    'a profile whose assertions need the token endpoint, and none (A21)',
+    'profile: standard',
+    'profile: okta',
+    '4:53: authorization_servers.demo.profile makes the token endpoint the audience of assertions, which must not be learned: give token_endpoint',
+  ],
+  [
+    'a name of a resource that no scope could hold',
+    'crm: { uri: "https://crm.example/api",',
+    'crm: { uri: "https://crm.example/api", audience: "the crm",',
+    '6:52: resources.crm.audience must be one word in ASCII, without quotation marks or backslashes',
+  ],
+  [
+    'a grant where its server can narrow',
+    '    resources: [crm]',
+    '    resources: [crm]\n    holds: { crm: [crm:read] }',
+    '20:14: clients.indexer.holds says nothing of crm: its server issues what is asked for; remove it',
+  ],
   [
     'an unknown member of a profile',
     'profile: standard',

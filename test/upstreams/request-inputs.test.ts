@@ -52,6 +52,7 @@ describe('the key of a cached token (A67)', () => {
     ['longest life', wish({ client: client({ maxTokenLife: 60 }) })],
     ['version of the credential', wish({ credential: secretCredential('canary secret', { id: 'creother' }) })],
     ['resource', wish({ resource: resource({ uri: 'https://crm.example/api/' }) })],
+    ['name of the resource at its server', wish({ resource: resource({ audience: 'api://crm' }) })],
     ['verification of the audience', wish({ resource: resource({ verifyAudience: true }) })],
     ['scope', wish({ scope: Scope.of(['crm:read', 'crm:write']) })],
     ['isolation domain', wish(), metadata(), 'run02'],

@@ -1,0 +1,72 @@
+import { profiles, standardProfile, type Profile } from '../../../src/catalogue/profile.js';
+import { Scope } from '../../../src/oauth/scope.js';
+import type { ServerMetadata } from '../../../src/upstreams/metadata.js';
+import { prepareRevocation, readRevocationResponse, sendRevocation, type RevocationOutcome } from '../../../src/upstreams/revocation.js';
+import { prepareTokenRequest, sendTokenRequest } from '../../../src/upstreams/token-request.js';
+import { readTokenResponse } from '../../../src/upstreams/token-response.js';
+import type { TokenWish, UpstreamOutcome, UpstreamToken } from '../../../src/upstreams/token.js';
+import { json, type Behaviour, type HostileAuthorizationServer } from '../../rig/hostile-authorization-server.js';
+import { client as open, hostile } from '../exchanges.js';
+import { client, keyCredential, metadata, NOW, resource, secretCredential, server, signing, wish } from '../wish.js';
+import { askedOf, type Vendor } from './vendor.js';
+
+/** What a test says to a vendor's server, over a wire and with everything that Corridor does on the way. */
+export interface Conversation {
+  readonly origin: string;
+  readonly requests: HostileAuthorizationServer['requests'];
+  obtain(scopes?: readonly string[]): Promise<UpstreamOutcome>;
+  revoke(token: UpstreamToken): Promise<RevocationOutcome>;
+  /** Answers token requests in this way from now on. */
+  answer(behaviour: Behaviour): void;
+}
+
+export interface Deviation {
+  /** Another profile than the vendor's. */
+  readonly profile?: Profile;
+  readonly verifyAudience?: boolean;
+}
+
+export async function converse(vendor: Vendor, deviation: Deviation = {}): Promise<Conversation> {
+  const at = await hostile();
+  const issuer = `${at.issuer}${vendor.issuerPath}`;
+  const about: ServerMetadata = metadata({
+    issuer,
+    tokenEndpoint: `${at.issuer}${vendor.tokenPath}`,
+    revocationEndpoint: vendor.revocationPath === null ? null : `${at.issuer}${vendor.revocationPath}`,
+  });
+  at.at(vendor.tokenPath, (response, request) => vendor.answer(askedOf(request, issuer, about.tokenEndpoint))(response, request));
+  if (vendor.revocationPath !== null) at.at(vendor.revocationPath, json({}));
+  const http = open();
+  const means = signing();
+  const one = await wishAt(vendor, deviation, issuer, at.issuer);
+  return {
+    origin: at.issuer,
+    requests: at.requests,
+    obtain: async (scopes = vendor.resource.scopes) => {
+      const asked = { ...one, scope: Scope.of(scopes) };
+      return readTokenResponse(asked, await sendTokenRequest(await prepareTokenRequest(asked, about, means), http, 5_000), NOW);
+    },
+    revoke: async (token) => {
+      const prepared = await prepareRevocation(one, token.text, about, means);
+      if (prepared === 'unsupported') return { kind: 'unsupported' };
+      return readRevocationResponse(await sendRevocation(prepared, http, 5_000), NOW, one.server.profile.throttling);
+    },
+    answer: (behaviour) => void at.at(vendor.tokenPath, behaviour),
+  };
+}
+
+async function wishAt(vendor: Vendor, { profile, verifyAudience = false }: Deviation, issuer: string, origin: string): Promise<TokenWish> {
+  const bound = { issuer, tokenEndpointOrigin: origin };
+  const { uri, audience, scopes } = vendor.resource;
+  return wish({
+    server: server({
+      issuer,
+      profile: profile ?? profiles[vendor.profile] ?? standardProfile,
+      allowHosts: ['127.0.0.1'],
+      tokenEndpoint: `${origin}${vendor.tokenPath}`,
+    }),
+    client: client({ method: vendor.method }),
+    credential: vendor.method === 'private_key_jwt' ? await keyCredential('ES256', bound) : secretCredential('canary secret', bound),
+    resource: resource({ uri: uri ?? origin, ...(audience !== undefined && { audience }), scopes, verifyAudience }),
+  });
+}
