@@ -96,6 +96,8 @@ export interface Outcome {
     /** No release after this; the token is then revoked where the server can. */
     readonly servedUntil: number;
     readonly granted: readonly string[];
+    /** Authorization details as canonical JSON; null for none. */
+    readonly grantedDetails: string | null;
     readonly audience: readonly string[] | 'unverified';
   } | null;
 }

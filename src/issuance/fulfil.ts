@@ -102,12 +102,12 @@ export class Fulfil {
   }
 
   /** The wish, with the credential bound to where it is sent (CONFORMANCE A16). @throws UpstreamFailed */
-  async #wish({ admitted, scope }: Allowed): Promise<{ wish: TokenWish; metadata: ServerMetadata }> {
+  async #wish({ admitted, scope, details }: Allowed): Promise<{ wish: TokenWish; metadata: ServerMetadata }> {
     const { server, resource, parties } = admitted;
     const { client } = parties[0];
     const metadata = await this.metadata.get(server);
     const credential = await this.#boundCredential(client.id, metadata);
-    return { wish: { server, client, credential, resource, scope }, metadata };
+    return { wish: { server, client, credential, resource, scope, details }, metadata };
   }
 
   async #boundCredential(client: string, metadata: ServerMetadata): Promise<Credential> {

@@ -1,4 +1,5 @@
 import type { Sealer } from '../credentials/sealer.js';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
 import type { IssuanceStore, LiveIssuance } from './issuance-store.js';
 import type { LiveToken } from './token-cache.js';
@@ -42,6 +43,7 @@ export class KeptTokens {
       expiresAt,
       usableUntil: servedUntil,
       granted: Scope.of(kept.granted),
+      grantedDetails: AuthorizationDetails.restore(kept.grantedDetails),
       audience,
     } as const;
     return { issuance, token, servedUntil, ...through };

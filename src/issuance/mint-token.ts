@@ -10,7 +10,15 @@ import { readTokenResponse } from '../upstreams/token-response.js';
 import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from '../upstreams/token.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 import { isRecorded, type Answer } from './answer.js';
-import { clientMembers, requestColumns, requestMembers, scopeMembers, tokenColumns, tokenMembers, type Through } from './attribution-of.js';
+import {
+  clientMembers,
+  extentMembers,
+  requestColumns,
+  requestMembers,
+  tokenColumns,
+  tokenMembers,
+  type Through,
+} from './attribution-of.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import { answerOfRelease, prepareRelease } from './release-token.js';
@@ -81,7 +89,7 @@ export class MintToken {
     };
     const release = prepareRelease(context, allowed, live, false, this.entries);
     const outcome = this.#outcome(minting, issuance, 'issued', token, {
-      ...scopeMembers(context, allowed.scope, token.granted),
+      ...extentMembers(context, allowed, token),
       ...tokenMembers(token, rowServedUntil(minting, live)),
     });
     const [recorded, released] = await this.#appendOutcome(minting, token, [outcome, release.append]);
@@ -94,7 +102,7 @@ export class MintToken {
     const token = outcome.kind === 'refused' ? outcome.token : null;
     const append = this.#outcome(minting, issuance, outcome.kind, token, {
       fault: outcome.fault,
-      ...scopeMembers(minting.context, minting.allowed.scope, token?.granted ?? null),
+      ...extentMembers(minting.context, minting.allowed, token),
       ...(token === null ? {} : tokenMembers(token, token.issuedAt)),
     });
     const [recorded] = await this.#appendOutcome(minting, token, [append]);
@@ -136,7 +144,7 @@ export class MintToken {
         ...requestMembers(context, allowed.decision),
         issuance,
         ...clientMembers(through(minting)),
-        ...scopeMembers(context, allowed.scope, null),
+        ...extentMembers(context, allowed, null),
         ...(prepared.assertionJti === null ? {} : { assertion: { jti: prepared.assertionJti } }),
       },
       { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance },
@@ -173,7 +181,7 @@ export class MintToken {
     issuance: string,
     state: Outcome['state'],
     token: UpstreamToken | null,
-    members: ReturnType<typeof scopeMembers>,
+    members: ReturnType<typeof extentMembers>,
   ): Append {
     const { context, allowed, wish } = minting;
     const type = `token.${state}` as const;
@@ -203,6 +211,7 @@ export class MintToken {
           expiresAt: token.expiresAt,
           servedUntil: Math.max(servedUntil, token.issuedAt),
           granted: token.granted.tokens,
+          grantedDetails: token.grantedDetails.isEmpty ? null : token.grantedDetails.toString(),
           audience: token.audience,
         },
       },

@@ -1,11 +1,13 @@
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { ResourceIndicator } from '../oauth/resource-indicator.js';
 import type { Scope } from '../oauth/scope.js';
 import type { ClientAuthentication } from '../runs/client-authentication.js';
 
-/** A client credentials request (RFC 6749 §4.4.2, RFC 8707 §2), well-formed but neither authenticated nor decided. */
+/** A client credentials request (RFC 6749 §4.4.2, RFC 8707 §2, RFC 9396 §2), well-formed but neither authenticated nor decided. */
 export interface TokenRequest {
   readonly clientAuthentication: ClientAuthentication;
   readonly scope: Scope | null;
+  readonly details: AuthorizationDetails;
   readonly resources: readonly ResourceIndicator[];
   /** W3C Trace Context, kept for the record. */
   readonly traceparent: string | null;

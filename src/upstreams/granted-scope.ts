@@ -15,7 +15,7 @@ export interface GrantedScope {
 /**
  * What the server granted, by its response (RFC 6749 §5.1: absent means as requested) and by the claims of the token that hold
  * scopes (RFC 9068 §2.2.3, or as the profile says): what all of them name. More than was asked for in any of them is refused
- * (CONFORMANCE A56), and so is nothing of it, or a statement that cannot be understood.
+ * (CONFORMANCE A56), and so is nothing of what was asked, or a statement that cannot be understood.
  */
 export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null): GrantedScope {
   const { scope: requested } = wish;
@@ -32,7 +32,7 @@ export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | 
     granted = narrowed ? granted.intersect(meant) : meant;
     narrowed = true;
   }
-  return { granted, fault: granted.intersect(requested).isEmpty ? 'scope_unusable' : null };
+  return { granted, fault: !requested.isEmpty && granted.intersect(requested).isEmpty ? 'scope_unusable' : null };
 }
 
 /** One string, by the standard; an array or null are not, but null is only another way to leave it out (CONFORMANCE Q24, Q36). */

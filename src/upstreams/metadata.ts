@@ -14,6 +14,8 @@ export interface ServerMetadata {
   /** The JWS algorithms it accepts for client authentication at each endpoint; null where it does not say. */
   readonly tokenEndpointAlgorithms: readonly string[] | null;
   readonly revocationEndpointAlgorithms: readonly string[] | null;
+  /** The types of authorization details that it knows (RFC 9396 §10); null where it does not say. */
+  readonly authorizationDetailsTypes: readonly string[] | null;
   readonly warnings: readonly MetadataWarning[];
   /** The server's own document, or what the catalogue says because there was none. */
   readonly source: 'document' | 'catalogue';
@@ -34,6 +36,7 @@ const document = z.object({
   revocation_endpoint: text,
   token_endpoint_auth_signing_alg_values_supported: list,
   revocation_endpoint_auth_signing_alg_values_supported: list,
+  authorization_details_types_supported: list.catch(null),
   grant_types_supported: list.catch(null),
 });
 
@@ -54,6 +57,7 @@ export function metadataOfDocument(server: AuthorizationServer, json: unknown): 
     revocationEndpoint: server.revocationEndpoint ?? data.revocation_endpoint,
     tokenEndpointAlgorithms: data.token_endpoint_auth_signing_alg_values_supported,
     revocationEndpointAlgorithms: data.revocation_endpoint_auth_signing_alg_values_supported,
+    authorizationDetailsTypes: data.authorization_details_types_supported,
     warnings: grantWarnings(data.grant_types_supported),
     source: 'document',
   });
@@ -68,6 +72,7 @@ export function metadataOfCatalogue(server: AuthorizationServer): ServerMetadata
     revocationEndpoint: server.revocationEndpoint ?? null,
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
+    authorizationDetailsTypes: null,
     warnings: [],
     source: 'catalogue',
   });

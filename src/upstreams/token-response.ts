@@ -4,6 +4,7 @@ import { Secret } from '../oauth/secret.js';
 import { readClaims, type Claims } from './access-token-claims.js';
 import { isJson, readMembers } from './answer-body.js';
 import type { UpstreamAnswer } from './form-post.js';
+import { grantedDetails } from './granted-details.js';
 import { grantedScope } from './granted-scope.js';
 import { readRefusal } from './refusal.js';
 import { membersOf } from '../oauth/strict-json.js';
@@ -82,6 +83,7 @@ function understood(
   const claims = read instanceof Map ? read : null;
   const { audience, fault: audienceFault } = learnAudience(wish, members, claims);
   const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims);
+  const details = grantedDetails(wish, members.get('authorization_details'), claims);
   const { expiresAt, usableUntil, fault: lifetimeFault } = tokenLifetime(wish, members.get('expires_in'), claims, sentAt);
   const faults: readonly (UpstreamFault | null)[] = [
     TOKEN_TEXT.test(text) && read !== 'ambiguous' ? null : 'token_unusable',
@@ -89,6 +91,7 @@ function understood(
     identityFault(wish, claims),
     audienceFault,
     scopeFault,
+    details.fault,
     lifetimeFault,
     wish.resource.verifyAudience && audience === 'unverified' ? 'audience_unverified' : null,
   ];
@@ -101,6 +104,7 @@ function understood(
     expiresAt,
     usableUntil,
     granted,
+    grantedDetails: details.granted,
     audience,
   };
   return { token, fault: faults.find((fault) => fault !== null) ?? null };

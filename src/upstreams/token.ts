@@ -1,15 +1,17 @@
 import type { AuthorizationServer, Client, Resource } from '../catalogue/catalogue.js';
 import type { Credential } from '../credentials/credential.js';
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Scope } from '../oauth/scope.js';
 import type { Secret } from '../oauth/secret.js';
 
-/** What is wanted of an authorization server: one resource, these scopes, as this client with this credential. */
+/** What is wanted of an authorization server: one resource, these scopes and details (none of one kind, perhaps), as this client with this credential. */
 export interface TokenWish {
   readonly server: AuthorizationServer;
   readonly client: Client;
   readonly credential: Credential;
   readonly resource: Resource;
   readonly scope: Scope;
+  readonly details: AuthorizationDetails;
 }
 
 /** A token as the server gave it and as far as it could be understood. Times in milliseconds since 1970. */
@@ -26,6 +28,7 @@ export interface UpstreamToken {
   /** No use after this: the earliest end that anyone names, or the profile's default, less a margin for clocks. */
   readonly usableUntil: number;
   readonly granted: Scope;
+  readonly grantedDetails: AuthorizationDetails;
   /** What could be learned of the audience. */
   readonly audience: readonly string[] | 'unverified';
 }
@@ -47,10 +50,13 @@ export type UpstreamFault =
   | 'client_refused'
   | 'scope_rejected'
   | 'target_rejected'
+  | 'details_rejected'
   | 'request_rejected'
   // what it issued
   | 'scope_broader'
   | 'scope_unusable'
+  | 'details_broader'
+  | 'details_unusable'
   | 'audience_mismatch'
   | 'issuer_mismatch'
   | 'client_mismatch'
@@ -62,6 +68,7 @@ export type UpstreamFault =
   | 'metadata_unavailable'
   | 'metadata_invalid'
   | 'algorithm_unsupported'
+  | 'details_type_unsupported'
   | 'credential_unavailable'
   | 'credential_bound_elsewhere';
 

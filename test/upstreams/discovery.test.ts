@@ -138,6 +138,7 @@ describe('a metadata document', () => {
       revocation_endpoint: `${ISSUER}/revoke`,
       token_endpoint_auth_signing_alg_values_supported: ['ES256'],
       revocation_endpoint_auth_signing_alg_values_supported: null,
+      authorization_details_types_supported: ['payment'],
       grant_types_supported: ['client_credentials'],
       authorization_endpoint: null,
       more: { unknown: [1] },
@@ -148,10 +149,11 @@ describe('a metadata document', () => {
       revocationEndpoint: `${ISSUER}/revoke`,
       tokenEndpointAlgorithms: ['ES256'],
       revocationEndpointAlgorithms: null,
+      authorizationDetailsTypes: ['payment'],
       warnings: [],
       source: 'document',
     });
-    expect(await judged({ revocation_endpoint: '' })).toMatchObject({ revocationEndpoint: null });
+    expect(await judged({ revocation_endpoint: '' })).toMatchObject({ revocationEndpoint: null, authorizationDetailsTypes: null });
   });
 
   it.each([
@@ -241,6 +243,7 @@ describe('a server whose token endpoint the catalogue names', () => {
       revocationEndpoint: `${ISSUER}/revoke`,
       tokenEndpointAlgorithms: null,
       revocationEndpointAlgorithms: null,
+      authorizationDetailsTypes: null,
       warnings: [],
       source: 'catalogue',
     });

@@ -5,6 +5,7 @@ import { standardProfile, type Profile } from '../../src/catalogue/profile.js';
 import type { Credential } from '../../src/credentials/credential.js';
 import type { Clock } from '../../src/oauth/clock.js';
 import type { Randomness } from '../../src/oauth/identifier.js';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import type { Signing } from '../../src/upstreams/client-assertion.js';
@@ -102,6 +103,7 @@ export function wish(more: Partial<TokenWish> = {}): TokenWish {
     credential: secretCredential(),
     resource: resource(),
     scope: Scope.of(['crm:read']),
+    details: AuthorizationDetails.none,
     ...more,
   };
 }
@@ -118,6 +120,7 @@ export function metadata(more: Partial<ServerMetadata> = {}): ServerMetadata {
     revocationEndpoint: `${ISSUER}/revoke`,
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
+    authorizationDetailsTypes: null,
     warnings: [],
     source: 'document',
     ...more,
