@@ -19,13 +19,13 @@ export class MeasuredCorridor {
     return corridor;
   }
 
-  /** Starts so many runs, 16 at a time, and gives the Authorization header of each. */
-  async startRuns(count) {
+  /** Starts so many runs of a workflow, 16 at a time, and gives the Authorization header of each. */
+  async startRuns(count, workflow = 'bench') {
     const headers = [];
     let left = count;
     const startOneAfterTheOther = async () => {
       while (left-- > 0) {
-        const wish = { workflow: 'bench', purpose: 'measuring', agent: { name: 'bench' } };
+        const wish = { workflow, purpose: 'measuring', agent: { name: 'bench' } };
         const run = await this.api('POST', '/v1/runs', wish, this.#runtimeKey);
         headers.push(basic(run.client_id, run.client_secret));
       }

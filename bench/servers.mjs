@@ -16,6 +16,8 @@ const root = path.resolve(import.meta.dirname, '..');
 const resource = 'https://api.example/';
 const scope = 'api:read';
 const clientId = 'corridor-bench';
+/** Its tokens are handed out for a few seconds, so that many are renewed. */
+const brief = 'https://brief.example/';
 
 export class Servers {
   #children = [];
@@ -25,11 +27,19 @@ export class Servers {
     this.directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-bench-'));
     await chmod(this.directory, 0o755); // PostgreSQL runs as somebody else
     const secret = randomBytes(32).toString('hex');
-    const registration = { clientId, secret, resource, scopes: [scope] };
+    const port = await freePort();
+    const jwksUri = `http://127.0.0.1:${port}/oauth2/clients/bench-key/jwks`;
+    const registration = {
+      clients: [
+        { client_id: clientId, client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' },
+        { client_id: `${clientId}-key`, jwks_uri: jwksUri, token_endpoint_auth_method: 'private_key_jwt' },
+      ],
+      resources: { [resource]: { scopes: [scope] }, [brief]: { scopes: [scope] } },
+    };
     this.fastify = await this.#start('bench/fastify-server.mjs', 'url');
     this.upstream = await this.#start('bench/authorization-server.mjs', 'issuer', { input: JSON.stringify(registration) });
     await this.#writeConfiguration();
-    this.corridor = await this.#startCorridor(secret, 'data');
+    this.corridor = await this.#startCorridor(secret, 'data', { CORRIDOR_PORT: String(port) });
     this.#postgres = await startPostgres(this.directory, await freePort());
     if (this.#postgres !== null) {
       const { pid, url, version } = this.#postgres;
@@ -38,8 +48,9 @@ export class Servers {
       this.replicas = [await replica(), await replica()];
     }
 
-    const body = new URLSearchParams({ grant_type: 'client_credentials', scope, resource }).toString();
-    this.request = { method: 'POST', body };
+    const bodyFor = (indicator) => new URLSearchParams({ grant_type: 'client_credentials', scope, resource: indicator }).toString();
+    this.request = { method: 'POST', body: bodyFor(resource) };
+    this.briefRequest = { method: 'POST', body: bodyFor(brief) };
     this.fastify.target = { url: `${this.fastify.said}/token`, authorization: basic(clientId, secret) };
     this.upstream.target = { url: `${this.upstream.said}/token`, authorization: basic(clientId, secret) };
     return this;
@@ -62,8 +73,9 @@ export class Servers {
   async #writeConfiguration() {
     const policies = path.join(this.directory, 'policies');
     await cp(path.join(root, 'policies'), policies, { recursive: true });
-    const grant = { workflow: 'bench', purpose: 'measuring', resource, scopes: [scope] };
-    await writeFile(path.join(policies, 'data.json'), JSON.stringify({ grants: [grant], ceilings: {} }));
+    const grant = (workflow, indicator) => ({ workflow, purpose: 'measuring', resource: indicator, scopes: [scope] });
+    const grants = [grant('bench', resource), grant('bench', brief), grant('bench-key', resource)];
+    await writeFile(path.join(policies, 'data.json'), JSON.stringify({ grants, ceilings: {} }));
     await writeFile(path.join(this.directory, 'corridor.yaml'), catalogue(this.upstream.said));
   }
 
@@ -106,23 +118,35 @@ authorization_servers:
   upstream: { issuer: '${issuer}', profile: standard, allow_hosts: [127.0.0.1] }
 resources:
   api: { uri: '${resource}', authorization_server: upstream, scopes: [${scope}], max_token_ttl: 1h }
+  brief: { uri: '${brief}', authorization_server: upstream, scopes: [${scope}], max_token_ttl: 4s }
 purposes:
   measuring: { description: Find out what a release costs }
 workflows:
   bench: { owner: bench@example.com, purposes: [measuring], max_run_ttl: 1h, max_run_requests_per_minute: 10000000 }
+  bench-key: { owner: bench@example.com, purposes: [measuring], max_run_ttl: 1h }
 clients:
   bench:
     client_id: ${clientId}
     authorization_server: upstream
     owner: bench@example.com
     workflows: [bench]
-    resources: [api]
+    resources: [api, brief]
     method: client_secret_basic
     credential: env:CORRIDOR_CLIENT_BENCH
     rotate_every: 90d
     max_token_life: 1h
+  bench-key:
+    client_id: ${clientId}-key
+    authorization_server: upstream
+    owner: bench@example.com
+    workflows: [bench-key]
+    resources: [api]
+    method: private_key_jwt
+    credential: generate
+    rotate_every: 90d
+    max_token_life: 1h
 runtimes:
-  ci: { workflows: [bench] }
+  ci: { workflows: [bench, bench-key] }
 `;
 
 async function freePort() {

@@ -3,10 +3,14 @@ import { EntryLog } from './attribution/entry-log.js';
 import { EntrySearch } from './attribution/entry-search.js';
 import { EntryMaker } from './attribution/entry.js';
 import { Tracing } from './attribution/trace.js';
+import { Rotations } from './credentials/rotation.js';
 import { CredentialVersions } from './credentials/sealed-credential.js';
 import type { Settings } from './config/settings.js';
 import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
+import { AuthorizationServersController } from './http/authorization-servers.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
+import { ClientAdministrationController } from './http/client-administration.controller.js';
+import { ClientChecksController } from './http/client-checks.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
 import { DrillsController } from './http/drills.controller.js';
@@ -14,15 +18,21 @@ import { ExposureController } from './http/exposure.controller.js';
 import { IntrospectionController } from './http/introspection.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
+import { RejectedTokensController } from './http/rejected-tokens.controller.js';
 import { RecordController } from './http/record.controller.js';
 import { RevocationController } from './http/revocation.controller.js';
 import { RunsController } from './http/runs.controller.js';
 import { SuspensionsController } from './http/suspensions.controller.js';
 import { TokenController } from './http/token.controller.js';
+import { UpstreamPreviewController } from './http/upstream-preview.controller.js';
 import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
+import { ApproveMetadata } from './issuance/approve-metadata.js';
 import { AuthenticateResourceServer } from './issuance/authenticate-resource-server.js';
+import { BeginRotation } from './issuance/begin-rotation.js';
 import { ChangeFacts } from './issuance/change-facts.js';
+import { CheckClient } from './issuance/check-client.js';
+import { Circuits } from './issuance/circuits.js';
 import { CloseIntents } from './issuance/close-intents.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
@@ -36,11 +46,19 @@ import { LimitRequests } from './issuance/limit-requests.js';
 import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
+import { ObserveWorld } from './issuance/observe-world.js';
+import { PinMetadata } from './issuance/pin-metadata.js';
+import { ObtainToken } from './issuance/obtain-token.js';
+import { ProveCredential } from './issuance/prove-credential.js';
 import { RecentFailures } from './issuance/recent-failures.js';
+import { RefreshMetadata } from './issuance/refresh-metadata.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
+import { RenewTokens } from './issuance/renew-tokens.js';
+import { ReportRejectedToken } from './issuance/report-rejected-token.js';
 import { RevokeDue } from './issuance/revoke-due.js';
 import { RevokeGivenToken } from './issuance/revoke-given-token.js';
 import { RevokeToken } from './issuance/revoke-token.js';
+import { RotateCredentials } from './issuance/rotate-credentials.js';
 import { Suspend } from './issuance/suspend.js';
 import { TokenCache } from './issuance/token-cache.js';
 import { Clock } from './oauth/clock.js';
@@ -53,8 +71,8 @@ import { WitnessedLog } from './platform/postgres/witnessed-log.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
 import { AuthenticateWorkload } from './runs/authenticate-workload.js';
+import { CloseRuns } from './runs/close-runs.js';
 import { EndRun } from './runs/end-run.js';
-import { ExpireRuns } from './runs/expire-runs.js';
 import { ExchangeAssertion } from './runs/exchange-assertion.js';
 import { FailedAttempts } from './runs/failed-attempts.js';
 import { RunDirectory } from './runs/run-directory.js';
@@ -71,8 +89,10 @@ import { SqlExposure } from './store/sql-exposure.js';
 import { SqlFactChanges } from './store/sql-fact-changes.js';
 import { SqlFacts } from './store/sql-facts.js';
 import { SqlGivenTokens } from './store/sql-given-tokens.js';
+import { SqlMetadataWatch } from './store/sql-metadata-watch.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
+import { SqlRotations } from './store/sql-rotations.js';
 import { SqlRuns } from './store/sql-runs.js';
 import { SqlSuspensions } from './store/sql-suspensions.js';
 import { SqlTracing } from './store/sql-trace.js';
@@ -80,7 +100,10 @@ import { ExposureList } from './suspensions/exposure.js';
 import { PastSuspensions } from './suspensions/past-suspensions.js';
 import { IssuerKeyCache } from './upstreams/issuer-keys.js';
 import { MetadataCache } from './upstreams/metadata-cache.js';
+import { MetadataWatch } from './upstreams/metadata-watch.js';
+import { ProofsOfPossession } from './upstreams/proofs-of-possession.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
+import { UpstreamHttp } from './upstreams/upstream-http.js';
 
 /** Every part of a running Corridor that something outside the composition needs. */
 export type Corridor = ReturnType<typeof compose>;
@@ -103,24 +126,27 @@ export function compose(platform: Platform, settings: Settings) {
   const exposure = new SqlExposure(database);
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
 
-  const signing = { clock, randomness, keys: new SigningKeys() };
-  const servers = new MetadataCache(http, clock);
+  const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
+  const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
+  const metadataWatch = new SqlMetadataWatch(database);
+  const search = new SqlEntries(database);
   const revokeToken = new RevokeToken(http, signing);
-  const mintToken = new MintToken(http, signing, sealer, revokeToken, log, entries, clock, randomness, instance);
+  const mintToken = new MintToken(http, signing, sealer, revokeToken, issuances, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
-  const tokenCache = new TokenCache();
-  const fulfil = new Fulfil(
+  const tokenCache = new TokenCache(randomness);
+  const obtainToken = new ObtainToken(
     credentials,
     servers,
     tokenCache,
     keptTokens,
-    new RecentFailures(clock),
+    new RecentFailures(clock, randomness),
+    new Circuits(clock, randomness),
     mintToken,
-    log,
-    entries,
     platform.faultLog,
     clock,
+    signing.proofs,
   );
+  const fulfil = new Fulfil(tokenCache, obtainToken, log, entries, platform.faultLog, clock);
 
   const decide = new Decide(platform.evaluator, clock, randomness);
   const decideRequest = new DecideRequest(decide, credentials, new SqlCounters(database), sealer, new LocalTime(), clock, randomness);
@@ -152,6 +178,21 @@ export function compose(platform: Platform, settings: Settings) {
   const givenTokens = new SqlGivenTokens(database);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
+  const rotations = new SqlRotations(database);
+  const beginRotation = new BeginRotation(
+    facts,
+    changeFacts,
+    rotations,
+    versions,
+    references,
+    digestKey,
+    sealer,
+    entries,
+    clock,
+    randomness,
+  );
+  const proveCredential = new ProveCredential(facts, versions, servers, http, signing, sealer, log, entries, clock, randomness, instance);
+  const rotateCredentials = new RotateCredentials(changeFacts, rotations, versions, versions, proveCredential, entries, platform.faultLog);
   const endRun = new EndRun(facts, runStore, runs, entries);
   const pastSuspensions = new SqlSuspensions(database);
   const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
@@ -163,27 +204,64 @@ export function compose(platform: Platform, settings: Settings) {
     facts,
     failedAttempts,
     metadata,
+    metadataWatch,
+    approveMetadata: new ApproveMetadata(changeFacts, metadataWatch, entries),
+    refreshMetadata: new RefreshMetadata(facts, changeFacts, metadataWatch, http, entries, clock),
+    observeWorld: new ObserveWorld(facts, metadataWatch, search),
     replayGuard,
     runs,
     versions,
     instance,
     keptTokens,
     faultLog: platform.faultLog,
+    http,
     securityLog: platform.securityLog,
-    search: new SqlEntries(database),
+    search,
     tracing: new SqlTracing(database),
     activatePolicy,
-    applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, entries, clock, randomness),
+    applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, references, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
+    checkClient: new CheckClient(
+      facts,
+      activatePolicy,
+      startRun,
+      endRun,
+      runs,
+      decideRequest,
+      credentials,
+      servers,
+      mintToken,
+      givenTokens,
+      revokeDue,
+      log,
+      entries,
+      clock,
+    ),
     closeIntents: new CloseIntents(facts, issuances, log, entries),
     endRun,
-    expireRuns: new ExpireRuns(runStore, endRun),
+    closeRuns: new CloseRuns(runStore, endRun),
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
+    beginRotation,
     renewCredentials,
+    renewTokens: new RenewTokens(
+      tokenCache,
+      obtainToken,
+      runs,
+      facts,
+      activatePolicy,
+      decideRequest,
+      log,
+      entries,
+      platform.faultLog,
+      clock,
+    ),
+    rotateCredentials,
+    rotations,
     revokeDue,
     revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
+    reportRejectedToken: new ReportRejectedToken(authenticateRun, givenTokens, tokenCache, facts, log, entries, clock),
     startRun,
     exchangeAssertion: new ExchangeAssertion(workloads, startRun, platform.securityLog),
     exposure,
@@ -199,7 +277,10 @@ export class AppModule {
   static of(corridor: Corridor): DynamicModule {
     const providers: Provider[] = [
       { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },
+      { provide: ApproveMetadata, useValue: corridor.approveMetadata },
       { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
+      { provide: BeginRotation, useValue: corridor.beginRotation },
+      { provide: CheckClient, useValue: corridor.checkClient },
       { provide: Clock, useValue: corridor.clock },
       { provide: CredentialVersions, useValue: corridor.versions },
       { provide: Drill, useValue: corridor.drill },
@@ -215,19 +296,29 @@ export class AppModule {
       { provide: IssueToken, useValue: corridor.issueToken },
       { provide: ListExposure, useValue: corridor.listExposure },
       { provide: ManageKeys, useValue: corridor.manageKeys },
+      { provide: MetadataWatch, useValue: corridor.metadataWatch },
+      { provide: ObserveWorld, useValue: corridor.observeWorld },
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
+      { provide: RefreshMetadata, useValue: corridor.refreshMetadata },
+      { provide: ReportRejectedToken, useValue: corridor.reportRejectedToken },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
+      { provide: RotateCredentials, useValue: corridor.rotateCredentials },
+      { provide: Rotations, useValue: corridor.rotations },
       { provide: RunDirectory, useValue: corridor.runs },
       { provide: SecurityLog, useValue: corridor.securityLog },
       { provide: StartRun, useValue: corridor.startRun },
       { provide: Suspend, useValue: corridor.suspend },
       { provide: Tracing, useValue: corridor.tracing },
+      { provide: UpstreamHttp, useValue: corridor.http },
     ];
     return {
       module: AppModule,
       providers,
       controllers: [
+        AuthorizationServersController,
         CatalogueController,
+        ClientAdministrationController,
+        ClientChecksController,
         ClientsController,
         DrillsController,
         ExposureController,
@@ -235,10 +326,12 @@ export class AppModule {
         KeysController,
         MetadataController,
         RecordController,
+        RejectedTokensController,
         RevocationController,
         RunsController,
         SuspensionsController,
         TokenController,
+        UpstreamPreviewController,
       ],
     };
   }

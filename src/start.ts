@@ -8,7 +8,7 @@ import { Invalid } from './access/errors.js';
 import { AppModule, compose, type Corridor } from './app.module.js';
 import { catalogueDigest } from './catalogue/catalogue-digest.js';
 import { emptyCatalogue } from './catalogue/catalogue.js';
-import { parseCatalogueFile } from './catalogue/parse-catalogue-file.js';
+import { problemsOfFile } from './catalogue/parse-catalogue-file.js';
 import { printProblem } from './catalogue/problem.js';
 import type { Settings } from './config/settings.js';
 import { SealBroken } from './credentials/envelope.js';
@@ -20,6 +20,7 @@ import type { Journal } from './platform/journal.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
 import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
+import type { FindingCode } from './posture/finding.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
 import { WatchedPolicy } from './watched-policy.js';
@@ -93,6 +94,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
       await app.close();
       await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
+      await corridor.renewTokens.settled();
       await platform.lastSeen?.save();
       await platform.close();
       journal.note('info', 'stopped');
@@ -107,11 +109,9 @@ async function readCatalogueFile(settings: Settings): Promise<string | null> {
     if (settings.configFileNamed) throw new StartRefused(`CORRIDOR_CONFIG names ${settings.configFile}, which is not there.`);
     return null;
   }
-  const parsed = parseCatalogueFile(source, settings.configFile);
-  if (parsed.ok) return source;
-  throw new StartRefused(
-    `${settings.configFile} is not applied, and nothing was changed:\n${parsed.problems.map(printProblem).join('\n')}`,
-  );
+  const problems = problemsOfFile(source, settings.configFile);
+  if (problems.length === 0) return source;
+  throw new StartRefused(`${settings.configFile} is not applied, and nothing was changed:\n${problems.map(printProblem).join('\n')}`);
 }
 
 async function requireFreePort({ host, port }: Settings): Promise<void> {
@@ -180,13 +180,18 @@ async function offerCatalogue(corridor: Corridor, settings: Settings, source: st
     journal.note('info', 'catalogue_applied', { file: settings.configFile });
     return;
   }
-  const { changes } = await corridor.applyCatalogue.plan(source, settings.configFile);
-  if (changes.length > 0) {
-    journal.note('warning', 'catalogue_differs', {
-      file: settings.configFile,
-      changes: changes.length,
-      do: `corridor apply -f ${settings.configFile} --dry-run`,
-    });
+  await reportDifference(corridor, settings, source, journal);
+}
+
+/** What is in use stays in use, also when a file that the configuration names cannot be read any more. */
+async function reportDifference(corridor: Corridor, { configFile: file }: Settings, source: string, journal: Journal): Promise<void> {
+  const next = `corridor apply -f ${file} --dry-run`;
+  try {
+    const { changes } = await corridor.applyCatalogue.plan(source, file);
+    if (changes.length > 0) journal.note('warning', 'catalogue_differs', { file, changes: changes.length, do: next });
+  } catch (error) {
+    if (!(error instanceof Invalid)) throw error;
+    journal.note('warning', 'catalogue_differs', { file, problems: error.problems.map(({ message }) => message), do: next });
   }
 }
 
@@ -201,11 +206,22 @@ async function applyFirst(corridor: Corridor, settings: Settings, source: string
   }
 }
 
+/** Makes versions that are missing, and begins the rotations whose time has come. */
+async function renewCredentials(corridor: Corridor, journal: Journal): Promise<void> {
+  const { problems, changed } = await corridor.renewCredentials.renew();
+  const failures = await corridor.beginRotation.beginDue(changed);
+  for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
+}
+
+/** What is said at each start. */
+const ALARMS: readonly FindingCode[] = ['rotation_overdue', 'rotation_failed', 'rotation_unproven', 'metadata_drift'];
+
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
-  for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
+  await renewCredentials(corridor, journal);
   const { catalogue } = await corridor.facts.latest();
-  const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now());
-  for (const { code, subject, message } of found.filter((finding) => finding.code === 'rotation_overdue')) {
+  const observed = { ...(await corridor.observeWorld.observe()), rotations: await corridor.rotations.latest() };
+  const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now(), observed);
+  for (const { code, subject, message } of found.filter((finding) => ALARMS.includes(finding.code))) {
     journal.note('warning', code, { subject, message });
   }
 }
@@ -231,13 +247,29 @@ function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: J
   const failed = (error: unknown): void => corridor.faultLog.write(error);
   const loops = [
     new WorkLoop(() => corridor.revokeDue.turn(), 500, failed),
+    new WorkLoop(() => corridor.renewTokens.turn(), 500, failed),
     new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
-    new WorkLoop(() => corridor.expireRuns.turn(), 1_000, failed),
+    new WorkLoop(() => corridor.closeRuns.turn(), 1_000, failed),
+    new WorkLoop(() => corridor.rotateCredentials.turn(), 1_000, failed),
     new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),
     new WorkLoop(async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, 30_000, failed),
     new WorkLoop(
       async () => {
-        for (const { message } of await corridor.renewCredentials.renew()) journal.note('warning', 'credential_unusable', { message });
+        await renewCredentials(corridor, journal);
+        return false;
+      },
+      30_000,
+      failed,
+    ),
+    new WorkLoop(
+      async () => {
+        for (const { authorizationServer, moved } of await corridor.refreshMetadata.turn()) {
+          journal.note('warning', 'metadata_drift', {
+            authorization_server: authorizationServer,
+            fields: moved.map(({ field }) => field).join(', '),
+            do: `corridor upstream show ${authorizationServer}`,
+          });
+        }
         return false;
       },
       30_000,

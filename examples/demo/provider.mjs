@@ -11,7 +11,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
  *   by resource indicator (RFC 8707); `ttl` in seconds
  * @param {object} [extra] further members of oidc-provider's configuration
  */
-export async function createProvider(issuer, { clients, resources }, extra = {}) {
+export async function createProvider(issuer, { clients, resources }, { features, ...extra } = {}) {
   const { Provider, errors } = await importQuietly();
   return new Provider(issuer, {
     clients: clients.map((client) => ({ grant_types: ['client_credentials'], redirect_uris: [], response_types: [], ...client })),
@@ -21,7 +21,8 @@ export async function createProvider(issuer, { clients, resources }, extra = {})
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     features: {
       clientCredentials: { enabled: true },
-      introspection: { enabled: true, allowedPolicy: (ctx, client, token) => token.clientId === client.clientId },
+      // the client itself, and a resource server: a client whose id is the resource
+      introspection: { enabled: true, allowedPolicy: (ctx, { clientId }, token) => [token.clientId, token.aud].includes(clientId) },
       revocation: { enabled: true, allowedPolicy: (ctx, client, token) => token.clientId === client.clientId },
       resourceIndicators: {
         enabled: true,
@@ -36,6 +37,7 @@ export async function createProvider(issuer, { clients, resources }, extra = {})
       pushedAuthorizationRequests: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       userinfo: { enabled: false },
+      ...features,
     },
     // Its own protection refuses loopback addresses, which is where the keys of this demo's clients are.
     fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),

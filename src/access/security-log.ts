@@ -1,6 +1,9 @@
-/** What is noted when nobody could be authenticated, or an administrator acted: never a secret, never text of the request. */
+/**
+ * What is noted when nobody could be authenticated, or an administrator acted: never a secret, and of the request no text but names of
+ * hosts that an administrator allows.
+ */
 export interface SecurityEvent {
-  readonly event: 'authentication_failed' | 'throttled' | 'malformed_request' | 'access_refused' | 'foreign_token';
+  readonly event: 'authentication_failed' | 'throttled' | 'malformed_request' | 'access_refused' | 'foreign_token' | 'hosts_allowed';
   readonly surface: 'token' | 'revocation' | 'introspection' | 'api';
   /** The identifier that was claimed, when it has the shape of one. */
   readonly subject: string | null;

@@ -12,13 +12,21 @@ export const entryTypes = [
   'token.unknown',
   'token.revoked',
   'token.exposed',
+  'token.rejected',
   'credential.created',
   'credential.changed',
+  'credential.registered',
+  'credential.retired',
+  'credential.rotation_failed',
   'policy.activated',
   'suspension.raised',
   'suspension.lifted',
   'suspension.drilled',
   'catalogue.changed',
+  'metadata.pinned',
+  'metadata.changed',
+  'metadata.approved',
+  'client.checked',
   'key.created',
   'key.revoked',
   'log.restored',
@@ -51,13 +59,15 @@ export interface EntryColumns {
  * duplicate: this id was there already, our own retry: as good as recorded.
  * stale: facts changed since the decision; load them and decide again.
  * run_over: the run or an ancestor has ended or expired by the database's clock, or its credential was replaced.
- * not_live: the release names an issuance that is not issued, was revoked, or has expired.
+ * not_live: the release, or the outcome that shares a text, names an issuance that is not issued, was revoked, or has expired.
+ * reused: the text of the token that came is alive in an issuance of another isolation domain (of any, if the server reuses tokens):
+ *   nothing was done, and the intent waits for another outcome.
  * counters_moved: history that the decision read is no longer so.
  * late: the outcome came after the intent got another one; its token must be revoked, and work for that is recorded. Or the
  *   revocation came after one that said the same, or that was confirmed.
  * bad: this entry cannot be stored: too long, not canonical, a duplicate of another's unique key, of an issuance that is not there.
  */
-export type Verdict = 'recorded' | 'duplicate' | 'stale' | 'run_over' | 'not_live' | 'counters_moved' | 'late' | 'bad';
+export type Verdict = 'recorded' | 'duplicate' | 'stale' | 'run_over' | 'not_live' | 'reused' | 'counters_moved' | 'late' | 'bad';
 
 /** The announcement of one attempt at an authorization server: opens an issuance. Durations in milliseconds. */
 export interface Intent {
@@ -66,8 +76,9 @@ export interface Intent {
   readonly instance: string;
   /** After this long by the database's clock anyone may close it as unknown. */
   readonly deadlineIn: number;
-  readonly run: string;
-  readonly workflow: string;
+  /** Null, as the workflow, for an attempt that is to prove a credential and whose token nobody gets. */
+  readonly run: string | null;
+  readonly workflow: string | null;
   readonly client: string;
   readonly authorizationServer: string;
   readonly resource: string;
@@ -99,7 +110,11 @@ export interface Outcome {
     /** Authorization details as canonical JSON; null for none. */
     readonly grantedDetails: string | null;
     readonly audience: readonly string[] | 'unverified';
+    /** Its server is known to return one text to several requests. */
+    readonly reuses?: true;
   } | null;
+  /** The live issuance that has the text already, with which it is shared from now on; without a token of its own. */
+  readonly sharedWith?: string;
 }
 
 /** Hands a live issuance to a run. */

@@ -1,9 +1,10 @@
 import type { AuthorizationServer, Catalogue, Client, Resource } from './catalogue.js';
-import { parseCredentialSource } from './credential-source.js';
+import { authoritiesPath, parseCredentialSource } from './credential-source.js';
 import { parseDuration } from './duration.js';
 import type { AuthorizationServerFile, ClientFile, ProfileFile, ResourceFile } from './file-shape.js';
 import { identityOfFile } from './identity-of-file.js';
 import { profiles, standardProfile, type Profile } from './profile.js';
+import type { ReadAuthorities } from './read-authorities.js';
 import type { Entries, Section } from './read-entries.js';
 import { hostName } from './server-address.js';
 
@@ -11,11 +12,11 @@ import { hostName } from './server-address.js';
  * Crosses from the words of the file to ours; what comes in was found without a fault. All lists are sets and come out sorted,
  * so that files that mean the same give the same catalogue.
  */
-export function catalogueOfFile(entries: Entries): Catalogue {
+export function catalogueOfFile(entries: Entries, authorities: ReadAuthorities): Catalogue {
   return {
     timeZone: entries.timeZone,
     ...(entries.suspensionsLiftedBy === 'another_person' && { suspensionsLiftedBy: entries.suspensionsLiftedBy }),
-    authorizationServers: sectionOf(entries.authorizationServers, serverOf),
+    authorizationServers: sectionOf(entries.authorizationServers, (file, id) => serverOf(file, id, authorities)),
     resources: sectionOf(entries.resources, resourceOf),
     purposes: sectionOf(entries.purposes, (file, id) => ({ id, description: file.description, needsUser: file.needs_user ?? false })),
     workflows: sectionOf(entries.workflows, (file, id) => ({
@@ -37,15 +38,24 @@ export function catalogueOfFile(entries: Entries): Catalogue {
   };
 }
 
-function serverOf(file: AuthorizationServerFile, id: string): AuthorizationServer {
+function serverOf(file: AuthorizationServerFile, id: string, authorities: ReadAuthorities): AuthorizationServer {
   return {
     id,
     issuer: file.issuer,
     profile: profileOf(file.profile ?? 'standard'),
     allowHosts: (file.allow_hosts ?? []).map(hostName).toSorted(),
+    ...(file.sender_constraint !== undefined && { senderConstraint: file.sender_constraint }),
+    ...(file.ca !== undefined && { ca: authoritiesOf(file.ca, authorities) }),
     ...(file.token_endpoint !== undefined && { tokenEndpoint: file.token_endpoint }),
     ...(file.revocation_endpoint !== undefined && { revocationEndpoint: file.revocation_endpoint }),
   };
+}
+
+function authoritiesOf(reference: string, authorities: ReadAuthorities): { path: string; pem: string } {
+  const path = authoritiesPath(reference) ?? '';
+  const read = authorities.get(path);
+  if (read === undefined || 'problem' in read) throw new TypeError('a catalogue file with a fault was taken over');
+  return { path, pem: read.pem };
 }
 
 function profileOf(file: ProfileFile): Profile {
@@ -58,6 +68,7 @@ function profileOf(file: ProfileFile): Profile {
     resourceParameter: orNull(changed.resource_parameter, start.resourceParameter),
     assertionType: orNull(changed.assertion_type, start.assertionType),
     assertionAudience: changed.assertion_audience ?? start.assertionAudience,
+    assertionCertificate: changed.assertion_certificate ?? start.assertionCertificate,
     assertionLife: changed.assertion_life === undefined ? start.assertionLife : seconds(changed.assertion_life),
     assertionBackdate: changed.assertion_backdate === undefined ? start.assertionBackdate : seconds(changed.assertion_backdate),
     clientIdWithAssertion: changed.client_id_with_assertion ?? start.clientIdWithAssertion,
@@ -89,6 +100,7 @@ function resourceOf(file: ResourceFile, id: string): Resource {
     defaultScopes: (file.default_scopes ?? []).toSorted(),
     maxTokenTtl: seconds(file.max_token_ttl),
     verifyAudience: file.verify_audience ?? false,
+    ...(file.sender_constraint !== undefined && { senderConstraint: file.sender_constraint }),
     labels: file.labels ?? {},
   };
 }
@@ -109,6 +121,7 @@ function clientOf(file: ClientFile, id: string): Client {
     method: file.method,
     credential,
     ...(file.algorithm !== undefined && { algorithm: file.algorithm }),
+    ...(file.key_registration === 'jwks_uri' && { keyRegistration: file.key_registration }),
     rotateEvery: seconds(file.rotate_every),
     maxTokenLife: seconds(file.max_token_life),
   };

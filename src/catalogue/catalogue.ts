@@ -1,11 +1,7 @@
+import type { MacAlgorithm, SigningAlgorithm, UpstreamAuthenticationMethod } from './client-methods.js';
 import type { Profile } from './profile.js';
+import type { SenderConstraint } from './sender-constraint.js';
 import type { WorkloadIdentity } from './workload-identity.js';
-
-/** How Corridor authenticates at an authorization server (RFC 8414 §2, RFC 7523). */
-export type UpstreamAuthenticationMethod = 'client_secret_basic' | 'private_key_jwt';
-
-/** The algorithms with which Corridor signs its assertions (CONFORMANCE A26); RS256 for servers that know nothing better. */
-export type SigningAlgorithm = 'ES256' | 'EdDSA' | 'PS256' | 'RS256';
 
 /** An upstream OAuth authorization server, named by its issuer (RFC 8414). */
 export interface AuthorizationServer {
@@ -14,6 +10,10 @@ export interface AuthorizationServer {
   readonly profile: Profile;
   /** Hosts that may be reached by plain http or at a loopback or private address. */
   readonly allowHosts: readonly string[];
+  /** What its tokens are bound to where the resource does not say. */
+  readonly senderConstraint?: SenderConstraint;
+  /** The authorities that its certificates are checked by in place of the system's: what the file held when the catalogue was applied. */
+  readonly ca?: { readonly path: string; readonly pem: string };
   /** Where its endpoints are, when it publishes no metadata or its endpoints are at another origin. */
   readonly tokenEndpoint?: string;
   readonly revocationEndpoint?: string;
@@ -33,6 +33,7 @@ export interface Resource {
   readonly maxTokenTtl: number;
   /** Refuses a token whose audience cannot be learned. */
   readonly verifyAudience: boolean;
+  readonly senderConstraint?: SenderConstraint;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -70,8 +71,10 @@ export interface Client {
   readonly holds?: Readonly<Record<string, readonly string[]>>;
   readonly method: UpstreamAuthenticationMethod;
   readonly credential: CredentialSource;
-  /** With `private_key_jwt` alone. Absent: ES256 for a key that Corridor makes, else what the key is good for. */
-  readonly algorithm?: SigningAlgorithm;
+  /** How assertions are signed. Absent: ES256 for a key that Corridor makes, else what the key is good for; HS256 with a secret. */
+  readonly algorithm?: SigningAlgorithm | MacAlgorithm;
+  /** Absent: an operator tells its server of a new key. With `generate` alone. */
+  readonly keyRegistration?: 'jwks_uri';
   readonly rotateEvery: number;
   readonly maxTokenLife: number;
 }

@@ -1,5 +1,6 @@
 import { ResourceIndicator } from '../oauth/resource-indicator.js';
 import { checkIdentity } from './check-identity.js';
+import { isMacAlgorithm, isSecretMethod, isSigningAlgorithm } from './client-methods.js';
 import { parseCredentialSource } from './credential-source.js';
 import { parseDuration } from './duration.js';
 import type { AuthorizationServerFile, ClientFile, ProfileFile, ResourceFile } from './file-shape.js';
@@ -67,17 +68,39 @@ export function indicatorOf(uri: string): ResourceIndicator | null {
 }
 
 function checkClient({ draft, path }: Entry<ClientFile>, report: Report): void {
-  if (draft.method !== 'client_secret_basic') return;
-  if (draft.credential !== undefined && isGenerated(draft.credential)) {
+  if (draft.key_registration !== undefined && draft.credential !== undefined && !isGenerated(draft.credential)) {
+    report(wrong(path, 'key_registration', 'is for keys that Corridor makes (credential: generate): remove it'));
+  }
+  if (draft.method === undefined) return;
+  const generated = draft.credential !== undefined && isGenerated(draft.credential);
+  if (generated && isSecretMethod(draft.method))
+    report(
+      wrong(path, 'credential', `cannot be generate with ${draft.method}: a secret comes from its server, so write env:NAME or file:PATH`),
+    );
+  if (generated && draft.method === 'tls_client_auth')
     report(
       wrong(
         path,
         'credential',
-        'can be generate with private_key_jwt alone: a secret comes from its server, so write env:NAME or file:PATH',
+        'cannot be generate with tls_client_auth: an authority issues its certificate, so write file:PATH with key and certificate, or use self_signed_tls_client_auth',
       ),
     );
-  }
-  if (draft.algorithm !== undefined) report(wrong(path, 'algorithm', 'means nothing with client_secret_basic: remove it'));
+  if (draft.algorithm !== undefined) checkAlgorithm(draft.method, draft.algorithm, path, report);
+}
+
+function checkAlgorithm(method: ClientFile['method'], algorithm: string, path: Path, report: Report): void {
+  const takes = { private_key_jwt: isSigningAlgorithm, client_secret_jwt: isMacAlgorithm }[String(method)];
+  if (takes === undefined) report(wrong(path, 'algorithm', `means nothing with ${method}: remove it`));
+  else if (!takes(algorithm))
+    report(
+      wrong(
+        path,
+        'algorithm',
+        method === 'client_secret_jwt'
+          ? 'must be HS256, HS384 or HS512 with client_secret_jwt'
+          : 'is one for secrets: name ES256, Ed25519, EdDSA, PS256 or RS256 with private_key_jwt',
+      ),
+    );
 }
 
 function isGenerated(credential: string): boolean {

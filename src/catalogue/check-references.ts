@@ -1,4 +1,5 @@
 import { indicatorOf } from './check-entries.js';
+import { isCertificateMethod } from './client-methods.js';
 import type { ProfileFile } from './file-shape.js';
 import { issuerOfFile } from './identity-of-file.js';
 import { didYouMean } from './nearest-name.js';
@@ -12,6 +13,7 @@ export function checkReferences(entries: Entries, report: Report): void {
   checkClientsReach(entries, report);
   checkAssertionAudiences(entries, report);
   checkHeld(entries, report);
+  checkCertificates(entries, report);
   checkOneClientEach(entries, report);
   checkUnique(entries, report);
   checkRulePurposes(entries, report);
@@ -104,6 +106,20 @@ function checkHeld(entries: Entries, report: Report): void {
         if (resource?.scopes?.includes(scope) !== false) continue;
         report({ path: [...here, index], at: 'value', message: `resource ${name} has no such scope: add it there or remove it here` });
       }
+    }
+  }
+}
+
+/** A token can be bound to a certificate only where one is shown when it is asked for. */
+function checkCertificates(entries: Entries, report: Report): void {
+  for (const { draft, path } of entries.clients.values()) {
+    if (draft.method === undefined || isCertificateMethod(draft.method)) continue;
+    for (const [index, name] of (draft.resources ?? []).entries()) {
+      const resource = entries.resources.get(name)?.draft;
+      const server = entries.authorizationServers.get(resource?.authorization_server ?? '')?.draft;
+      if ((resource?.sender_constraint ?? server?.sender_constraint) !== 'mtls') continue;
+      const message = `the tokens of resource ${name} are to be bound to a certificate (sender_constraint: mtls), and this client shows none: use tls_client_auth or self_signed_tls_client_auth`;
+      report({ path: [...path, 'resources', index], at: 'value', message });
     }
   }
 }

@@ -24,6 +24,12 @@ export function parseCredentialSource(text: string): CredentialSource | { readon
   };
 }
 
+/** The path of a `file:` reference to the certificates of authorities; null when it is none. */
+export function authoritiesPath(text: string): string | null {
+  const source = parseCredentialSource(text);
+  return 'kind' in source && source.kind === 'file' ? source.path : null;
+}
+
 export function printCredentialSource(source: CredentialSource): string {
   switch (source.kind) {
     case 'generate':

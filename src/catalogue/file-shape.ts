@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { assertionAlgorithms, upstreamMethods } from './client-methods.js';
 import { identityShape } from './identity-shape.js';
 import {
   atLeastOne,
+  authorities,
   clientIdentifier,
   credential,
   detailTypes,
@@ -24,6 +26,7 @@ import {
   words,
 } from './member-shapes.js';
 import { profiles } from './profile.js';
+import { senderConstraints } from './sender-constraint.js';
 
 /** `corridor.yaml` as it is written, before anything is looked up. The published JSON Schema is made of the same shapes. */
 
@@ -46,6 +49,9 @@ const profile = z.union([
     assertion_audience: oneOf(['issuer', 'token_endpoint'], 'write issuer or token_endpoint')
       .optional()
       .describe("The assertion's audience; token_endpoint needs the server's token_endpoint to be given"),
+    assertion_certificate: oneOf(['none', 'x5t#S256', 'x5c'], 'write none, x5t#S256 or x5c')
+      .optional()
+      .describe("What an assertion's header says of its key's certificate: its thumbprint, or with it the certificates themselves"),
     assertion_life: duration('write a duration', 300, '5 minutes').optional().describe('From iat to exp of an assertion, at most 5m'),
     assertion_backdate: duration('write a duration', 60, '1 minute').optional().describe('How far iat is dated back, at most 1m'),
     client_id_with_assertion: flag().optional().describe('Whether client_id is sent beside an assertion'),
@@ -81,6 +87,11 @@ const profile = z.union([
   }),
 ]);
 
+/** A profile with members changed. */
+export const profileShape = profile.options[1];
+
+const senderConstraint = () => oneOf(senderConstraints, 'write none, dpop or mtls').optional();
+
 export const authorizationServerShape = z.strictObject({
   issuer: url('give the issuer, as its metadata says it (RFC 8414)').describe(
     'The issuer identifier (RFC 8414): https, without query or fragment',
@@ -89,6 +100,12 @@ export const authorizationServerShape = z.strictObject({
     .optional()
     .describe('What is particular about this server: the name of a profile, or a profile with some members changed'),
   allow_hosts: hosts().optional().describe('Hosts for which plain http, loopback and private addresses are accepted'),
+  sender_constraint: senderConstraint().describe(
+    'What its tokens are bound to, where a resource does not say: dpop (RFC 9449) or mtls (RFC 8705)',
+  ),
+  ca: authorities()
+    .optional()
+    .describe('Certificates of the authorities that its own is checked by, in PEM: file:… below CORRIDOR_SECRET_DIR'),
   token_endpoint: url('give a URL')
     .optional()
     .describe('Where tokens are issued, if the server publishes no metadata or its endpoint is at another origin'),
@@ -116,6 +133,7 @@ export const resourceShape = z.strictObject({
   default_scopes: scopes('list scopes or leave the member out').optional().describe('What is meant when a request names no scope'),
   max_token_ttl: span('say how long one of its tokens may be used, such as 1h').describe('How long a token may be served'),
   verify_audience: flag().optional().describe('Refuse a token whose audience cannot be learned'),
+  sender_constraint: senderConstraint().describe('What its tokens are bound to, in place of what its authorization server says'),
   labels: labels().optional().describe('What policies may go by'),
 });
 
@@ -156,16 +174,18 @@ export const clientShape = z.strictObject({
     )
     .optional()
     .describe('What it was granted at a resource whose server cannot narrow; all scopes of the resource when left out'),
-  method: oneOf(
-    ['private_key_jwt', 'client_secret_basic'],
-    'write private_key_jwt, or client_secret_basic where the server takes no keys',
-  ).describe('How it authenticates at the token endpoint'),
+  method: oneOf(upstreamMethods, 'write private_key_jwt, or client_secret_basic where the server takes no keys').describe(
+    'How it authenticates at the token endpoint',
+  ),
   credential: credential('write generate (Corridor makes a key pair), env:NAME or file:PATH').describe(
     'generate, env:CORRIDOR_CLIENT_…, or file:… below CORRIDOR_SECRET_DIR',
   ),
-  algorithm: oneOf(['ES256', 'EdDSA', 'PS256', 'RS256'], 'name an algorithm')
+  algorithm: oneOf(assertionAlgorithms, 'name an algorithm')
     .optional()
-    .describe('How it signs, with private_key_jwt; ES256 for a key that Corridor makes'),
+    .describe('How it signs its assertions; ES256 for a key that Corridor makes, HS256 with client_secret_jwt'),
+  key_registration: oneOf(['jwks_uri', 'operator'], 'write jwks_uri or operator')
+    .optional()
+    .describe('How its server learns of a new key, with generate: it reads the JWKS that Corridor publishes, or an operator tells it'),
   rotate_every: span('say how often its credential is replaced, such as 90d').describe('How often its credential is replaced'),
   max_token_life: span('say how long the tokens live that the server issues to it, such as 1h').describe(
     'The longest life of its tokens, as the server is set up',

@@ -1,5 +1,7 @@
 import { ResourceIndicator } from '../oauth/resource-indicator.js';
-import type { Catalogue, Client, Resource } from './catalogue.js';
+import { Scope } from '../oauth/scope.js';
+import type { AuthorizationServer, Catalogue, Client, Resource } from './catalogue.js';
+import { canNarrow } from './profile.js';
 
 interface Index {
   readonly resources: ReadonlyMap<string, Resource>;
@@ -18,6 +20,14 @@ export function resourceByIndicator(catalogue: Catalogue, indicator: ResourceInd
 /** The one client with which this workflow reaches this resource (both by id), or null. */
 export function clientFor(catalogue: Catalogue, workflow: string, resource: string): Client | null {
   return indexOf(catalogue).clients.get(workflow)?.get(resource) ?? null;
+}
+
+/**
+ * What comes of asking for any scope of this resource by this client where its server cannot narrow: all that the client holds there.
+ * Null where the server issues what is asked for.
+ */
+export function allOrNothing({ profile }: AuthorizationServer, client: Client, resource: Resource): Scope | null {
+  return canNarrow(profile) ? null : Scope.of(client.holds?.[resource.id] ?? resource.scopes);
 }
 
 /** Whether any client serves this workflow. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { detailTypePattern } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
-import { parseCredentialSource } from './credential-source.js';
+import { authoritiesPath, parseCredentialSource } from './credential-source.js';
 import { durationPattern, longestDuration, parseDuration } from './duration.js';
 import { didYouMean } from './nearest-name.js';
 
@@ -156,6 +156,12 @@ export function credential(missing: string) {
     const source = parseCredentialSource(value);
     if ('problem' in source) context.addIssue({ code: 'custom', message: source.problem });
   });
+}
+
+export function authorities() {
+  return z
+    .string(says('write file:PATH', 'must be file:PATH'))
+    .refine((value) => authoritiesPath(value) !== null, 'must be file:PATH, relative to CORRIDOR_SECRET_DIR: a PEM file with certificates');
 }
 
 export function timeZone() {

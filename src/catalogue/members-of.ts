@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { AuthorizationServer, Catalogue, Client, Purpose, Resource, Runtime, Workflow } from './catalogue.js';
 import { printCredentialSource } from './credential-source.js';
 import { printDuration } from './duration.js';
@@ -38,6 +39,8 @@ function membersOfServer(server: AuthorizationServer): Members {
     issuer: server.issuer,
     ...membersOfProfile(server.profile),
     ...(server.allowHosts.length > 0 && { allow_hosts: server.allowHosts }),
+    ...(server.senderConstraint !== undefined && { sender_constraint: server.senderConstraint }),
+    ...(server.ca !== undefined && { ca: `file:${server.ca.path}`, 'ca.sha256': hash('sha256', server.ca.pem) }),
     ...(server.tokenEndpoint !== undefined && { token_endpoint: server.tokenEndpoint }),
     ...(server.revocationEndpoint !== undefined && { revocation_endpoint: server.revocationEndpoint }),
   };
@@ -58,6 +61,7 @@ export function profileMembers(profile: Profile): Members {
     resource_parameter: profile.resourceParameter ?? 'none',
     assertion_type: profile.assertionType ?? 'none',
     assertion_audience: profile.assertionAudience,
+    assertion_certificate: profile.assertionCertificate,
     assertion_life: printDuration(profile.assertionLife),
     assertion_backdate: printDuration(profile.assertionBackdate),
     client_id_with_assertion: String(profile.clientIdWithAssertion),
@@ -85,6 +89,7 @@ function membersOfResource(resource: Resource): Members {
     ...(resource.authorizationDetailsTypes !== undefined && { authorization_details_types: resource.authorizationDetailsTypes }),
     ...(resource.defaultScopes.length > 0 && { default_scopes: resource.defaultScopes }),
     max_token_ttl: printDuration(resource.maxTokenTtl),
+    ...(resource.senderConstraint !== undefined && { sender_constraint: resource.senderConstraint }),
     ...(resource.verifyAudience && { verify_audience: 'true' }),
     ...labelsOf(resource.labels),
   };
@@ -116,6 +121,7 @@ function membersOfClient(client: Client): Members {
     method: client.method,
     credential: printCredentialSource(client.credential),
     ...(client.algorithm !== undefined && { algorithm: client.algorithm }),
+    ...(client.keyRegistration !== undefined && { key_registration: client.keyRegistration }),
     rotate_every: printDuration(client.rotateEvery),
     max_token_life: printDuration(client.maxTokenLife),
   };

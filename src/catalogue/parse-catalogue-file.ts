@@ -2,8 +2,9 @@ import type { Catalogue } from './catalogue.js';
 import { catalogueOfFile } from './catalogue-of-file.js';
 import { checkEntries } from './check-entries.js';
 import { checkReferences } from './check-references.js';
-import type { Fault, Problem } from './problem.js';
-import { readEntries } from './read-entries.js';
+import type { Fault, Problem, Report } from './problem.js';
+import { checkAuthorities, nothingRead, type ReadAuthorities } from './read-authorities.js';
+import { readEntries, type Entries } from './read-entries.js';
 import { readYaml, type Placed } from './yaml-text.js';
 
 export type ParsedCatalogue =
@@ -15,8 +16,24 @@ const MOST_PROBLEMS = 100;
 /**
  * Parses `corridor.yaml` (EXAMPLES). Either all of it is right, or every problem is told, in the order of the file; where the YAML
  * itself is broken, only that. Never throws, and no message repeats a text that might be a secret in the wrong place.
+ * `authorities` is what was read of the files that the text names for certificates of authorities.
  */
-export function parseCatalogueFile(text: string, fileName: string): ParsedCatalogue {
+export function parseCatalogueFile(text: string, fileName: string, authorities: ReadAuthorities = nothingRead): ParsedCatalogue {
+  const checked = check(text, (entries, report) => checkAuthorities(entries, authorities, report));
+  if ('entries' in checked) return { ok: true, catalogue: catalogueOfFile(checked.entries, authorities) };
+  return { ok: false, problems: inOrder(checked.problems, fileName) };
+}
+
+/** The problems of a file by itself, before anything that it refers to is read. */
+export function problemsOfFile(text: string, fileName: string): readonly Problem[] {
+  const checked = check(text, () => undefined);
+  return 'entries' in checked ? [] : inOrder(checked.problems, fileName);
+}
+
+function check(
+  text: string,
+  further: (entries: Entries, report: Report) => void,
+): { readonly entries: Entries } | { readonly problems: Placed[] } {
   const yaml = readYaml(text);
   const problems: Placed[] = [...yaml.problems];
   if ('content' in yaml) {
@@ -24,9 +41,10 @@ export function parseCatalogueFile(text: string, fileName: string): ParsedCatalo
     const entries = readEntries(yaml.content, report);
     checkEntries(entries, report);
     checkReferences(entries, report);
-    if (problems.length === 0) return { ok: true, catalogue: catalogueOfFile(entries) };
+    further(entries, report);
+    if (problems.length === 0) return { entries };
   }
-  return { ok: false, problems: inOrder(problems, fileName) };
+  return { problems };
 }
 
 function inOrder(problems: readonly Placed[], file: string): Problem[] {

@@ -17,6 +17,8 @@ export interface Profile {
   readonly assertionType: 'client-authentication+jwt' | 'JWT' | null;
   /** The assertion's audience: the issuer, or the pinned token endpoint of older servers. */
   readonly assertionAudience: 'issuer' | 'token_endpoint';
+  /** What an assertion says of the certificate of its key: its thumbprint, or with it the certificates themselves (RFC 7515 §4.1.6, §4.1.8). */
+  readonly assertionCertificate: 'none' | 'x5t#S256' | 'x5c';
   /** Seconds between `iat` and `exp`; at most 300. */
   readonly assertionLife: number;
   /** Seconds by which `iat` is dated back, against small clock errors. */
@@ -61,6 +63,7 @@ export const standardProfile: Profile = {
   resourceParameter: 'resource',
   assertionType: 'client-authentication+jwt',
   assertionAudience: 'issuer',
+  assertionCertificate: 'none',
   assertionLife: 60,
   assertionBackdate: 5,
   clientIdWithAssertion: false,

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Catalogue } from './catalogue.js';
+import { assertionAlgorithms, upstreamMethods } from './client-methods.js';
 import type { Profile } from './profile.js';
+import { senderConstraints } from './sender-constraint.js';
 import { storedIdentity } from './stored-identity.js';
 
 const texts = z.array(z.string());
@@ -13,6 +15,7 @@ const profile: z.ZodType<Profile> = z.strictObject({
   resourceParameter: z.enum(['resource', 'audience']).nullable(),
   assertionType: z.enum(['client-authentication+jwt', 'JWT']).nullable(),
   assertionAudience: z.enum(['issuer', 'token_endpoint']),
+  assertionCertificate: z.enum(['none', 'x5t#S256', 'x5c']),
   assertionLife: z.number(),
   assertionBackdate: z.number(),
   clientIdWithAssertion: z.boolean(),
@@ -34,6 +37,8 @@ const authorizationServer = z.strictObject({
   issuer: z.string(),
   profile,
   allowHosts: texts,
+  senderConstraint: z.enum(senderConstraints).optional(),
+  ca: z.strictObject({ path: z.string(), pem: z.string() }).optional(),
   tokenEndpoint: z.string().optional(),
   revocationEndpoint: z.string().optional(),
 });
@@ -48,6 +53,7 @@ const resource = z.strictObject({
   defaultScopes: texts,
   maxTokenTtl: z.number(),
   verifyAudience: z.boolean(),
+  senderConstraint: z.enum(senderConstraints).optional(),
   labels,
 });
 
@@ -75,9 +81,10 @@ const client = z.strictObject({
   workflows: texts,
   resources: texts,
   holds: z.record(z.string(), texts).optional(),
-  method: z.enum(['client_secret_basic', 'private_key_jwt']),
-  algorithm: z.enum(['ES256', 'EdDSA', 'PS256', 'RS256']).optional(),
+  method: z.enum(upstreamMethods),
+  algorithm: z.enum(assertionAlgorithms).optional(),
   credential: credentialSource,
+  keyRegistration: z.literal('jwks_uri').optional(),
   rotateEvery: z.number(),
   maxTokenLife: z.number(),
 });

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { registerClientCheck } from './client-check.js';
+import { registerClientRotation } from './client-rotation.js';
 import { CommandFailed } from './command-failed.js';
 import { corridor, type Register } from './command.js';
 
@@ -6,11 +8,12 @@ const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) });
 /** RFC 6749 §5.2: what every error under /oauth2/ has, also of a client that is not there. */
 const unknownClient = z.looseObject({ error: z.string() });
 
-/** corridor client jwks: what the client's authorization server needs to know. */
+/** corridor client: jwks, what the client's authorization server needs to know; check, whether it works; show and rotate. */
 export const registerClient: Register = (program, surroundings) => {
-  program
-    .command('client')
-    .description('upstream clients')
+  const client = program.command('client').description('upstream clients');
+  registerClientCheck(client, surroundings);
+  registerClientRotation(client, surroundings);
+  client
     .command('jwks <client>')
     .description('the public keys of one client, as its authorization server needs them')
     .action(async (id: string) => {

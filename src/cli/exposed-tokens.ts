@@ -14,7 +14,7 @@ export const exposedPage = z.object({
   exposure: z.array(
     z.looseObject({
       issuance: z.string(),
-      run: z.string(),
+      run: z.string().nullable(),
       client: z.string(),
       resource: z.string(),
       expires_at: z.string(),
@@ -44,7 +44,7 @@ export function printExposed({ exposed, exposure, next }: ExposedPage): string {
   const left = until === null ? 'None of them can work any more.' : `The last that may still work lives until ${until}.`;
   const rows = exposure
     .toSorted((a, b) => (a.expires_at < b.expires_at ? 1 : -1))
-    .map((token) => [token.issuance, token.run, token.client, token.resource, printFate(token)]);
+    .map((token) => [token.issuance, token.run ?? 'none', token.client, token.resource, printFate(token)]);
   const more = next === null ? [] : [`… and more: those that were issued after ${next}.`];
   return [sum, left, table(rows), ...more].join('\n');
 }

@@ -9,8 +9,8 @@ const listed = z.object({
     z.looseObject({
       issuance: z.string(),
       state: z.string(),
-      run: z.string(),
-      workflow: z.string(),
+      run: z.string().nullable(),
+      workflow: z.string().nullable(),
       client: z.string(),
       resource: z.string(),
       expires_at: z.string(),
@@ -50,8 +50,8 @@ function print({ at, tokens, more }: Listed): string {
   const heads = ['issuance', 'run', 'workflow', 'client', 'resource', 'until', 'what is known of it'];
   const rows = tokens.map((token) => [
     token.issuance,
-    token.run,
-    token.workflow,
+    token.run ?? 'none',
+    token.workflow ?? 'none',
     token.client,
     token.resource,
     token.expires_at,

@@ -18,6 +18,7 @@ import { registerSuspend } from './suspend.js';
 import { registerSuspensions } from './suspensions.js';
 import { registerToken } from './token.js';
 import { registerTrace } from './trace.js';
+import { registerUpstream } from './upstream.js';
 
 /** Every command that works upon a running Corridor or on files. Errors are thrown, never printed here. */
 export function buildProgram(surroundings: Surroundings): Command {
@@ -38,6 +39,7 @@ Exit codes: 0 fine, 1 failed, 2 not called as its help says, or nothing found by
     registerApply,
     registerKey,
     registerClient,
+    registerUpstream,
     registerRun,
     registerToken,
     registerEntries,

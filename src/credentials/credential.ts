@@ -1,4 +1,5 @@
 import type { JWK } from 'jose';
+import type { CertificateMethod, SecretMethod } from '../catalogue/client-methods.js';
 import type { Secret } from '../oauth/secret.js';
 
 interface Version {
@@ -12,25 +13,31 @@ interface Version {
   readonly tokenEndpointOrigin: string | null;
 }
 
-/** One version of what a client authenticates with. A key's private half is a JWK in JSON, held as a secret. */
-export type Credential =
-  | (Version & { readonly method: 'client_secret_basic'; readonly secret: Secret })
-  | (Version & {
-      readonly method: 'private_key_jwt';
-      /** RFC 7638 thumbprint. */
-      readonly kid: string;
-      readonly algorithm: string;
-      readonly publicKey: JWK;
-      readonly privateKey: Secret;
-    });
+export type SecretCredential = Version & { readonly method: SecretMethod; readonly secret: Secret };
+export type KeyCredential = Version & { readonly method: 'private_key_jwt' } & KeyHalves;
+export type CertificateCredential = Version & { readonly method: CertificateMethod } & KeyHalves;
+
+/** One version of what a client authenticates with. */
+export type Credential = SecretCredential | KeyCredential | CertificateCredential;
+
+/** `privateKey` is a JWK in JSON. The public half holds the certificates of the key as `x5c`, its own first, where there are any. */
+interface KeyHalves {
+  /** RFC 7638 thumbprint. */
+  readonly kid: string;
+  readonly algorithm: string;
+  readonly publicKey: JWK;
+  readonly privateKey: Secret;
+}
 
 /**
  * Where credentials are kept, sealed.
  *
- * current gives the version in use for a client, or null when there is none. bind MUST set the origin once and return the
+ * current gives the version in use for a client, or null when there is none. other gives the one beside it while a rotation is under
+ * way: the next one, or the one that was in use before; else null. bind MUST set the origin once and return the
  * origin that holds from then on, also when another replica was first.
  */
 export abstract class CredentialStore {
   abstract current(client: string): Promise<Credential | null>;
+  abstract other(client: string): Promise<Credential | null>;
   abstract bind(credential: string, tokenEndpointOrigin: string): Promise<string>;
 }

@@ -1,19 +1,38 @@
 import type { AuthorizationServer, Catalogue, Client } from '../catalogue/catalogue.js';
+import {
+  isCertificateMethod,
+  isMacAlgorithm,
+  isSecretMethod,
+  isSigningAlgorithm,
+  type SigningAlgorithm,
+} from '../catalogue/client-methods.js';
 import { declared } from '../catalogue/look-up.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { Secret } from '../oauth/secret.js';
-import { generateKeyPair } from './key-pair.js';
+import { generateKeyPair, type KeyPair } from './key-pair.js';
 import { keyedDigest } from './keyed-digest.js';
-import { KeyUnusable, readReferencedKey } from './referenced-key.js';
+import { withOwnCertificate } from './own-certificate.js';
+import { KeyUnusable, readReferencedCertificate, readReferencedKey } from './referenced-key.js';
 import type { CredentialBinding, CredentialVersion, SealedCredential } from './sealed-credential.js';
 import { endpointMoved, mayGoTo } from './secret-binding.js';
 import { SecretUnreadable, type SecretReferences } from './secret-references.js';
 
-/** Why a version is made: it is a client's first, or what differs from the one that it replaces. */
+/**
+ * Why a version is made: it is a client's first, or what differs from the one that it replaces. `secret_changed` and `rotation` are for
+ * versions that must prove themselves (`plan-rotation.ts`).
+ */
 export type CredentialCause =
-  'first' | 'source_changed' | 'secret_changed' | 'method_changed' | 'algorithm_changed' | 'issuer_changed' | 'endpoint_moved';
+  | 'first'
+  | 'source_changed'
+  | 'secret_changed'
+  | 'method_changed'
+  | 'algorithm_changed'
+  | 'certificate_needed'
+  | 'issuer_changed'
+  | 'endpoint_moved'
+  | 'rotation';
 
-/** A version that is to be kept, with its secret (for `private_key_jwt` the private JWK in JSON) not yet sealed. */
+/** A version that is to be kept, with its secret (of a key the private JWK in JSON) not yet sealed. */
 export type NewCredential = Omit<SealedCredential, 'sealed'> & {
   readonly secret: Secret;
   readonly cause: CredentialCause;
@@ -24,7 +43,7 @@ export type NewCredential = Omit<SealedCredential, 'sealed'> & {
 /** Why a client cannot have the version that it needs. What it has stays in use. */
 export interface CredentialProblem {
   readonly client: string;
-  readonly code: 'secret_unreadable' | 'key_unusable' | 'secret_bound_elsewhere';
+  readonly code: 'secret_unreadable' | 'secret_unusable' | 'key_unusable' | 'secret_bound_elsewhere';
   readonly message: string;
 }
 
@@ -33,6 +52,8 @@ export interface CredentialPlan {
   /** Ids of versions that are in use no more. */
   readonly retire: readonly string[];
   readonly problems: readonly CredentialProblem[];
+  /** Clients, by id, whose reference holds another secret than the one in use, and one that it never held before. */
+  readonly changed: readonly string[];
 }
 
 export interface CredentialPlanning {
@@ -48,43 +69,50 @@ export interface CredentialPlanning {
 }
 
 /**
- * Decides which versions of credentials a catalogue needs, given those in use: one for each client. A secret's version is new when
- * its keyed digest is; a key that Corridor makes is new when it would go elsewhere. Changes nothing and keeps nothing.
+ * Decides which versions of credentials a catalogue needs, given those in use: one for each client. A version is new when it would go
+ * elsewhere, or as something else; then the rotation of the one before it is over too. A secret that has merely changed is told,
+ * since it is to prove itself first. Changes nothing and keeps nothing.
  */
 export async function planCredentials(planning: CredentialPlanning): Promise<CredentialPlan> {
   const create: NewCredential[] = [];
   const retire: string[] = [];
   const problems: CredentialProblem[] = [];
+  const changed: string[] = [];
   const bindings: CredentialBinding[] = [...planning.inUse, ...planning.formerBindings];
   for (const client of Object.values(planning.catalogue.clients)) {
-    const [current, ...superseded] = versionsOf(client, planning.inUse);
+    const versions = planning.inUse.filter((version) => version.client === client.id);
+    const [current, ...superseded] = newestFirst(versions.filter(({ state }) => state === 'current'));
     retire.push(...superseded.map(({ id }) => id));
     const next = await nextVersion(planning, client, current ?? null, bindings);
     if (next === null) continue;
+    if ('changedTo' in next) {
+      const isKnown = bindings.some((known) => known.client === client.id && known.keyedDigest === next.changedTo);
+      if (!isKnown) changed.push(client.id);
+      continue;
+    }
     if ('code' in next) {
       problems.push(next);
       continue;
     }
     create.push(next);
-    bindings.push({ keyedDigest: next.keyedDigest, issuer: next.issuer, tokenEndpointOrigin: null });
-    if (current !== undefined) retire.push(current.id);
+    bindings.push({ client: client.id, keyedDigest: next.keyedDigest, issuer: next.issuer, tokenEndpointOrigin: null });
+    retire.push(...versions.filter((version) => !superseded.includes(version)).map(({ id }) => id));
   }
   const orphans = planning.inUse.filter((version) => declared(planning.catalogue.clients, version.client) === null);
-  return { create, retire: [...retire, ...orphans.map(({ id }) => id)], problems };
+  return { create, retire: [...retire, ...orphans.map(({ id }) => id)], problems, changed };
 }
 
-/** The newest first. */
-function versionsOf(client: Client, inUse: readonly CredentialVersion[]): CredentialVersion[] {
-  return inUse.filter((version) => version.client === client.id).toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+function newestFirst(versions: readonly CredentialVersion[]): CredentialVersion[] {
+  return versions.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
 }
 
-/** Null when the version in use will do. */
+/** Null when the version in use will do; `changedTo` is the digest of another secret for the same place. */
 async function nextVersion(
   planning: CredentialPlanning,
   client: Client,
   current: CredentialVersion | null,
   bindings: readonly CredentialBinding[],
-): Promise<NewCredential | CredentialProblem | null> {
+): Promise<NewCredential | CredentialProblem | { readonly changedTo: string } | null> {
   const server = declared(planning.catalogue.authorizationServers, client.authorizationServer);
   if (server === null) throw new TypeError('a client of a catalogue names no authorization server of it');
   try {
@@ -93,15 +121,22 @@ async function nextVersion(
     if (digest !== null && !mayGoTo(server, bindings, digest)) return boundElsewhere(client);
     const cause = causeOf(client, server, current, digest);
     if (cause === null) return null;
-    const material = await materialOf(client, given);
+    if (given !== null && isTooShort(client, given)) return tooShort(client);
+    if (cause === 'secret_changed' && digest !== null) return { changedTo: digest };
+    const material = await materialOf(client, server, given, planning.now);
     const id = newIdentifier('cre', planning.now, planning.randomness);
     const { method } = client;
     return { id, client: client.id, method, issuer: server.issuer, keyedDigest: digest, ...material, cause, replaces: current?.id ?? null };
   } catch (error) {
-    if (error instanceof SecretUnreadable) return { client: client.id, code: 'secret_unreadable', message: error.message };
-    if (error instanceof KeyUnusable) return { client: client.id, code: 'key_unusable', message: error.message };
-    throw error;
+    return problemOf(client, error);
   }
+}
+
+/** What keeps a version from being made, if it is that. */
+export function problemOf(client: Client, error: unknown): CredentialProblem {
+  if (error instanceof SecretUnreadable) return { client: client.id, code: 'secret_unreadable', message: error.message };
+  if (error instanceof KeyUnusable) return { client: client.id, code: 'key_unusable', message: error.message };
+  throw error;
 }
 
 function causeOf(
@@ -116,23 +151,73 @@ function causeOf(
   if (current.method !== client.method) return 'method_changed';
   if ((current.keyedDigest === null) !== (digest === null)) return 'source_changed';
   if (current.keyedDigest !== digest) return 'secret_changed';
-  return algorithmChanged(client, current) ? 'algorithm_changed' : null;
+  if (algorithmChanged(client, current)) return 'algorithm_changed';
+  return needsCertificate(client, server) && current.key !== null && current.key.publicKey.x5c === undefined ? 'certificate_needed' : null;
+}
+
+/** Whether the key's certificate is shown to the server, in a connection or in an assertion. */
+function needsCertificate({ method }: Client, { profile }: AuthorizationServer): boolean {
+  return isCertificateMethod(method) || (method === 'private_key_jwt' && profile.assertionCertificate !== 'none');
 }
 
 /** Where the catalogue names none, a referenced key keeps what it was read as, and one of ours is of the default. */
 function algorithmChanged(client: Client, { key }: CredentialVersion): boolean {
-  if (key === null) return false;
+  if (key === null || client.method !== 'private_key_jwt') return false;
   const wanted = client.algorithm ?? (client.credential.kind === 'generate' ? 'ES256' : key.algorithm);
   return key.algorithm !== wanted;
 }
 
-async function materialOf(client: Client, given: Secret | null): Promise<Pick<NewCredential, 'key' | 'secret'>> {
-  if (given !== null && client.method === 'client_secret_basic') return { key: null, secret: given };
-  const pair = given === null ? await generateKeyPair(client.algorithm) : await readReferencedKey(given, client.algorithm);
+export async function materialOf(
+  client: Client,
+  server: AuthorizationServer,
+  given: Secret | null,
+  now: number,
+): Promise<Pick<NewCredential, 'key' | 'secret'>> {
+  if (given !== null && isSecretMethod(client.method)) return { key: null, secret: given };
+  const algorithm = client.algorithm !== undefined && isSigningAlgorithm(client.algorithm) ? client.algorithm : undefined;
+  const pair =
+    given === null ? await generatedPair(client, server, algorithm, now) : await referencedPair(client, server, given, algorithm, now);
   return { key: pair.key, secret: pair.privateKey };
 }
 
-function boundElsewhere(client: Client): CredentialProblem {
+async function generatedPair(
+  client: Client,
+  server: AuthorizationServer,
+  algorithm: SigningAlgorithm | undefined,
+  now: number,
+): Promise<KeyPair> {
+  const pair = await generateKeyPair(algorithm);
+  return needsCertificate(client, server) ? withOwnCertificate(pair, client.id, now, client.rotateEvery * 1000) : pair;
+}
+
+function referencedPair(
+  client: Client,
+  server: AuthorizationServer,
+  given: Secret,
+  algorithm: SigningAlgorithm | undefined,
+  now: number,
+): Promise<KeyPair> {
+  if (isCertificateMethod(client.method)) return readReferencedCertificate(given, now);
+  return readReferencedKey(given, { algorithm, ...(needsCertificate(client, server) && { certified: { now } }) });
+}
+
+/** RFC 7518 §3.2: a key of a MAC has at least the length of its output (CONFORMANCE A17). */
+export function isTooShort({ method, algorithm }: Client, given: Secret): boolean {
+  return method === 'client_secret_jwt' && Buffer.byteLength(given.reveal(), 'utf8') < octetsFor(algorithm);
+}
+
+function octetsFor(algorithm: string | undefined): number {
+  return algorithm !== undefined && isMacAlgorithm(algorithm) ? Number(algorithm.slice(2)) / 8 : 32;
+}
+
+export function tooShort(client: Client): CredentialProblem {
+  const message =
+    `its secret is shorter than the ${octetsFor(client.algorithm)} bytes that ${client.algorithm ?? 'HS256'} needs (RFC 7518 §3.2): ` +
+    'have the server issue a longer one, or use client_secret_basic';
+  return { client: client.id, code: 'secret_unusable', message };
+}
+
+export function boundElsewhere(client: Client): CredentialProblem {
   const message =
     'its secret was given for another issuer or another origin of the token endpoint, and is not sent elsewhere: ' +
     'have the server issue a new secret and put it where the reference points';

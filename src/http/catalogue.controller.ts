@@ -2,9 +2,11 @@ import { Body, Controller, Get, HttpCode, Post, UseGuards } from '@nestjs/common
 import { z } from 'zod';
 import type { Principal } from '../access/principal.js';
 import { printChanges } from '../catalogue/print-change.js';
+import { Rotations } from '../credentials/rotation.js';
 import { CredentialVersions } from '../credentials/sealed-credential.js';
 import { ApplyCatalogue } from '../issuance/apply-catalogue.js';
 import { FactsSource } from '../issuance/facts.js';
+import { ObserveWorld } from '../issuance/observe-world.js';
 import { Clock } from '../oauth/clock.js';
 import { findings } from '../posture/findings.js';
 import { AccessGuard, Allow, Caller } from './access.guard.js';
@@ -25,6 +27,8 @@ export class CatalogueController {
     private readonly applyCatalogue: ApplyCatalogue,
     private readonly facts: FactsSource,
     private readonly versions: CredentialVersions,
+    private readonly observeWorld: ObserveWorld,
+    private readonly rotations: Rotations,
     private readonly clock: Clock,
   ) {}
 
@@ -43,6 +47,11 @@ export class CatalogueController {
   @Allow('operator', 'auditor', 'admin')
   async posture(): Promise<{ findings: readonly unknown[] }> {
     const { catalogue } = await this.facts.latest();
-    return { findings: findings(catalogue, await this.versions.inUse(), this.clock.now()) };
+    const [versions, observed, rotations] = await Promise.all([
+      this.versions.inUse(),
+      this.observeWorld.observe(),
+      this.rotations.latest(),
+    ]);
+    return { findings: findings(catalogue, versions, this.clock.now(), { ...observed, rotations }) };
   }
 }

@@ -48,6 +48,11 @@ export class EveryErrorFilter implements ExceptionFilter {
       if (error instanceof Unavailable) headers['retry-after'] = '1';
       return { status: body.status, headers, body: { ...body } };
     }
+    if (error instanceof OAuthError) {
+      if (error.cause !== undefined) this.faultLog.write(error.cause);
+      const { status, headers } = oauthAnswer(error);
+      return { status, headers, body: { ...problem(status, error.code, error.message) } };
+    }
     const status = frameworkStatus(error);
     if (status !== null) return frameworkAnswer(status, false);
     this.faultLog.write(error);

@@ -28,7 +28,8 @@ export function httpAdapter(): FastifyAdapter {
     clientErrorHandler: answerUnreadable,
     frameworkErrors: answerUnroutable,
     routerOptions: { maxParamLength: 300 },
-    return503OnClosing: true,
+    // what comes in on a connection that is still open is answered, and the connection closed: Fastify's own 503 is no OAuth JSON
+    return503OnClosing: false,
     forceCloseConnections: 'idle',
   });
 }

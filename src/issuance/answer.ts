@@ -1,11 +1,15 @@
 import type { Verdict } from '../attribution/entry-log.js';
 import type { OAuthError } from '../oauth/errors.js';
+import type { UpstreamFault } from '../upstreams/token.js';
 import type { Release } from './release.js';
 
-/** What one attempt at a request came to: handed over, turned away (and recorded), or to be decided again. */
+/**
+ * What one attempt at a request came to: handed over, turned away, `recorded` with the decision's input or not and for an upstream's `fault`
+ * or not, or to be decided again.
+ */
 export type Answer =
   | { readonly kind: 'released'; readonly release: Release }
-  | { readonly kind: 'turned_away'; readonly error: OAuthError }
+  | { readonly kind: 'turned_away'; readonly error: OAuthError; readonly recorded: boolean; readonly fault?: UpstreamFault }
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
 export function again(verdict: Verdict): Answer {

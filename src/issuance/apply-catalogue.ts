@@ -7,10 +7,12 @@ import { catalogueDigest } from '../catalogue/catalogue-digest.js';
 import type { Catalogue } from '../catalogue/catalogue.js';
 import { parseCatalogueFile } from '../catalogue/parse-catalogue-file.js';
 import { planChange, type Change } from '../catalogue/plan-change.js';
+import type { SecretReferences } from '../credentials/secret-references.js';
 import type { Clock } from '../oauth/clock.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { ChangeFacts } from './change-facts.js';
 import type { FactsSource } from './facts.js';
+import { readAuthorities } from './read-authorities.js';
 import type { RenewCredentials } from './renew-credentials.js';
 
 /** What applying a file would do, and the revision (a digest of what the catalogue means) that it was held against. */
@@ -28,6 +30,7 @@ export class ApplyCatalogue {
     private readonly facts: FactsSource,
     private readonly changeFacts: ChangeFacts,
     private readonly renewCredentials: RenewCredentials,
+    private readonly references: SecretReferences,
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
     private readonly randomness: Randomness,
@@ -35,14 +38,14 @@ export class ApplyCatalogue {
 
   /** @throws Invalid with every problem by file, line and column */
   async plan(source: string, file: string): Promise<CataloguePlan> {
-    const wanted = parse(source, file);
+    const wanted = await this.#parse(source, file);
     const { catalogue } = await this.facts.latest();
     return { revision: catalogueDigest(catalogue), changes: planChange(catalogue, wanted) };
   }
 
   /** Gives the revision that holds from now on. `expected` is the revision that was planned from, or null. @throws Invalid, Conflict, Unavailable */
   async apply(source: string, file: string, expected: string | null, by: string): Promise<string> {
-    const wanted = parse(source, file);
+    const wanted = await this.#parse(source, file);
     await this.changeFacts.change(async ({ catalogue }, after) => {
       if (expected !== null && catalogueDigest(catalogue) !== expected) {
         throw new Conflict('catalogue_moved', 'the catalogue has changed since this was planned: look at the plan again');
@@ -79,14 +82,14 @@ export class ApplyCatalogue {
       removed: shown('remove'),
     });
   }
-}
 
-function parse(source: string, file: string): Catalogue {
-  const parsed = parseCatalogueFile(source, file);
-  if (parsed.ok) return parsed.catalogue;
-  throw new Invalid(
-    'catalogue_invalid',
-    `${file} is not applied: it has ${parsed.problems.length} problem(s); nothing was changed`,
-    parsed.problems,
-  );
+  async #parse(source: string, file: string): Promise<Catalogue> {
+    const parsed = parseCatalogueFile(source, file, await readAuthorities(source, this.references));
+    if (parsed.ok) return parsed.catalogue;
+    throw new Invalid(
+      'catalogue_invalid',
+      `${file} is not applied: it has ${parsed.problems.length} problem(s); nothing was changed`,
+      parsed.problems,
+    );
+  }
 }

@@ -1,5 +1,6 @@
 import type { EntryMembers, EntryValue } from '../attribution/entry.js';
 import type { EntryColumns } from '../attribution/entry-log.js';
+import type { AuthorizationServer, Client } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
 import { timestamp } from '../oauth/clock.js';
 import type { Reason } from '../oauth/errors.js';
@@ -37,6 +38,18 @@ export function requestColumns(context: Context, decision: Decision): EntryColum
   };
 }
 
+/** Why a token is asked for: null where a request of its run wants it now, as nearly always. */
+export type Cause = 'renewal' | null;
+
+export function causeMembers(cause: Cause): EntryMembers {
+  return cause === null ? {} : { cause };
+}
+
+/** An attempt that was not made, and why. */
+export function unsentMembers({ issuer }: AuthorizationServer, client: Client, fault: string, notSent: string): EntryMembers {
+  return { issuer, client_id: client.clientId, method: client.method, fault, not_sent: notSent };
+}
+
 /** Through whom a token was asked for: the authorization server, our client there, and what it authenticated with. */
 export function clientMembers(through: Through): EntryMembers {
   return {
@@ -66,7 +79,7 @@ export function tokenMembers(token: UpstreamToken, servedUntil: number): EntryMe
       ...(token.jti === null ? {} : { jti: token.jti }),
       expires_at: timestamp(token.expiresAt),
       served_until: timestamp(servedUntil),
-      binding: 'none',
+      binding: token.binding,
     },
   };
 }
@@ -75,7 +88,7 @@ export function tokenColumns(token: UpstreamToken): EntryColumns {
   return { tokenSha256: token.sha256, ...(token.jti === null ? {} : { tokenJti: token.jti }) };
 }
 
-/** How many refusals of the same kind were not recorded since the one before this. */
+/** How many answers of the same kind were not recorded since the one before this. */
 export function suppressedMembers(suppressed: number): EntryMembers {
   return { suppressed };
 }

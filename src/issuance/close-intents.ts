@@ -2,7 +2,7 @@ import type { Append, EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import { timestamp } from '../oauth/clock.js';
 import type { FactsSource } from './facts.js';
-import type { IssuanceStore, OpenIntent } from './issuance-store.js';
+import { whoOf, type IssuanceStore, type OpenIntent } from './issuance-store.js';
 
 const AT_ONCE = 100;
 
@@ -38,8 +38,7 @@ export class CloseIntents {
     const appends = intents.map((intent): Append => {
       const members = {
         issuance: intent.issuance,
-        run: intent.run,
-        workflow: intent.workflow,
+        ...whoOf(intent),
         client: intent.client,
         resource: { id: intent.resource },
         fault: 'outcome_not_reported',
@@ -47,9 +46,9 @@ export class CloseIntents {
         exposed_until: timestamp(intent.exposedUntil),
         ...(intent.assertionJti === null ? {} : { assertion: { jti: intent.assertionJti } }),
       };
-      const { run, workflow, client, resource, issuance } = intent;
+      const { client, resource, issuance } = intent;
       return {
-        entry: this.entries.make('token.unknown', epoch, members, { run, workflow, client, resource, issuance }),
+        entry: this.entries.make('token.unknown', epoch, members, { ...whoOf(intent), client, resource, issuance }),
         epoch: null,
         run: null,
         effect: { kind: 'outcome', issuance, state: 'unknown', token: null },

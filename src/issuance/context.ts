@@ -4,6 +4,7 @@ import type { Reason } from '../oauth/errors.js';
 import type { Scope } from '../oauth/scope.js';
 import type { Run } from '../runs/run.js';
 import type { Facts } from './facts.js';
+import type { Asked } from './token-request.js';
 
 /** Whose refusal it is and how it is answered. */
 export interface Refusal {
@@ -23,6 +24,7 @@ export interface Party {
 export interface Context {
   readonly facts: Facts;
   readonly run: Run;
+  readonly asked: Asked;
   readonly traceparent: string | null;
   /** As asked; empty when nothing was asked and no default could be found, or details alone are asked for. */
   readonly requestedScope: Scope;

@@ -6,6 +6,7 @@ import type { FactsSource } from './facts.js';
 export class CurrentCredentials extends CredentialStore {
   #epoch: Epoch | null = null;
   readonly #current = new Map<string, Promise<Credential | null>>();
+  readonly #other = new Map<string, Promise<Credential | null>>();
 
   constructor(
     private readonly store: CredentialStore,
@@ -14,23 +15,40 @@ export class CurrentCredentials extends CredentialStore {
     super();
   }
 
-  async current(client: string): Promise<Credential | null> {
-    const { epoch } = await this.facts.current();
-    if (this.#epoch === null || !sameEpoch(this.#epoch, epoch)) {
-      this.#epoch = epoch;
-      this.#current.clear();
-    }
-    const known = this.#current.get(client);
-    if (known !== undefined) return known;
-    const reading = this.store.current(client);
-    this.#current.set(client, reading);
-    reading.catch(() => this.#current.delete(client));
-    return reading;
+  current(client: string): Promise<Credential | null> {
+    return this.#find(this.#current, client, () => this.store.current(client));
+  }
+
+  other(client: string): Promise<Credential | null> {
+    return this.#find(this.#other, client, () => this.store.other(client));
   }
 
   async bind(credential: string, tokenEndpointOrigin: string): Promise<string> {
     const bound = await this.store.bind(credential, tokenEndpointOrigin);
-    this.#current.clear();
+    this.#forget();
     return bound;
+  }
+
+  async #find(
+    known: Map<string, Promise<Credential | null>>,
+    client: string,
+    read: () => Promise<Credential | null>,
+  ): Promise<Credential | null> {
+    const { epoch } = await this.facts.current();
+    if (this.#epoch === null || !sameEpoch(this.#epoch, epoch)) {
+      this.#epoch = epoch;
+      this.#forget();
+    }
+    const found = known.get(client);
+    if (found !== undefined) return found;
+    const reading = read();
+    known.set(client, reading);
+    reading.catch(() => known.delete(client));
+    return reading;
+  }
+
+  #forget(): void {
+    this.#current.clear();
+    this.#other.clear();
   }
 }

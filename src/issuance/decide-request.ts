@@ -1,4 +1,5 @@
 import { printEpoch } from '../attribution/epoch.js';
+import { allOrNothing } from '../catalogue/look-up.js';
 import type { CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
 import type { Clock } from '../oauth/clock.js';
@@ -13,6 +14,7 @@ import type { LocalTime } from '../policy/local-time.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { CounterStore, CounterValue } from './counter-store.js';
 import type { Decided } from './decided.js';
+import { cannotNarrow } from './load-context.js';
 import { refusalDecision } from './refusal-decision.js';
 
 /** Decides a request: what a guardrail stops is refused by it, everything else is asked of the policy (DESIGN §6). */
@@ -32,13 +34,14 @@ export class DecideRequest {
     return this.decide.readsCounters(context.facts.policyRevision);
   }
 
-  async decideRequest(context: Context): Promise<Decided> {
+  /** `anew`: with a decision of its own, though an equal question was answered in this minute. */
+  async decideRequest(context: Context, { anew = false } = {}): Promise<Decided> {
     const { outcome } = context;
     if (outcome.kind === 'refused') return { kind: 'refused', refusal: outcome.refusal, decision: this.#refusal(context, outcome.refusal) };
     const now = this.clock.now();
     const revision = context.facts.policyRevision;
     const key = questionKey(context, now);
-    const known = this.decide.recall(revision, key);
+    const known = anew ? null : this.decide.recall(revision, key);
     if (known !== null) return this.#decided(context, outcome.admitted, known, [], key);
     const counters = this.readsCounters(context) ? await this.#readCounters(context, outcome.admitted, now) : null;
     const [own, ...ancestors] = await Promise.all(outcome.admitted.parties.map((party) => this.#inputParty(party, counters)));
@@ -47,7 +50,7 @@ export class DecideRequest {
     const { requestedScope: scope, requestedDetails: details } = context;
     const request = { resource, scope, details, timeZone: context.facts.catalogue.timeZone, now };
     const inputs = buildInputs([own, ...ancestors], request, this.localTime);
-    const decided = await this.decide.decide({ revision, inputs, key: counters === null ? key : null });
+    const decided = await this.decide.decide({ revision, inputs, key: counters === null && !anew ? key : null });
     return this.#decided(context, outcome.admitted, decided, counters ?? [], key);
   }
 
@@ -61,10 +64,16 @@ export class DecideRequest {
     const { obligations } = decision;
     const revision = context.facts.policyRevision;
     const sha256 = decision.inputSha256;
+    const scope = obligations.scopes === undefined ? context.requestedScope : Scope.of(obligations.scopes);
+    // a policy may decide less than was asked, which such a server would not heed
+    const all = allOrNothing(admitted.server, admitted.parties[0].client, admitted.resource);
+    if (decision.allow && all?.equals(scope) === false) {
+      return { kind: 'refused', refusal: cannotNarrow, decision: this.#refusal(context, cannotNarrow) };
+    }
     const common = {
       decision,
       admitted,
-      scope: obligations.scopes === undefined ? context.requestedScope : Scope.of(obligations.scopes),
+      scope,
       details: obligations.authorization_details ?? AuthorizationDetails.none,
       maxTtl: Math.min(obligations.max_ttl ?? Infinity, admitted.resource.maxTokenTtl),
       isolation: obligations.isolation ?? ('run' as const),

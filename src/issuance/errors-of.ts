@@ -19,11 +19,16 @@ export function errorOfRefusal(refusal: Refusal, decision: Decision, attribution
     case 'unauthorized_client':
       return new UnauthorizedClient('this run may not have a token', detail);
     case 'access_denied':
-      return new AccessDenied('stopped by a suspension', detail);
+      return new AccessDenied(
+        refusal.by === 'suspension'
+          ? 'stopped by a suspension'
+          : 'tokens of this resource are bound to a key of Corridor, and are not handed out',
+        detail,
+      );
     case 'invalid_target':
       return new InvalidTarget('the resource is unknown, ambiguous or not for this run', detail);
     case 'invalid_scope':
-      return new InvalidScope('the scope is missing or not one of this resource', detail);
+      return new InvalidScope('the scope is missing, is not one of this resource, or cannot be had without others', detail);
     case 'invalid_authorization_details':
       return new InvalidAuthorizationDetails('a type of authorization details is not one of this resource', detail);
   }

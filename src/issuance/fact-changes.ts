@@ -5,6 +5,7 @@ import type { Catalogue } from '../catalogue/catalogue.js';
 import type { SealedCredential } from '../credentials/sealed-credential.js';
 import type { PolicySource } from '../policy/policy-compiler.js';
 import type { Suspension } from '../suspensions/suspension.js';
+import type { MetadataPin } from '../upstreams/metadata-pins.js';
 
 /** Versions that come into use and versions (by id) that go out of it. */
 export interface CredentialChange {
@@ -12,13 +13,33 @@ export interface CredentialChange {
   readonly retired: readonly string[];
 }
 
-/** One change of what decisions rest on, named as the entry that records it. Times of the change are the database's. */
+/** What a rotation names for an end that is no success. */
+export type RotationFailure = 'failed' | 'cancelled';
+
+/**
+ * One change of what decisions rest on, named as the entry that records it, but for the steps of a rotation (`credential.…`). Times of
+ * the change are the database's; durations in milliseconds.
+ */
 export type FactChange =
   | { readonly kind: 'suspension.raised'; readonly suspension: Omit<Suspension, 'raisedAt' | 'liftedAt'> }
   | { readonly kind: 'suspension.lifted'; readonly suspension: string; readonly liftedBy: string }
   | { readonly kind: 'catalogue.changed'; readonly revision: NewCatalogueRevision; readonly credentials: CredentialChange }
   | { readonly kind: 'credential.changed'; readonly credentials: CredentialChange }
+  | {
+      readonly kind: 'rotation.begun';
+      readonly rotation: string;
+      readonly credential: SealedCredential;
+      readonly replaces: string;
+      readonly begunBy: string;
+      /** Milliseconds in which it must prove itself; null while its operator has yet to register it. */
+      readonly proofIn: number | null;
+    }
+  | { readonly kind: 'rotation.registered'; readonly rotation: string; readonly proofIn: number }
+  | { readonly kind: 'rotation.shifted'; readonly rotation: string; readonly overlap: number }
+  | { readonly kind: 'rotation.finished'; readonly rotation: string }
+  | { readonly kind: 'rotation.failed'; readonly rotation: string; readonly state: RotationFailure; readonly fault: string | null }
   | { readonly kind: 'policy.activated'; readonly digest: string; readonly source: PolicySource; readonly activatedBy: string }
+  | { readonly kind: 'metadata.pinned' | 'metadata.changed' | 'metadata.approved'; readonly pin: Omit<MetadataPin, 'pinnedAt'> }
   | { readonly kind: 'key.created'; readonly key: Omit<ApiKey, 'createdAt' | 'revokedAt'> }
   | { readonly kind: 'key.revoked'; readonly key: string };
 

@@ -2,6 +2,7 @@ import type { ApiKey } from '../access/api-key.js';
 import type { Epoch } from '../attribution/epoch.js';
 import type { Catalogue } from '../catalogue/catalogue.js';
 import type { Suspension } from '../suspensions/suspension.js';
+import type { MetadataPin } from '../upstreams/metadata-pins.js';
 
 /** What decisions rest on, of one epoch and read in one snapshot. */
 export interface Facts {
@@ -12,6 +13,8 @@ export interface Facts {
   readonly keys: readonly ApiKey[];
   /** The digest of the active policy revision, or null while none is. */
   readonly policyRevision: string | null;
+  /** What is in use of the metadata of authorization servers. */
+  readonly pins: readonly MetadataPin[];
 }
 
 /**

@@ -1,39 +1,35 @@
 import type { FaultLog } from '../access/fault-log.js';
 import type { EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
-import type { Credential, CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
-import type { Decision } from '../policy/decision.js';
-import type { MetadataCache } from '../upstreams/metadata-cache.js';
-import { originOf, type ServerMetadata } from '../upstreams/metadata.js';
-import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
-import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
+import type { UpstreamFault } from '../upstreams/token.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
-import type { Answer } from './answer.js';
+import { isRecorded, type Answer } from './answer.js';
+import { extentMembers, requestColumns, requestMembers, suppressedMembers, unsentMembers } from './attribution-of.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import { errorOfFault } from './errors-of.js';
-import type { KeptTokens } from './kept-tokens.js';
-import { credentialOf, type Minted, type MintToken } from './mint-token.js';
-import type { RecentFailures } from './recent-failures.js';
+import type { Minting } from './mint-token.js';
+import { UpstreamTrouble, type ObtainToken } from './obtain-token.js';
 import { answerOfRelease, prepareRelease } from './release-token.js';
-import { SingleFlight } from './single-flight.js';
-import type { LiveToken, TokenCache } from './token-cache.js';
+import { isFresh, type CachedToken, type TokenCache } from './token-cache.js';
+import { ToldNowAndThen } from './told-now-and-then.js';
 
-/**
- * Gives an allowed request its token: the live one of its isolation domain, or a new one from the authorization server.
- * However many ask for the same at once, the server is asked once.
- */
+/** Why a request got no token, where no attempt of its own says so. */
+interface Unsent {
+  readonly because: 'recent_failure' | 'circuit' | 'concurrency_limit' | 'shared_attempt' | 'not_prepared';
+  readonly by: 'refused' | 'failed' | 'unknown';
+  readonly fault: UpstreamFault;
+  readonly retryAfter: number | null;
+}
+
+/** Gives an allowed request its token: the live one of its isolation domain, or a new one. */
 export class Fulfil {
-  readonly #flights = new SingleFlight<Minted>();
+  readonly #told = new ToldNowAndThen();
 
   constructor(
-    private readonly credentials: CredentialStore,
-    private readonly metadata: MetadataCache,
     private readonly cache: TokenCache,
-    private readonly kept: KeptTokens,
-    private readonly failures: RecentFailures,
-    private readonly mintToken: MintToken,
+    private readonly obtainToken: ObtainToken,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
     private readonly faultLog: FaultLog,
@@ -42,110 +38,100 @@ export class Fulfil {
 
   async fulfil(context: Context, allowed: Allowed): Promise<Answer> {
     try {
-      const { wish, metadata } = await this.#wish(allowed);
-      const key = keyOf(context, allowed, wish, metadata);
-      const live = this.cache.get(key, this.clock.now(), allowed.maxTtl);
-      return live === null ? await this.#fetch(context, allowed, wish, metadata, key) : await this.#release(context, allowed, live, key);
+      const minting = await this.obtainToken.want(context, allowed);
+      const answer = await this.#serve(minting);
+      return isClientRefused(answer) ? ((await this.#serveByOther(minting)) ?? answer) : answer;
     } catch (error) {
       if (!(error instanceof UpstreamFailed)) throw error;
       this.faultLog.write(new UpstreamTrouble(allowed, error.fault));
-      return { kind: 'turned_away', error: errorOfFault('failed', error.fault, null, null) };
+      return this.#turnAway(context, allowed, { because: 'not_prepared', by: 'failed', fault: error.fault, retryAfter: null });
     }
   }
 
-  async #fetch(context: Context, allowed: Allowed, wish: TokenWish, metadata: ServerMetadata, key: string): Promise<Answer> {
-    const holding = this.failures.holding(key);
-    if (holding !== null) return { kind: 'turned_away', error: errorOfFault(holding.by, holding.fault, holding.retryAfter, null) };
-    const { first, result } = await this.#flights.run(key, async () => {
-      const kept = await this.#kept(key, allowed, wish, metadata);
-      if (kept !== null) return { kind: 'live', live: kept, answer: null };
-      const minted = await this.mintToken.mint({ context, allowed, wish, metadata, cacheKey: key });
-      this.#remember(key, minted);
-      if (minted.kind === 'faulted') this.faultLog.write(new UpstreamTrouble(allowed, minted.fault));
-      return minted;
-    });
-    switch (result.kind) {
-      case 'again':
-        return result;
-      case 'faulted': {
-        const retryAfter = this.failures.holding(key)?.retryAfter ?? result.retryAfter;
-        return { kind: 'turned_away', error: errorOfFault(result.by, result.fault, retryAfter, first ? result.entry : null) };
-      }
-      case 'live':
-        return first && result.answer !== null ? result.answer : this.#release(context, allowed, result.live, key);
-    }
+  async #serve(minting: Minting): Promise<Answer> {
+    const now = this.clock.now();
+    const cached = this.cache.get(minting.cacheKey, now, minting.allowed.maxTtl);
+    return cached !== null && this.#serves(cached, minting, now) ? this.#release(minting, cached) : this.#fetch(minting);
   }
 
-  /** The token that another replica obtained, or this one before it was started, if it can be served for a good while. */
-  async #kept(key: string, { maxTtl }: Allowed, wish: TokenWish, { tokenEndpoint }: ServerMetadata): Promise<LiveToken | null> {
-    const kept = await this.kept.find(key, { tokenEndpoint, credential: credentialOf(wish) });
-    if (kept === null) return null;
-    this.cache.set(key, kept);
-    return this.cache.get(key, this.clock.now(), maxTtl);
+  /**
+   * While a credential rotates, its server may know one of the two versions alone: what it refuses to the one in use is asked with the
+   * other, once, as a request of its own (CONFORMANCE A86). The method is the same. Null when there is no other.
+   */
+  async #serveByOther(minting: Minting): Promise<Answer | null> {
+    const byOther = await this.obtainToken.wantByOther(minting);
+    const answer = byOther === null ? null : await this.#serve(byOther);
+    return answer === null || isClientRefused(answer) ? null : answer;
   }
 
-  #remember(key: string, minted: Minted): void {
-    if (minted.kind === 'live') {
-      this.cache.set(key, minted.live);
-      this.failures.forget(key);
+  /** One that is nearly over is better than waiting, where it is being renewed or nothing can be had now; else a new one is. */
+  #serves(cached: CachedToken, minting: Minting, now: number): boolean {
+    return isFresh(cached.live, now, minting.allowed.maxTtl) || cached.usedBy !== null || this.obtainToken.isHeldUp(minting);
+  }
+
+  async #fetch(minting: Minting): Promise<Answer> {
+    const { context, allowed, cacheKey: key } = minting;
+    const { first, result } = await this.obtainToken.obtain(minting);
+    if (result.kind === 'again') return result;
+    if (result.kind === 'live') {
+      if (!first || result.answer === null) return this.#release(minting, result.cached);
+      return noted(result.answer, context, result.cached);
     }
-    if (minted.kind === 'faulted') this.failures.note(key, minted, minted.retryAfter);
+    const old = this.cache.get(key, this.clock.now(), allowed.maxTtl);
+    if (old !== null) return this.#release(minting, old);
+    if (result.kind === 'not_sent') return this.#turnAway(context, allowed, result);
+    if (!first) return this.#turnAway(context, allowed, { ...result, because: 'shared_attempt' });
+    this.#tell(context, allowed); // its own attempt says it
+    const { by, fault, retryAfter, entry } = result;
+    return { kind: 'turned_away', error: errorOfFault(by, fault, retryAfter, entry), recorded: true, fault };
   }
 
   /** Each release is an entry of its own, also of a token that was there already. */
-  async #release(context: Context, allowed: Allowed, live: LiveToken, key: string): Promise<Answer> {
-    const release = prepareRelease(context, allowed, live, true, this.entries);
+  async #release({ context, allowed, cacheKey: key }: Minting, cached: CachedToken): Promise<Answer> {
+    const release = prepareRelease(context, allowed, cached.live, true, this.entries);
     const [appended] = await this.log.append([release.append]);
     const answer: Answer = appended === undefined ? { kind: 'again', verdict: 'bad' } : answerOfRelease(release, appended);
-    if (answer.kind === 'again' && answer.verdict === 'not_live') this.cache.drop(key, live.issuance);
-    return answer;
+    if (answer.kind === 'again' && answer.verdict === 'not_live') this.cache.drop(key, cached.live.issuance);
+    return noted(answer, context, cached);
   }
 
-  /** The wish, with the credential bound to where it is sent (CONFORMANCE A16). @throws UpstreamFailed */
-  async #wish({ admitted, scope, details }: Allowed): Promise<{ wish: TokenWish; metadata: ServerMetadata }> {
-    const { server, resource, parties } = admitted;
+  /** Without an intent nothing else says it, so it is recorded, every 10 seconds for each run and resource: a flood must not become one of entries. */
+  async #turnAway(context: Context, allowed: Allowed, { because, by, fault, retryAfter }: Unsent): Promise<Answer> {
+    const { server, parties } = allowed.admitted;
     const { client } = parties[0];
-    const metadata = await this.metadata.get(server);
-    const credential = await this.#boundCredential(client.id, metadata);
-    return { wish: { server, client, credential, resource, scope, details }, metadata };
-  }
-
-  async #boundCredential(client: string, metadata: ServerMetadata): Promise<Credential> {
-    const credential = await this.credentials.current(client);
-    if (credential === null) throw new UpstreamFailed('credential_unavailable');
-    if (credential.tokenEndpointOrigin !== null) return credential;
-    const origin = originOf(metadata.tokenEndpoint);
-    if (origin === null) throw new UpstreamFailed('metadata_invalid');
-    return { ...credential, tokenEndpointOrigin: await this.credentials.bind(credential.id, origin) };
-  }
-}
-
-/**
- * What the releases of a remembered decision have in common is the same each time while credential and metadata are: their key is
- * computed once. One that rests on counters is made anew each time, and so is this.
- */
-const keys = new WeakMap<Decision, { readonly credential: string; readonly metadata: ServerMetadata; readonly key: string }>();
-
-function keyOf(context: Context, allowed: Allowed, wish: TokenWish, metadata: ServerMetadata): string {
-  const credential = wish.credential.id;
-  const known = keys.get(allowed.decision);
-  if (known?.credential === credential && known.metadata === metadata) return known.key;
-  const key = cacheKey(requestInputs(wish, metadata), isolationDomain(context, allowed));
-  keys.set(allowed.decision, { credential, metadata, key });
-  return key;
-}
-
-/** For the operator: an authorization server that refuses our client, or answers what cannot be used, is ours to mend. */
-class UpstreamTrouble extends Error {
-  constructor({ admitted }: Allowed, fault: UpstreamFault) {
-    super(
-      `authorization server ${admitted.server.id}, client ${admitted.parties[0].client.id}, resource ${admitted.resource.id}: ${fault}`,
+    const suppressed = this.#tell(context, allowed);
+    if (suppressed === null) return { kind: 'turned_away', error: errorOfFault(by, fault, retryAfter, null), recorded: false, fault };
+    const entry = this.entries.make(
+      'token.failed',
+      context.facts.epoch,
+      {
+        ...requestMembers(context, allowed.decision),
+        ...unsentMembers(server, client, fault, because),
+        ...extentMembers(context, allowed, null),
+        ...suppressedMembers(suppressed),
+      },
+      { ...requestColumns(context, allowed.decision), client: client.id },
     );
-    this.name = 'UpstreamTrouble';
+    const append = { entry, epoch: null, run: null, effect: null, counters: [], decisionInput: allowed.input };
+    const [appended] = await this.log.append([append]);
+    const recorded = isRecorded(appended?.verdict);
+    return { kind: 'turned_away', error: errorOfFault(by, fault, retryAfter, recorded ? entry.id : null), recorded, fault };
+  }
+
+  #tell({ run }: Context, { admitted }: Allowed): number | null {
+    return this.#told.tell(`${run.id} ${admitted.resource.id}`, this.clock.now());
   }
 }
 
-/** Who may be served one and the same token: by default nobody but the run (DESIGN §3 "Isolation"). */
-function isolationDomain({ run }: Context, { isolation }: Allowed): string {
-  return isolation === 'run' ? `run ${run.id}` : `workflow ${run.workflow}`;
+function isClientRefused(answer: Answer): boolean {
+  return answer.kind === 'turned_away' && answer.fault === 'client_refused';
+}
+
+/** A token that is in use is renewed in time. */
+function noted(answer: Answer, { run, asked }: Context, cached: CachedToken): Answer {
+  if (answer.kind === 'released') {
+    cached.usedBy = run;
+    cached.asked = asked;
+  }
+  return answer;
 }

@@ -23,6 +23,7 @@ export type Asker = { readonly run: string } | { readonly resource: string };
 
 /** A token that may be used now, as it was recorded. Times in milliseconds since 1970. */
 export interface LiveGivenToken {
+  readonly issuance: string;
   /** The run that it was made for; where runs share it, one of them. */
   readonly run: string;
   readonly purpose: string;

@@ -1,13 +1,19 @@
 /** For whom and with what an attempt was made. */
 export interface Attempt {
   readonly issuance: string;
-  readonly run: string;
-  readonly workflow: string;
+  /** Null, as the workflow, for an attempt that was to prove a credential. */
+  readonly run: string | null;
+  readonly workflow: string | null;
   readonly client: string;
   readonly authorizationServer: string;
   readonly resource: string;
   /** The credential's id. */
   readonly credential: string;
+}
+
+/** As entries name it: the run and its workflow, or nobody. */
+export function whoOf({ run, workflow }: Attempt): { readonly run?: string; readonly workflow?: string } {
+  return { ...(run === null ? {} : { run }), ...(workflow === null ? {} : { workflow }) };
 }
 
 /** An intent without an outcome. Times in milliseconds since 1970. */
@@ -52,7 +58,7 @@ export interface DueRevocation extends Attempt {
  * entry alone (EntryLog, effects `outcome` and `revocation`). All may be called by several replicas at once.
  *
  * openPastDeadline lists intents that anyone may close as unknown, openOfEarlierInstances those of all instances but this one;
- * the oldest first. live lists issuances that may be released.
+ * the oldest first. live lists issuances that may be released; liveOfText gives the one that has this text, by its SHA-256 in hex.
  * takeDueRevocations gives each row to one caller; one that is not reported on comes again after `againIn` milliseconds.
  * postponeRevocation notes why one did not succeed, never with a secret, and when it is due again.
  * withdrawServed makes tokens that may be served no longer, and still live, due for revocation. wipeDead forgets the texts of dead ones.
@@ -61,6 +67,7 @@ export abstract class IssuanceStore {
   abstract openPastDeadline(limit: number): Promise<readonly OpenIntent[]>;
   abstract openOfEarlierInstances(instance: string): Promise<readonly OpenIntent[]>;
   abstract live(limit: number, cacheKey?: string | null): Promise<readonly LiveIssuance[]>;
+  abstract liveOfText(sha256: string): Promise<LiveIssuance | null>;
   abstract takeDueRevocations(limit: number, againIn: number): Promise<readonly DueRevocation[]>;
   abstract postponeRevocation(issuance: string, error: string, dueIn: number): Promise<void>;
   abstract withdrawServed(limit: number): Promise<readonly string[]>;

@@ -44,13 +44,14 @@ export class IssueToken {
 
   /** @throws OAuthError; LogUnavailable when the record cannot be written, and then nothing leaves */
   async issue(request: TokenRequest): Promise<Release> {
-    let run = await this.authenticateRun.authenticate(request.clientAuthentication, request.address);
+    const { clientAuthentication, address, ...asked } = request;
+    let run = await this.authenticateRun.authenticate(clientAuthentication, address);
     let facts = await this.facts.current();
     const over = this.limits.over(run, facts.catalogue);
     if (over !== null) throw await this.limits.refusal(over, run, request, facts);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.policy.ready(facts.policyRevision);
-      const context = await loadContext(run, request, facts, this.runs, this.clock.now());
+      const context = await loadContext(run, asked, facts, this.runs, this.clock.now());
       const answer = await this.#answerInTurn(context);
       if (answer.kind === 'released') return answer.release;
       if (answer.kind === 'turned_away') throw answer.error;
@@ -68,7 +69,8 @@ export class IssueToken {
   async #answer(context: Context): Promise<Answer> {
     const decided = await this.decide.decideRequest(context);
     const answer = decided.kind === 'allowed' ? await this.fulfil.fulfil(context, decided) : await this.#turnAway(context, decided);
-    if (answer.kind !== 'again' && decided.kind !== 'refused') decided.input?.stored();
+    const isRecorded = answer.kind === 'released' || (answer.kind === 'turned_away' && answer.recorded);
+    if (isRecorded && decided.kind !== 'refused') decided.input?.stored();
     return answer;
   }
 

@@ -1,6 +1,9 @@
 import type { Sealer } from '../credentials/sealer.js';
 import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
+import { readClaims } from '../upstreams/access-token-claims.js';
+import { learnBinding } from '../upstreams/token-binding.js';
+import type { TokenWish } from '../upstreams/token.js';
 import type { IssuanceStore, LiveIssuance } from './issuance-store.js';
 import type { LiveToken } from './token-cache.js';
 
@@ -29,15 +32,18 @@ export class KeptTokens {
   }
 
   /** The token under this key. Whether it may still be released is for the record to say. */
-  async find(key: string, through: ObtainedThrough): Promise<LiveToken | null> {
+  async find(key: string, through: ObtainedThrough, wish: TokenWish): Promise<LiveToken | null> {
     const kept = this.alone ? this.#kept.get(key) : (await this.issuances.live(1, key))[0];
     if (kept === undefined) return null;
     this.#kept.delete(key);
     const { issuance, servedUntil, issuedAt, expiresAt, audience } = kept;
+    const text = this.sealer.open(`issuance ${issuance}`, kept.sealed);
+    const claims = readClaims(text.reveal());
     const token = {
-      text: this.sealer.open(`issuance ${issuance}`, kept.sealed),
+      text,
       sha256: kept.tokenSha256,
-      type: 'Bearer',
+      type: wish.proofKey === undefined ? 'Bearer' : 'DPoP',
+      binding: learnBinding(wish, claims instanceof Map ? claims : null).binding,
       jti: kept.tokenJti,
       issuedAt,
       expiresAt,

@@ -10,7 +10,7 @@ import type { FactsSource } from './facts.js';
 import { requireTarget, type Aim } from './suspension-target.js';
 
 export interface ListedToken extends LiveToken {
-  /** Of the workflow, by the catalogue of now; null when the workflow left it. */
+  /** Of the workflow, by the catalogue of now; null when the workflow left it, or there is none. */
   readonly owner: string | null;
   /** Whether its server revokes tokens; null while that is not known. */
   readonly revocable: boolean | null;
@@ -32,7 +32,8 @@ export class ListExposure {
     const { catalogue } = await this.facts.latest();
     const live = await this.exposure.live(kind, stored, limit + 1);
     if (live.length === 0) await requireTarget({ kind, target }, catalogue, this.runs);
-    return { tokens: live.slice(0, limit).map((token) => this.#listed(token, catalogue)), more: live.length > limit };
+    const tokens = await Promise.all(live.slice(0, limit).map((token) => this.#listed(token, catalogue)));
+    return { tokens, more: live.length > limit };
   }
 
   async #commitment(operator: string): Promise<string> {
@@ -42,17 +43,17 @@ export class ListExposure {
     return known.commitment;
   }
 
-  #listed(token: LiveToken, catalogue: Catalogue): ListedToken {
-    const owner = declared(catalogue.workflows, token.workflow)?.owner ?? null;
-    return { ...token, owner, revocable: this.#revocable(token, catalogue) };
+  async #listed(token: LiveToken, catalogue: Catalogue): Promise<ListedToken> {
+    const owner = token.workflow === null ? null : (declared(catalogue.workflows, token.workflow)?.owner ?? null);
+    return { ...token, owner, revocable: await this.#revocable(token, catalogue) };
   }
 
-  #revocable({ revocation, authorizationServer }: LiveToken, catalogue: Catalogue): boolean | null {
+  async #revocable({ revocation, authorizationServer }: LiveToken, catalogue: Catalogue): Promise<boolean | null> {
     if (revocation === 'unsupported') return false;
     const server = declared(catalogue.authorizationServers, authorizationServer);
     if (server === null) return null;
     if (server.revocationEndpoint !== undefined) return true;
-    const metadata = this.metadata.known(server);
+    const metadata = await this.metadata.known(server);
     return metadata === null ? null : metadata.revocationEndpoint !== null;
   }
 }

@@ -1,5 +1,6 @@
 import type { Resource } from '../catalogue/catalogue.js';
-import { clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
+import { allOrNothing, clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
+import { senderConstraintOf } from '../catalogue/sender-constraint.js';
 import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
 import { isStillTrusted } from '../runs/claim-mapping.js';
@@ -7,9 +8,10 @@ import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
 import { isOver } from '../runs/run.js';
 import { suspensionThatStops } from '../suspensions/stops.js';
+import type { StoppableRun } from '../suspensions/suspension.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { Facts } from './facts.js';
-import type { TokenRequest } from './token-request.js';
+import type { Asked } from './token-request.js';
 
 type Looked<T> = { readonly refusal: Refusal } | { readonly found: T };
 
@@ -17,37 +19,38 @@ type Looked<T> = { readonly refusal: Refusal } | { readonly found: T };
  * Puts together what a request is about and holds the guardrails against it (DESIGN §3): what no policy can overrule.
  * They go in the order of the table in docs/reasons.md, and the first that stops is the answer.
  */
-export async function loadContext(run: Run, request: TokenRequest, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
+export async function loadContext(run: Run, asked: Asked, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
   const lineage = (await runs.lineage(run)) ?? [run];
-  const resource = resourceMeant(facts, run, request);
+  const resource = resourceMeant(facts, run, asked);
   const context = {
     facts,
     run,
-    traceparent: request.traceparent,
-    requestedScope: request.scope ?? defaultScope(request, resource),
-    requestedDetails: request.details,
+    asked,
+    traceparent: asked.traceparent,
+    requestedScope: asked.scope ?? defaultScope(asked, resource),
+    requestedDetails: asked.details,
     resource: 'found' in resource ? resource.found : null,
-    resourceAsked: request.resources[0]?.uri ?? null,
+    resourceAsked: asked.resources[0]?.uri ?? null,
   };
   const stopped = runOver(lineage, run, now) ?? suspended(facts, lineage, context.resource, now);
   if (stopped !== null) return { ...context, outcome: { kind: 'refused', refusal: stopped } };
   if ('refusal' in resource) return { ...context, outcome: { kind: 'refused', refusal: resource.refusal } };
 
-  const admitted = admit(facts, lineage, resource.found, context.requestedScope, request.details);
+  const admitted = admit(facts, lineage, resource.found, context.requestedScope, asked.details);
   return 'refusal' in admitted
     ? { ...context, outcome: { kind: 'refused', refusal: admitted.refusal } }
     : { ...context, outcome: { kind: 'admitted', admitted: admitted.found } };
 }
 
 /** Details alone are asked for where they stand alone (RFC 9396 §3): the default would be scopes that nobody named. */
-function defaultScope({ details }: TokenRequest, resource: Looked<Resource>): Scope {
+function defaultScope({ details }: Asked, resource: Looked<Resource>): Scope {
   return 'found' in resource && details.isEmpty ? Scope.of(resource.found.defaultScopes) : Scope.none;
 }
 
 function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null {
   if (lineage.length !== run.ancestors.length + 1) return unauthorized('ancestor_unknown');
   // with less than a second left a token could not be used
-  const over = lineage.find((member) => isOver(member, now + 1000));
+  const over = lineage.findLast((member) => isOver(member, now + 1000));
   if (over === undefined) return null;
   // whose deadline has passed is ended by it sooner or later
   const code = over.endedAt !== null && over.endedAt < over.expiresAt ? 'run_ended' : 'run_expired';
@@ -55,7 +58,12 @@ function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null
 }
 
 /** What a suspension stops: the runs, whoever answers for them, their clients for the resource, the resource, or its server. */
-export function suspended(facts: Facts, lineage: readonly Run[], resource: Resource | null, now: number): Refusal | null {
+export function suspended(
+  facts: Pick<Facts, 'catalogue' | 'suspensions'>,
+  lineage: readonly StoppableRun[],
+  resource: Resource | null,
+  now: number,
+): Refusal | null {
   if (facts.suspensions.length === 0) return null;
   const { catalogue } = facts;
   const what = {
@@ -71,9 +79,9 @@ export function suspended(facts: Facts, lineage: readonly Run[], resource: Resou
 }
 
 /** RFC 8707 §2. With none asked, the only resource that the workflow's clients reach is meant. */
-function resourceMeant(facts: Facts, run: Run, request: TokenRequest): Looked<Resource> {
-  if (request.resources.length > 1) return { refusal: invalidTarget('several_resources') };
-  const [asked] = request.resources;
+function resourceMeant(facts: Facts, run: Run, { resources }: Asked): Looked<Resource> {
+  if (resources.length > 1) return { refusal: invalidTarget('several_resources') };
+  const [asked] = resources;
   if (asked === undefined) {
     const only = onlyResourceOf(facts.catalogue, run.workflow);
     if (only !== null) return { found: only };
@@ -101,6 +109,11 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
   const type = details.types.find((one) => resource.authorizationDetailsTypes?.includes(one) !== true);
   if (type !== undefined)
     return { refusal: { by: 'guardrail', error: 'invalid_authorization_details', reason: { code: 'details_type_unknown', type } } };
+  const all = allOrNothing(server, first.client, resource);
+  if (all !== null && !all.equals(scope)) return { refusal: cannotNarrow };
+  // DESIGN §4.1: who is handed a token that is bound to a key of ours could not use it (CONFORMANCE D6)
+  if (senderConstraintOf({ server, resource }) !== 'none')
+    return { refusal: { by: 'guardrail', error: 'access_denied', reason: { code: 'egress_only' } } };
   return { found: { resource, server, parties: [first, ...ancestors] } };
 }
 
@@ -116,6 +129,9 @@ function partyOf(facts: Facts, run: Run, resource: Resource): Looked<Party> {
   if (declared(facts.catalogue.purposes, run.purpose)?.needsUser !== false) return { refusal: unauthorized('purpose_needs_user') };
   return { found: { run, workflow, client } };
 }
+
+/** The server grants all that the client holds, so that another set of scopes cannot be had (DESIGN §1, promise 5). */
+export const cannotNarrow: Refusal = { by: 'guardrail', error: 'invalid_scope', reason: { code: 'cannot_narrow' } };
 
 function unauthorized(code: string, members: Record<string, string> = {}): Refusal {
   return { by: 'guardrail', error: 'unauthorized_client', reason: { code, ...members } };

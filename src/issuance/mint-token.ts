@@ -4,24 +4,30 @@ import type { Sealer } from '../credentials/sealer.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Signing } from '../upstreams/client-assertion.js';
+import { endpointsFor } from '../upstreams/endpoints.js';
+import { prepareIntrospection, readIntrospectionResponse, sendIntrospection } from '../upstreams/introspection.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
 import { prepareTokenRequest, sendTokenRequest, type PreparedTokenRequest } from '../upstreams/token-request.js';
 import { readTokenResponse } from '../upstreams/token-response.js';
 import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from '../upstreams/token.js';
+import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 import { isRecorded, type Answer } from './answer.js';
 import {
+  causeMembers,
   clientMembers,
   extentMembers,
   requestColumns,
   requestMembers,
   tokenColumns,
   tokenMembers,
+  type Cause,
   type Through,
 } from './attribution-of.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import { answerOfRelease, prepareRelease } from './release-token.js';
+import type { IssuanceStore } from './issuance-store.js';
 import type { RevokeToken } from './revoke-token.js';
 import type { LiveToken } from './token-cache.js';
 
@@ -32,6 +38,8 @@ export interface Minting {
   readonly wish: TokenWish;
   readonly metadata: ServerMetadata;
   readonly cacheKey: string;
+  /** A renewal is handed to nobody. */
+  readonly cause: Cause;
 }
 
 /** live: it is recorded, and `answer` is that of the request which asked first, if that was recorded with it. faulted: why there is none. again: decide again. */
@@ -43,11 +51,14 @@ export type Minted =
       readonly fault: UpstreamFault;
       readonly retryAfter: number | null;
       readonly entry: string | null;
+      /** What was issued all the same, and is not to be used. */
+      readonly token: UpstreamToken | null;
     }
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
-/** Milliseconds: for the exchange with the authorization server, and from when on anyone may close the intent as unknown. */
+/** Milliseconds: for the exchange with the authorization server, for asking it what it issued, and from when on anyone may close the intent as unknown. */
 const EXCHANGE_DEADLINE = 10_000;
+const INTROSPECTION_DEADLINE = 4_000;
 const INTENT_DEADLINE = 20_000;
 
 /** One attempt at an authorization server: a durable intent, the exchange, exactly one outcome (DESIGN §7 "Intents"). */
@@ -57,6 +68,7 @@ export class MintToken {
     private readonly signing: Signing,
     private readonly sealer: Sealer,
     private readonly revokeToken: RevokeToken,
+    private readonly issuances: IssuanceStore,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
@@ -64,8 +76,19 @@ export class MintToken {
     private readonly instance: string,
   ) {}
 
-  /** @throws UpstreamFailed before anything is recorded; LogUnavailable when the record cannot be written */
+  /**
+   * A server that wants another nonce is asked once more, as an attempt of its own (RFC 9449 §8, CONFORMANCE A33). Where that cannot be
+   * recorded as decided, the first answer stands, and the next request begins with the nonce.
+   * @throws UpstreamFailed before anything is recorded; LogUnavailable when the record cannot be written
+   */
   async mint(minting: Minting): Promise<Minted> {
+    const minted = await this.#attempt(minting);
+    if (minted.kind !== 'faulted' || minted.fault !== 'nonce_required' || minting.wish.proofKey === undefined) return minted;
+    const again = await this.#attempt(minting);
+    return again.kind === 'again' ? minted : again;
+  }
+
+  async #attempt(minting: Minting): Promise<Minted> {
     const issuance = newIdentifier('iss', this.clock.now(), this.randomness);
     const prepared = await prepareTokenRequest(minting.wish, minting.metadata, this.signing);
     const [intended] = await this.log.append([this.#intent(minting, issuance, prepared)]);
@@ -73,29 +96,80 @@ export class MintToken {
 
     const sentAt = this.clock.now();
     const answer = await sendTokenRequest(prepared, this.http, EXCHANGE_DEADLINE);
-    const outcome = readTokenResponse(minting.wish, answer, sentAt);
+    const outcome = await this.#learned(minting, readTokenResponse(minting.wish, answer, sentAt));
     return outcome.kind === 'token' ? this.#issued(minting, issuance, outcome.token) : this.#withoutToken(minting, issuance, outcome);
   }
 
-  /** The outcome and the release to whom asked first share a flush. */
+  /** A resource may insist on an audience that the token's own text does not tell: then its server is asked, and nowhere else (A44, A92). */
+  async #learned({ wish, metadata }: Minting, outcome: UpstreamOutcome): Promise<UpstreamOutcome> {
+    if (outcome.kind !== 'refused' || outcome.fault !== 'audience_unverified' || outcome.token === null) return outcome;
+    try {
+      const prepared = await prepareIntrospection(wish, outcome.token.text, metadata, this.signing);
+      if (prepared === 'unsupported') return outcome;
+      return readIntrospectionResponse(wish, outcome.token, await sendIntrospection(prepared, this.http, INTROSPECTION_DEADLINE));
+    } catch (error) {
+      if (error instanceof UpstreamFailed) return outcome;
+      throw error;
+    }
+  }
+
+  /** The outcome and the release to whom asked first share a flush; what is bound to a key of ours is released to nobody. */
   async #issued(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
     const { context, allowed, metadata, wish } = minting;
     const live: LiveToken = {
       issuance,
       token,
       servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000),
-      tokenEndpoint: metadata.tokenEndpoint,
+      tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint,
       credential: credentialOf(wish),
     };
-    const release = prepareRelease(context, allowed, live, false, this.entries);
+    const isReleased = minting.cause === null && token.type === 'Bearer';
+    const release = isReleased ? prepareRelease(context, allowed, live, false, this.entries) : null;
     const outcome = this.#outcome(minting, issuance, 'issued', token, {
       ...extentMembers(context, allowed, token),
       ...tokenMembers(token, rowServedUntil(minting, live)),
     });
-    const [recorded, released] = await this.#appendOutcome(minting, token, [outcome, release.append]);
-    if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null };
+    const [recorded, released] = await this.#appendOutcome(minting, token, release === null ? [outcome] : [outcome, release.append]);
+    if (recorded?.verdict === 'reused') return this.#reused(minting, issuance, token);
+    if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null, token };
+    if (release === null) return { kind: 'live', live, answer: null };
     if (released === undefined) throw new LogUnavailable('a release got no verdict');
     return { kind: 'live', live, answer: answerOfRelease(release, released) };
+  }
+
+  /**
+   * The server gave a text that somebody else holds. Nobody else gets it (DESIGN §3 "Isolation"), unless the profile says that it reuses
+   * tokens: then the issuance that has the text is released to this run too, and is from then on shared by both. Never between workflows:
+   * who asks about a token is told its workflow.
+   */
+  async #reused(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
+    const { context, allowed, wish, metadata } = minting;
+    const held = wish.server.profile.reusesTokens ? await this.issuances.liveOfText(token.sha256) : null;
+    if (held?.workflow === context.run.workflow) {
+      const servedUntil = Math.min(held.servedUntil, token.usableUntil, token.issuedAt + allowed.maxTtl * 1000);
+      const through = { tokenEndpoint: metadata.tokenEndpoint, credential: credentialOf(wish) };
+      const live: LiveToken = { issuance: held.issuance, token, servedUntil, ...through };
+      const release = prepareRelease(context, allowed, live, false, this.entries);
+      const members = {
+        shared_with: held.issuance,
+        ...extentMembers(context, allowed, token),
+        ...tokenMembers(token, servedUntil),
+      };
+      const outcome = this.#outcome(minting, issuance, 'issued', token, members, { sharedWith: held.issuance });
+      const [recorded, released] = await this.log.append([outcome, release.append]);
+      if (released === undefined) throw new LogUnavailable('a release got no verdict');
+      if (isRecorded(recorded?.verdict)) return { kind: 'live', live, answer: answerOfRelease(release, released) };
+    }
+    const members = {
+      fault: 'token_reused',
+      ...extentMembers(context, allowed, token),
+      ...tokenMembers(token, token.issuedAt),
+    };
+    // the text is the other issuance's, and is revoked with it
+    const append = this.#outcome(minting, issuance, 'refused', token, members, {});
+    const [recorded] = await this.log.append([append]);
+    const entry = isRecorded(recorded?.verdict) ? append.entry.id : null;
+    return { kind: 'faulted', by: 'refused', fault: 'token_reused', retryAfter: null, entry, token };
   }
 
   async #withoutToken(minting: Minting, issuance: string, outcome: Exclude<UpstreamOutcome, { kind: 'token' }>): Promise<Minted> {
@@ -113,6 +187,7 @@ export class MintToken {
       fault: outcome.fault,
       retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null,
       entry,
+      token,
     };
   }
 
@@ -142,6 +217,7 @@ export class MintToken {
       facts.epoch,
       {
         ...requestMembers(context, allowed.decision),
+        ...causeMembers(minting.cause),
         issuance,
         ...clientMembers(through(minting)),
         ...extentMembers(context, allowed, null),
@@ -175,20 +251,27 @@ export class MintToken {
     };
   }
 
-  /** What has happened is recorded whatever became of facts and run meanwhile. */
+  /** What has happened is recorded whatever became of facts and run meanwhile. `elsewhere`: another issuance keeps the token's text. */
   #outcome(
     minting: Minting,
     issuance: string,
     state: Outcome['state'],
     token: UpstreamToken | null,
     members: ReturnType<typeof extentMembers>,
+    elsewhere?: { readonly sharedWith?: string },
   ): Append {
     const { context, allowed, wish } = minting;
     const type = `token.${state}` as const;
     const entry = this.entries.make(
       type,
       context.facts.epoch,
-      { ...requestMembers(context, allowed.decision), issuance, ...clientMembers(through(minting)), ...members },
+      {
+        ...requestMembers(context, allowed.decision),
+        ...causeMembers(minting.cause),
+        issuance,
+        ...clientMembers(through(minting)),
+        ...members,
+      },
       { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance, ...(token === null ? {} : tokenColumns(token)) },
     );
     const servedUntil =
@@ -203,17 +286,22 @@ export class MintToken {
         kind: 'outcome',
         issuance,
         state,
-        token: token && {
-          sha256: token.sha256,
-          jti: token.jti,
-          sealed: this.sealer.seal(`issuance ${issuance}`, token.text),
-          issuedAt: token.issuedAt,
-          expiresAt: token.expiresAt,
-          servedUntil: Math.max(servedUntil, token.issuedAt),
-          granted: token.granted.tokens,
-          grantedDetails: token.grantedDetails.isEmpty ? null : token.grantedDetails.toString(),
-          audience: token.audience,
-        },
+        ...elsewhere,
+        token:
+          token && elsewhere === undefined
+            ? {
+                sha256: token.sha256,
+                jti: token.jti,
+                sealed: this.sealer.seal(`issuance ${issuance}`, token.text),
+                issuedAt: token.issuedAt,
+                expiresAt: token.expiresAt,
+                servedUntil: Math.max(servedUntil, token.issuedAt),
+                granted: token.granted.tokens,
+                grantedDetails: token.grantedDetails.toKept(),
+                audience: token.audience,
+                ...(wish.server.profile.reusesTokens ? { reuses: true } : {}),
+              }
+            : null,
       },
       counters: [],
       decisionInput: null,
@@ -227,13 +315,13 @@ function rowServedUntil({ context, allowed }: Minting, live: Pick<LiveToken, 'se
 }
 
 export function credentialOf({ credential }: TokenWish): LiveToken['credential'] {
-  return { id: credential.id, kid: credential.method === 'private_key_jwt' ? credential.kid : null };
+  return { id: credential.id, kid: 'kid' in credential ? credential.kid : null };
 }
 
 function through({ wish, metadata }: Minting): Through {
   return {
     issuer: wish.server.issuer,
-    tokenEndpoint: metadata.tokenEndpoint,
+    tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint,
     clientId: wish.client.clientId,
     method: wish.client.method,
     credential: credentialOf(wish),

@@ -35,6 +35,8 @@ const said = new WeakMap<Decision, Said>();
 
 /** Prepares the entry that hands a live token to the run (RFC 6749 §5.1). */
 export function prepareRelease(context: Context, allowed: Allowed, live: LiveToken, cached: boolean, entries: EntryMaker): PreparedRelease {
+  // CONFORMANCE D6: the guardrail was before this
+  if (live.token.type !== 'Bearer') throw new TypeError('a token that is bound to a key of ours must not be handed out');
   const { run, facts, traceparent } = context;
   const known = said.get(allowed.decision);
   const saying = known?.live === live && known.cached === cached ? known : say(context, allowed, live, cached);
@@ -87,18 +89,20 @@ function say(context: Context, allowed: Allowed, live: LiveToken, cached: boolea
 /** What the verdict on a release means for the request. */
 export function answerOfRelease(prepared: PreparedRelease, appended: Appended): Answer {
   const { live, servedUntil, cached, append } = prepared;
-  if (appended.verdict === 'bad') return { kind: 'turned_away', error: new ServerError('the release cannot be recorded') };
+  if (appended.verdict === 'bad') return { kind: 'turned_away', error: new ServerError('the release cannot be recorded'), recorded: false };
   // CONFORMANCE B60: never more than is left, and nothing that is as good as over
   const expiresIn = Math.floor((servedUntil - appended.at) / 1000);
   if (!isRecorded(appended.verdict)) return again(appended.verdict);
   if (expiresIn < 1 && cached) return again('not_live');
   // a server whose tokens are over before they arrive is not asked again and again
-  if (expiresIn < 1) return { kind: 'turned_away', error: errorOfFault('refused', 'lifetime_unusable', null, append.entry.id) };
+  if (expiresIn < 1) {
+    return { kind: 'turned_away', error: errorOfFault('refused', 'lifetime_unusable', null, append.entry.id), recorded: true };
+  }
   return {
     kind: 'released',
     release: {
       accessToken: live.token.text,
-      tokenType: live.token.type,
+      tokenType: 'Bearer',
       expiresIn,
       scope: live.token.granted,
       details: live.token.grantedDetails,

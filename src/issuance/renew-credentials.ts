@@ -17,6 +17,8 @@ export interface CredentialRenewal {
   readonly change: CredentialChange;
   readonly entries: readonly Entry[];
   readonly problems: readonly Problem[];
+  /** Clients whose reference holds another secret: a rotation is to begin (BeginRotation). */
+  readonly changed: readonly string[];
 }
 
 /** Makes the versions of credentials that a catalogue needs, and sees when a referenced secret has changed (DESIGN §8). */
@@ -45,20 +47,21 @@ export class RenewCredentials {
     return {
       change: { created: plan.create.map((credential) => sealCredential(credential, this.sealer)), retired: plan.retire },
       entries: plan.create.map((credential) => this.#entry(credential, after)),
+      changed: plan.changed,
       problems: plan.problems.map(({ client, message }) => ({ path: `clients.${client}`, message: `client ${client}: ${message}` })),
     };
   }
 
-  /** Takes over secrets that have changed where they are referred to. Gives what could not be read; that stays as it was. */
-  async renew(): Promise<readonly Problem[]> {
-    let problems: readonly Problem[] = [];
+  /** Makes what is missing. Gives what could not be read, which stays as it was, and where a secret has changed. */
+  async renew(): Promise<Pick<CredentialRenewal, 'problems' | 'changed'>> {
+    let told: Pick<CredentialRenewal, 'problems' | 'changed'> = { problems: [], changed: [] };
     await this.changeFacts.change(async ({ catalogue }, after) => {
       const renewal = await this.plan(catalogue, after);
-      problems = renewal.problems;
+      told = renewal;
       if (renewal.entries.length === 0) return null;
       return { change: { kind: 'credential.changed', credentials: renewal.change }, entries: renewal.entries };
     });
-    return problems;
+    return told;
   }
 
   #entry({ id, client, method, issuer, key, cause, replaces }: NewCredential, after: Epoch): Entry {

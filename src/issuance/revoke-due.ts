@@ -8,7 +8,7 @@ import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import type { RevocationOutcome } from '../upstreams/revocation.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { Facts, FactsSource } from './facts.js';
-import type { DueRevocation, IssuanceStore } from './issuance-store.js';
+import { whoOf, type DueRevocation, type IssuanceStore } from './issuance-store.js';
 import type { RevokeToken } from './revoke-token.js';
 
 const AT_ONCE = 20;
@@ -54,15 +54,14 @@ export class RevokeDue {
     const revoked = outcome.kind === 'revoked';
     const members = {
       issuance: due.issuance,
-      run: due.run,
-      workflow: due.workflow,
+      ...whoOf(due),
       client: due.client,
       resource: { id: due.resource },
       token: { sha256: due.tokenSha256, expires_at: timestamp(due.expiresAt) },
       ...(outcome.kind === 'failed' ? { fault: outcome.fault } : {}),
     };
-    const { run, workflow, client, resource, issuance, tokenSha256 } = due;
-    const columns = { run, workflow, client, resource, issuance, tokenSha256 };
+    const { client, resource, issuance, tokenSha256 } = due;
+    const columns = { ...whoOf(due), client, resource, issuance, tokenSha256 };
     await this.log.append([
       {
         entry: this.entries.make(revoked ? 'token.revoked' : 'token.exposed', facts.epoch, members, columns),
@@ -84,7 +83,14 @@ export class RevokeDue {
     if (server === null || client === null || credential === null) return { kind: 'failed', fault: 'credential_unavailable' };
     try {
       const token = this.sealer.open(`issuance ${due.issuance}`, due.sealed);
-      return await this.revokeToken.revoke({ server, client, credential }, await this.metadata.get(server), token);
+      const metadata = await this.metadata.get(server);
+      const outcome = await this.revokeToken.revoke({ server, client, credential }, metadata, token);
+      if (outcome.kind !== 'failed' || outcome.fault !== 'client_refused') return outcome;
+      // while a credential rotates, the server may know its other version alone
+      const other = await this.credentials.other(client.id);
+      if (other === null) return outcome;
+      if (other.tokenEndpointOrigin === null) return { kind: 'pending', fault: outcome.fault, retryAfter: null };
+      return await this.revokeToken.revoke({ server, client, credential: other }, metadata, token);
     } catch (error) {
       if (error instanceof UpstreamFailed) return { kind: 'pending', fault: error.fault, retryAfter: null };
       throw error;

@@ -10,6 +10,10 @@ export class SingleFlight<T> {
   /** So many may wait at the same time, whatever for. */
   constructor(private readonly most = WAITING) {}
 
+  isFlying(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
   /** @throws TemporarilyUnavailable when too many wait already */
   async run(key: string, task: () => Promise<T>): Promise<{ readonly first: boolean; readonly result: T }> {
     if (this.#waiting >= this.most) throw new TemporarilyUnavailable('too much is under way: try again', { retryAfter: 1 });

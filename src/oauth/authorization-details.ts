@@ -94,6 +94,11 @@ export class AuthorizationDetails {
     return `[${this.texts.join(',')}]`;
   }
 
+  /** For `restore`. */
+  toKept(): string | null {
+    return this.isEmpty ? null : this.toString();
+  }
+
   toJSON(): readonly AuthorizationDetail[] {
     return this.elements;
   }

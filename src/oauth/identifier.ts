@@ -1,7 +1,7 @@
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** The kinds of thing that have an identifier, as its prefix. */
-export type IdentifierPrefix = 'run' | 'ent' | 'dec' | 'iss' | 'sus' | 'cre' | 'key' | 'inc' | 'wrk' | 'ins' | 'cat';
+export type IdentifierPrefix = 'run' | 'ent' | 'dec' | 'iss' | 'sus' | 'cre' | 'key' | 'inc' | 'wrk' | 'ins' | 'cat' | 'rot';
 
 /** Where randomness comes from: `bytes(n)` gives n unpredictable bytes. */
 export interface Randomness {

@@ -10,6 +10,8 @@ export interface ConnectionOptions {
   readonly resolve?: Resolve;
   /** Certificates of authorities to trust instead of the system's, in PEM. */
   readonly authorities?: string;
+  /** The certificate to show, and its key, in PEM. */
+  readonly certificate?: { readonly key: string; readonly chain: string };
   /** Milliseconds until a connection, with its TLS handshake, must stand. */
   readonly connectTimeout?: number;
 }
@@ -34,6 +36,7 @@ export function checkedConnections(options: ConnectionOptions, accepts: (address
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
     ...(options.authorities === undefined ? {} : { ca: options.authorities }),
+    ...(options.certificate === undefined ? {} : { key: options.certificate.key, cert: options.certificate.chain }),
   });
   return new Agent({
     connections: MAX_CONNECTIONS,

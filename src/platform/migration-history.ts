@@ -24,6 +24,12 @@ export const historyExists = `select to_regclass('_prisma_migrations') is not nu
 export const history =
   'select migration_name, checksum, finished_at is not null as finished from _prisma_migrations where rolled_back_at is null order by migration_name';
 
+/**
+ * A migration of this name leaves every Corridor that does not know it working as before (docs/upgrade.md). The name alone says so, since it
+ * is what the older one sees of it: in the database.
+ */
+const expands = /^\d+_expand_/;
+
 /** In the order in which they are applied, which is the order of their names. */
 export function readMigrations(folder: string): Migration[] {
   const names = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
@@ -40,18 +46,23 @@ export function readMigrations(folder: string): Migration[] {
 export function isUpToDate(migrations: readonly Migration[], applied: readonly Row[]): boolean {
   const same = ({ name, sha256 }: Migration, row: Row | undefined): boolean =>
     row?.migration_name === name && row.checksum === sha256 && row.finished === true;
-  return applied.length === migrations.length && migrations.every((migration, i) => same(migration, applied[i]));
+  const later = applied.slice(migrations.length);
+  return (
+    migrations.every((migration, i) => same(migration, applied[i])) &&
+    later.every((row) => row.finished === true && expands.test(String(row.migration_name)))
+  );
 }
 
-/** The migrations that the database lacks. @throws MigrationRefused */
+/** The migrations that the database lacks. One that is newer than all of these may be there if it only expands. @throws MigrationRefused */
 export function missingMigrations(migrations: readonly Migration[], applied: readonly Row[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
+  const last = migrations.at(-1)?.name ?? '';
   for (const row of applied) {
     const name = String(row.migration_name);
     const migration = known.get(name);
-    if (!migration) {
+    if (!migration && !(expands.test(name) && name > last)) {
       throw new MigrationRefused(
-        `The database has the migration ${name}, which this Corridor does not know: start the newer Corridor that made it.`,
+        `The database has the migration ${name}, which this Corridor does not know and could not work with: start the newer Corridor that made it, or put back a backup from before (docs/upgrade.md).`,
       );
     }
     if (row.finished !== true) {
@@ -59,7 +70,7 @@ export function missingMigrations(migrations: readonly Migration[], applied: rea
         `The migration ${name} began in this database and did not finish. See how far it came, complete or undo it, and mend its row in _prisma_migrations ("prisma migrate resolve").`,
       );
     }
-    if (row.checksum !== migration.sha256) {
+    if (migration && row.checksum !== migration.sha256) {
       throw new MigrationRefused(
         `The migration ${name} in this database is not the one of this Corridor: one of the two was edited afterwards.`,
       );

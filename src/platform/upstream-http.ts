@@ -6,18 +6,14 @@ import {
   type UpstreamRequest,
   type UpstreamResponse,
 } from '../upstreams/upstream-http.js';
-import { AddressRefused, checkedConnections, type ConnectionOptions } from './checked-connections.js';
-import { isPublicAddress } from './public-address.js';
+import { AddressRefused, type ConnectionOptions } from './checked-connections.js';
+import { ConnectionPools } from './connection-pools.js';
 
 const MOST = 512;
 
-/**
- * The way to upstream servers, over undici. There are two sets of connections, and they are never shared: one to addresses
- * that were checked, one for hosts that the catalogue allows at any address.
- */
+/** The way to upstream servers, over undici. */
 export class UndiciUpstreamHttp extends UpstreamHttp {
-  private readonly toPublicAddresses: Dispatcher;
-  private readonly toAllowedHosts: Dispatcher;
+  private readonly pools: ConnectionPools;
   private readonly underWay = new Map<string, number>();
 
   /** At most so many exchanges with one origin are under way or wait for a connection; one more is refused, and not sent. */
@@ -26,8 +22,7 @@ export class UndiciUpstreamHttp extends UpstreamHttp {
     private readonly most = MOST,
   ) {
     super();
-    this.toPublicAddresses = checkedConnections(options, isPublicAddress);
-    this.toAllowedHosts = checkedConnections(options, () => true);
+    this.pools = new ConnectionPools(options);
   }
 
   exchange(request: UpstreamRequest): Promise<UpstreamResponse> {
@@ -49,7 +44,7 @@ export class UndiciUpstreamHttp extends UpstreamHttp {
   }
 
   private dispatch(url: URL, allowed: boolean, request: UpstreamRequest): Promise<UpstreamResponse> {
-    const dispatcher = allowed ? this.toAllowedHosts : this.toPublicAddresses;
+    const dispatcher = this.pools.get(request, allowed);
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(request, resolve, reject);
       dispatcher.dispatch(
@@ -67,7 +62,7 @@ export class UndiciUpstreamHttp extends UpstreamHttp {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.toPublicAddresses.destroy(), this.toAllowedHosts.destroy()]);
+    await this.pools.close();
   }
 }
 

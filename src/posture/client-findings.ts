@@ -1,4 +1,5 @@
 import type { Catalogue, Client } from '../catalogue/catalogue.js';
+import { isSecretMethod } from '../catalogue/client-methods.js';
 import { printDuration } from '../catalogue/duration.js';
 import { declared } from '../catalogue/look-up.js';
 import type { Finding, FindingCode } from './finding.js';
@@ -35,8 +36,8 @@ function sharedRegistration(client: Client, clients: readonly Client[]): Finding
 
 /** That a server takes keys is known where another client of it uses one. */
 function secret(client: Client, clients: readonly Client[]): Finding[] {
-  if (client.method !== 'client_secret_basic') return [];
-  const takesKeys = clients.some((other) => other.authorizationServer === client.authorizationServer && other.method === 'private_key_jwt');
+  if (!isSecretMethod(client.method)) return [];
+  const takesKeys = clients.some((other) => other.authorizationServer === client.authorizationServer && !isSecretMethod(other.method));
   if (takesKeys)
     return [warning('secret_where_key_possible', client, 'it uses a secret, though its server takes keys: change it to private_key_jwt')];
   return [info('secret_in_use', client, 'it uses a secret: change it to private_key_jwt where its server takes keys')];

@@ -23,9 +23,9 @@ export class EndRun {
     return { endedAt: ended.endedAt, withdrawn: ended.verdict === 'ended' ? ended.withdrawn : [] };
   }
 
-  /** Nobody ended it: its deadline did. */
-  async expire(run: Run): Promise<void> {
-    await this.#end(run, { cause: 'expired' });
+  /** Nobody ended it: its deadline did, or it was ended with an ancestor. */
+  async close(run: Run, cause: 'expired' | 'ancestor_ended'): Promise<void> {
+    await this.#end(run, { cause });
   }
 
   async #end(run: Run, why: EntryMembers): Promise<EndedRun> {

@@ -62,7 +62,8 @@ export type EndedRun =
  * with what it does. When end has resolved, no release to the run or a descendant of it can be recorded any more.
  * A token that runs share is withdrawn by end only when no other active run holds it.
  *
- * overdue gives runs that have not ended although their deadline has passed, the oldest deadline first.
+ * overdue gives runs that have not ended although their deadline has passed, the oldest deadline first; orphaned those that are
+ * to be ended since an ancestor was, of its 10,000 first descendants.
  * findByPlatform gives the run that was opened for a runtime under the platform's own id of it.
  * find gives the run as it is; the name of an operator that was erased is the empty text.
  * isActive says whether neither the run nor an ancestor has ended or expired, by the database's clock.
@@ -73,6 +74,7 @@ export abstract class RunStore {
   abstract start(run: NewRun, epoch: Epoch, entry: Entry): Promise<StartedRun>;
   abstract end(run: string, entry: Entry): Promise<EndedRun>;
   abstract overdue(limit: number): Promise<readonly Run[]>;
+  abstract orphaned(limit: number): Promise<readonly Run[]>;
   abstract find(id: string): Promise<Run | null>;
   abstract findByPlatform(runtime: string, runId: string): Promise<Run | null>;
   abstract isActive(id: string): Promise<boolean>;

@@ -73,8 +73,8 @@ function printEffect(effect: Append['effect']): object {
       };
     }
     case 'outcome': {
-      const { kind, issuance, state, token } = effect;
-      if (token === null) return { kind, issuance, state };
+      const { kind, issuance, state, token, sharedWith } = effect;
+      if (token === null) return { kind, issuance, state, ...(sharedWith === undefined ? {} : { shared_with: sharedWith }) };
       return {
         ...{ kind, issuance, state },
         token_sha256: token.sha256,
@@ -86,6 +86,7 @@ function printEffect(effect: Append['effect']): object {
         issued_at: token.issuedAt,
         expires_at: token.expiresAt,
         served_until: token.servedUntil,
+        ...(token.reuses === true ? { reuses: true } : {}),
       };
     }
   }
@@ -96,7 +97,7 @@ function base64(bytes: Uint8Array): string {
 }
 
 const flushed = z.tuple([z.object({ verdicts: z.string(), at: z.number() })]);
-const verdict = z.enum(['recorded', 'duplicate', 'stale', 'run_over', 'not_live', 'counters_moved', 'late', 'bad']);
+const verdict = z.enum(['recorded', 'duplicate', 'stale', 'run_over', 'not_live', 'reused', 'counters_moved', 'late', 'bad']);
 
 /** What APPEND answers, for this many items. */
 export function parseAppended(rows: readonly Row[], count: number): readonly Appended[] {

@@ -7,4 +7,8 @@ export const count = z.union([z.string().regex(/^-?\d+$/), z.number(), z.bigint(
 export const bytes = z.instanceof(Uint8Array);
 export const texts = z.array(z.string());
 
-export const credentialKey = z.object({ kid: z.string(), algorithm: z.string(), publicKey: publicJwkSchema });
+export const credentialKey = z.object({
+  kid: z.string(),
+  algorithm: z.string(),
+  publicKey: publicJwkSchema.and(z.object({ x5c: texts.optional() })),
+});

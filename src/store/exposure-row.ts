@@ -5,8 +5,8 @@ import { texts, time } from './column-types.js';
 const which = {
   id: z.string(),
   state: z.enum(['open', 'issued', 'refused', 'failed', 'unknown']),
-  run: z.string(),
-  workflow: z.string(),
+  run: z.string().nullable(),
+  workflow: z.string().nullable(),
   client: z.string(),
   resource: z.string(),
   authorization_server: z.string(),

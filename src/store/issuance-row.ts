@@ -4,8 +4,8 @@ import { bytes, texts, time } from './column-types.js';
 
 const forWhom = {
   id: z.string(),
-  run: z.string(),
-  workflow: z.string(),
+  run: z.string().nullable(),
+  workflow: z.string().nullable(),
   client: z.string(),
   authorization_server: z.string(),
   resource: z.string(),

@@ -15,6 +15,7 @@ const LIVE = `
   where i.state = 'issued' and i.revocation is null and i.sealed is not null and i.served_until > now()
 `;
 const LIVE_OF_ALL = `${LIVE} order by i.served_until desc limit $1`;
+const LIVE_OF_TEXT = `${LIVE} and i.token_sha256 = $1 order by i.served_until desc limit 1`;
 const LIVE_OF_KEY = `${LIVE} and i.cache_key = $2 order by i.served_until desc limit $1`;
 
 /*
@@ -96,6 +97,12 @@ export class IssuanceRows extends IssuanceStore {
       ? this.database.query(LIVE_OF_ALL, [limit])
       : this.database.query(LIVE_OF_KEY, [limit, cacheKey]));
     return rows.map((row) => liveRow.parse(row));
+  }
+
+  /** The issuance that may be released and has this text, by its SHA-256 in hex. */
+  async liveOfText(sha256: string): Promise<LiveIssuance | null> {
+    const [row] = await this.database.query(LIVE_OF_TEXT, [sha256]);
+    return row === undefined ? null : liveRow.parse(row);
   }
 
   /** Takes tokens that are to be revoked; one that is not reported on comes again after `againIn` milliseconds. */

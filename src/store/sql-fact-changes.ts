@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Entry } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
+import type { SealedCredential } from '../credentials/sealed-credential.js';
 import {
   epochAfter,
   FactChanges,
@@ -82,8 +83,26 @@ function changeRow(change: FactChange): unknown {
     }
     case 'credential.changed':
       return { kind, credentials: credentialRows(change.credentials) };
+    case 'rotation.begun': {
+      const { rotation: id, replaces, begunBy: begun_by, proofIn: proof_in } = change;
+      return { kind, id, credential: credentialRow(change.credential), replaces, begun_by, proof_in };
+    }
+    case 'rotation.registered':
+      return { kind, id: change.rotation, proof_in: change.proofIn };
+    case 'rotation.shifted':
+      return { kind, id: change.rotation, overlap: change.overlap };
+    case 'rotation.finished':
+      return { kind, id: change.rotation };
+    case 'rotation.failed':
+      return { kind, id: change.rotation, state: change.state, fault: change.fault };
     case 'policy.activated':
       return { kind, digest: change.digest, source: change.source, activated_by: change.activatedBy };
+    case 'metadata.pinned':
+    case 'metadata.changed':
+    case 'metadata.approved': {
+      const { authorizationServer: authorization_server, approvedBy: approved_by, ...pin } = change.pin;
+      return { kind, authorization_server, approved_by, ...pin };
+    }
     case 'key.created':
       return { kind, ...change.key };
     case 'key.revoked':
@@ -92,16 +111,17 @@ function changeRow(change: FactChange): unknown {
 }
 
 function credentialRows({ created, retired }: CredentialChange): unknown {
+  return { retired, created: created.map(credentialRow) };
+}
+
+function credentialRow({ id, client, method, issuer, key, sealed, keyedDigest }: SealedCredential): unknown {
   return {
-    retired,
-    created: created.map(({ id, client, method, issuer, key, sealed, keyedDigest }) => ({
-      id,
-      client,
-      method,
-      issuer,
-      public_key: key === null ? null : credentialKey.parse(key),
-      sealed: Buffer.from(sealed).toString('base64'),
-      keyed_digest: keyedDigest,
-    })),
+    id,
+    client,
+    method,
+    issuer,
+    public_key: key === null ? null : credentialKey.parse(key),
+    sealed: Buffer.from(sealed).toString('base64'),
+    keyed_digest: keyedDigest,
   };
 }

@@ -5,6 +5,7 @@ import { emptyCatalogue, type Catalogue } from '../catalogue/catalogue.js';
 import { parseStoredCatalogue } from '../catalogue/stored-catalogue.js';
 import { FactsSource, type Facts } from '../issuance/facts.js';
 import { suspensionKinds } from '../suspensions/suspension.js';
+import { documentShape } from '../upstreams/server-document.js';
 import type { Database } from './database.js';
 import { count } from './column-types.js';
 
@@ -18,7 +19,11 @@ const SNAPSHOT = `
       from suspension s where s.lifted_at is null), '[]') as suspensions,
     coalesce((select json_agg(json_build_object('id', k.id, 'name', k.name, 'roles', k.roles, 'runtime', k.runtime, 'resource', k.resource, 'sha256', k.sha256,
         'createdAt', extract(epoch from k.created_at) * 1000, 'revokedAt', null) order by k.id)
-      from api_key k where k.revoked_at is null), '[]') as keys
+      from api_key k where k.revoked_at is null), '[]') as keys,
+    coalesce((select json_agg(json_build_object('authorizationServer', m.authorization_server, 'issuer', m.issuer, 'location', m.location,
+        'document', m.document, 'digest', m.digest, 'pinnedAt', extract(epoch from m.pinned_at) * 1000, 'approvedBy', m.approved_by)
+        order by m.authorization_server, m.issuer)
+      from server_metadata m), '[]') as pins
   from facts f left join catalogue_revision c on c.active`;
 
 const epochRow = z
@@ -47,12 +52,23 @@ const key = z.object({
   revokedAt: z.null(),
 });
 
+const pin = z.object({
+  authorizationServer: z.string(),
+  issuer: z.string(),
+  location: z.string(),
+  document: documentShape,
+  digest: z.string(),
+  pinnedAt: z.number(),
+  approvedBy: z.string().nullable(),
+});
+
 const snapshotRow = z.object({
   revision: z.string().nullable(),
   catalogue: z.unknown(),
   policy_revision: z.string().nullable(),
   suspensions: z.array(suspension),
   keys: z.array(key),
+  pins: z.array(pin),
 });
 
 interface Snapshot {
@@ -116,10 +132,10 @@ export class SqlFacts extends FactsSource {
 
   async #snapshot(known: Snapshot | null): Promise<Snapshot> {
     const [row] = await this.database.query(SNAPSHOT, [known?.revision ?? null]);
-    const { revision, catalogue, policy_revision: policyRevision, suspensions, keys } = snapshotRow.parse(row);
+    const { revision, catalogue, policy_revision: policyRevision, suspensions, keys, pins } = snapshotRow.parse(row);
     return {
       revision,
-      facts: { epoch: epochRow.parse(row), catalogue: catalogueOf(revision, catalogue, known), suspensions, keys, policyRevision },
+      facts: { epoch: epochRow.parse(row), catalogue: catalogueOf(revision, catalogue, known), suspensions, keys, policyRevision, pins },
     };
   }
 }

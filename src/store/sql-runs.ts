@@ -17,6 +17,7 @@ const RUN = `
 const FIND = `${RUN} where r.id = $1`;
 // `now()` can be looked up in an index, as clock_timestamp() cannot
 const OVERDUE = `${RUN} where r.ended_at is null and r.expires_at <= now() order by r.expires_at limit $1`;
+const ORPHANED = `${RUN} join work w on w.subject = r.id where w.kind = 'end_run' limit $1`;
 const FIND_BY_PLATFORM = `${RUN} where r.platform_run = $1`;
 // the update that changes nothing makes the row that is there come back, whoever was first
 const PERSON = `
@@ -114,6 +115,11 @@ export class SqlRuns extends RunStore {
 
   async overdue(limit: number): Promise<readonly Run[]> {
     const rows = await this.database.query(OVERDUE, [limit]);
+    return rows.map((row) => runRow.parse(row));
+  }
+
+  async orphaned(limit: number): Promise<readonly Run[]> {
+    const rows = await this.database.query(ORPHANED, [limit]);
     return rows.map((row) => runRow.parse(row));
   }
 

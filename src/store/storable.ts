@@ -37,7 +37,7 @@ function isName(text: string): boolean {
   return text !== '' && isStorableText(text);
 }
 
-function isWhole({ state, token }: Outcome): boolean {
-  if (token === null) return state !== 'issued';
+function isWhole({ state, token, sharedWith }: Outcome): boolean {
+  if (token === null) return sharedWith === undefined ? state !== 'issued' : isName(sharedWith);
   return [token.issuedAt, token.expiresAt, token.servedUntil].every(Number.isFinite) && token.sha256 !== '';
 }

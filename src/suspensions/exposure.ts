@@ -9,8 +9,9 @@ export type ExposedState = 'open' | 'issued' | 'refused' | 'failed' | 'unknown';
 interface Exposed {
   readonly issuance: string;
   readonly state: ExposedState;
-  readonly run: string;
-  readonly workflow: string;
+  /** Null, as the workflow, where it was to prove a credential and nobody gets it. */
+  readonly run: string | null;
+  readonly workflow: string | null;
   readonly client: string;
   readonly resource: string;
   readonly authorizationServer: string;

@@ -9,7 +9,7 @@ export function isInForce(suspension: Suspension, now: number): boolean {
   return suspension.liftedAt === null && (suspension.expiresAt === null || suspension.expiresAt > now);
 }
 
-/** What is withdrawn is found in the database (issuances_covered), which must mean the same. */
+/** What is withdrawn is found in the database (issuances_covered): at least whatever this keeps from its holders. */
 export function covers({ kind, target }: Pick<Suspension, 'kind' | 'target'>, what: Stoppable): boolean {
   switch (kind) {
     case 'everything':

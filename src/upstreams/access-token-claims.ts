@@ -19,6 +19,13 @@ export function readClaims(token: string): Claims | 'opaque' | 'ambiguous' {
   return readPart(body);
 }
 
+/** Whether a JWT says that it is an access token by RFC 9068 (§2.1). */
+export function isAccessTokenJwt(token: string): boolean {
+  const header = readPart(token.split('.', 1)[0] ?? '');
+  const type: unknown = header instanceof Map ? header.get('typ') : null;
+  return typeof type === 'string' && /^(application\/)?at\+jwt$/i.test(type);
+}
+
 function readPart(part: string): Claims | 'opaque' | 'ambiguous' {
   try {
     return membersOf(parseStrictJson(Buffer.from(part, 'base64url'))) ?? 'opaque';

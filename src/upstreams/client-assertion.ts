@@ -1,10 +1,15 @@
-import { SignJWT } from 'jose';
+import { createHash, createSecretKey } from 'node:crypto';
+import { SignJWT, type JWTHeaderParameters } from 'jose';
 import type { AuthorizationServer, Client } from '../catalogue/catalogue.js';
+import { isMacAlgorithm, isSigningAlgorithm } from '../catalogue/client-methods.js';
+import type { Profile } from '../catalogue/profile.js';
+import type { KeyCredential, SecretCredential } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Randomness } from '../oauth/identifier.js';
 import { Secret } from '../oauth/secret.js';
 import type { ServerMetadata } from './metadata.js';
-import type { KeyCredential, SigningKeys } from './signing-keys.js';
+import type { ProofsOfPossession } from './proofs-of-possession.js';
+import type { SigningKeys } from './signing-keys.js';
 import { UpstreamFailed } from './upstream-failed.js';
 
 /** What signing needs of the world. */
@@ -12,10 +17,15 @@ export interface Signing {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly keys: SigningKeys;
+  readonly proofs: ProofsOfPossession;
 }
 
-/** CONFORMANCE A26: asymmetric alone; RS256 for servers that know no other. */
-const ALGORITHMS: readonly string[] = ['ES256', 'PS256', 'EdDSA', 'Ed25519', 'RS256'];
+export interface AssertingParty {
+  readonly server: AuthorizationServer;
+  readonly client: Client;
+  readonly credential: KeyCredential | SecretCredential;
+}
+
 /** Seconds (CONFORMANCE A23). */
 const LONGEST_LIFE = 300;
 
@@ -25,31 +35,48 @@ const LONGEST_LIFE = 300;
  * @throws UpstreamFailed
  */
 export async function clientAssertion(
-  { server, client, credential }: { server: AuthorizationServer; client: Client; credential: KeyCredential },
+  { server, client, credential }: AssertingParty,
   metadata: ServerMetadata,
   algorithms: readonly string[] | null,
   { clock, randomness, keys }: Signing,
 ): Promise<{ readonly assertion: Secret; readonly jti: string }> {
-  const { algorithm, kid } = credential;
-  if (!ALGORITHMS.includes(algorithm) || algorithms?.includes(algorithm) === false) throw new UpstreamFailed('algorithm_unsupported');
-  const { assertionType, assertionLife, assertionBackdate } = server.profile;
-  const issuedAt = Math.floor(clock.now() / 1000) - assertionBackdate;
+  const { profile } = server;
+  const header = 'secret' in credential ? macHeader(client) : keyHeader(credential, profile);
+  if (algorithms?.includes(header.alg) === false) throw new UpstreamFailed('algorithm_unsupported');
+  const issuedAt = Math.floor(clock.now() / 1000) - profile.assertionBackdate;
   const jti = Buffer.from(randomness.bytes(20)).toString('base64url');
-  const key = await keys.of(credential);
+  const key = 'secret' in credential ? createSecretKey(credential.secret.reveal(), 'utf8') : await keys.of(credential);
   const assertion = await new SignJWT()
-    .setProtectedHeader({ alg: algorithm, kid, ...(assertionType === null ? {} : { typ: assertionType }) })
+    .setProtectedHeader({ ...header, ...(profile.assertionType === null ? {} : { typ: profile.assertionType }) })
     .setIssuer(client.clientId)
     .setSubject(client.clientId)
     .setAudience(audience(server, metadata))
     .setIssuedAt(issuedAt)
     .setNotBefore(issuedAt)
-    .setExpirationTime(issuedAt + Math.min(assertionLife, LONGEST_LIFE))
+    .setExpirationTime(issuedAt + Math.min(profile.assertionLife, LONGEST_LIFE))
     .setJti(jti)
     .sign(key)
     .catch(() => {
       throw new UpstreamFailed('credential_unavailable');
     });
   return { assertion: new Secret(assertion), jti };
+}
+
+/** OpenID Connect Core §9: a MAC with the octets of the secret's UTF-8. */
+function macHeader({ algorithm = 'HS256' }: Client): JWTHeaderParameters {
+  if (!isMacAlgorithm(algorithm)) throw new UpstreamFailed('algorithm_unsupported');
+  return { alg: algorithm };
+}
+
+/** CONFORMANCE A25, A26: asymmetric alone, and by the key's name; its certificate only where the profile says so. */
+function keyHeader({ algorithm, kid, publicKey: { x5c } }: KeyCredential, { assertionCertificate }: Profile): JWTHeaderParameters {
+  if (!isSigningAlgorithm(algorithm)) throw new UpstreamFailed('algorithm_unsupported');
+  const header = { alg: algorithm, kid };
+  if (assertionCertificate === 'none') return header;
+  const [own] = x5c ?? [];
+  if (x5c === undefined || own === undefined) throw new UpstreamFailed('credential_unavailable');
+  const thumbprint = createHash('sha256').update(Buffer.from(own, 'base64')).digest('base64url');
+  return { ...header, 'x5t#S256': thumbprint, ...(assertionCertificate === 'x5c' && { x5c }) };
 }
 
 /**

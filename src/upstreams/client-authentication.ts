@@ -1,10 +1,13 @@
 import type { AuthorizationServer, Client } from '../catalogue/catalogue.js';
 import type { Credential } from '../credentials/credential.js';
 import { Secret } from '../oauth/secret.js';
-import { clientAssertion, type Signing } from './client-assertion.js';
+import { clientCertificate } from './client-certificate.js';
+import { clientAssertion, type AssertingParty, type Signing } from './client-assertion.js';
+import { endpointsFor } from './endpoints.js';
 import { formEncode, type Parameter } from './form-encoding.js';
 import { originOf, type ServerMetadata } from './metadata.js';
 import { UpstreamFailed } from './upstream-failed.js';
+import type { ClientCertificate } from './upstream-http.js';
 
 /** Who authenticates, where, and with what. */
 export interface Party {
@@ -13,10 +16,11 @@ export interface Party {
   readonly credential: Credential;
 }
 
-/** How a request shows who sends it: a header, or parameters of its body, never both (RFC 6749 §2.3). */
+/** How a request shows who sends it: by a header, by parameters of its body or by its connection, never two of them (RFC 6749 §2.3). */
 export interface ClientAuthentication {
   readonly authorization: Secret | null;
   readonly parameters: readonly Parameter[];
+  readonly certificate: ClientCertificate | null;
   /** New in each attempt; null for a secret. */
   readonly assertionJti: string | null;
 }
@@ -36,29 +40,66 @@ export async function authenticateClient(
 ): Promise<ClientAuthentication> {
   const { server, client, credential } = party;
   if (credential.method !== client.method || credential.client !== client.id) throw new UpstreamFailed('credential_unavailable');
-  requireBinding(server, credential, metadata);
-  if (credential.method === 'client_secret_basic') return basic(server, client.clientId, credential.secret);
-  const { assertion, jti } = await clientAssertion({ server, client, credential }, metadata, algorithms, signing);
+  requireBinding(party, metadata);
+  switch (credential.method) {
+    case 'client_secret_basic':
+      return basic(server, client.clientId, credential.secret);
+    case 'client_secret_post':
+      return {
+        authorization: null,
+        parameters: [
+          ['client_id', client.clientId],
+          ['client_secret', credential.secret.reveal()],
+        ],
+        certificate: null,
+        assertionJti: null,
+      };
+    case 'client_secret_jwt':
+    case 'private_key_jwt':
+      return asserted({ server, client, credential }, metadata, algorithms, signing);
+    case 'tls_client_auth':
+    case 'self_signed_tls_client_auth':
+      // RFC 8705 §2: the certificate is not known before the client is
+      return {
+        authorization: null,
+        parameters: [['client_id', client.clientId]],
+        certificate: clientCertificate(credential),
+        assertionJti: null,
+      };
+  }
+}
+
+async function asserted(
+  party: AssertingParty,
+  metadata: ServerMetadata,
+  algorithms: readonly string[] | null,
+  signing: Signing,
+): Promise<ClientAuthentication> {
+  const { assertion, jti } = await clientAssertion(party, metadata, algorithms, signing);
+  const { clientId } = party.client;
   return {
     authorization: null,
     parameters: [
-      ...(server.profile.clientIdWithAssertion ? [['client_id', client.clientId] as const] : []),
+      ...(party.server.profile.clientIdWithAssertion ? [['client_id', clientId] as const] : []),
       ['client_assertion_type', JWT_BEARER],
       ['client_assertion', assertion.reveal()],
     ],
+    certificate: null,
     assertionJti: jti,
   };
 }
 
-function requireBinding(server: AuthorizationServer, credential: Credential, metadata: ServerMetadata): void {
+function requireBinding(party: Party, metadata: ServerMetadata): void {
+  const { server, credential } = party;
+  const { tokenEndpoint } = endpointsFor(party, metadata);
   if (credential.tokenEndpointOrigin === null) throw new Error('a credential must be bound to an origin before it is used');
   const bound = credential.issuer === server.issuer && server.issuer === metadata.issuer;
-  if (!bound || credential.tokenEndpointOrigin !== originOf(metadata.tokenEndpoint)) throw new UpstreamFailed('credential_bound_elsewhere');
+  if (!bound || credential.tokenEndpointOrigin !== originOf(tokenEndpoint)) throw new UpstreamFailed('credential_bound_elsewhere');
 }
 
 /** RFC 6749 §2.3.1: id and secret are form-encoded each, before they are joined; some servers want them as they are. */
 function basic(server: AuthorizationServer, clientId: string, secret: Secret): ClientAuthentication {
   const encode = server.profile.basicEncoding === 'form' ? formEncode : (text: string) => text;
   const credentials = Buffer.from(`${encode(clientId)}:${encode(secret.reveal())}`, 'utf8').toString('base64');
-  return { authorization: new Secret(`Basic ${credentials}`), parameters: [], assertionJti: null };
+  return { authorization: new Secret(`Basic ${credentials}`), parameters: [], certificate: null, assertionJti: null };
 }

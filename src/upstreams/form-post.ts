@@ -1,11 +1,14 @@
 import type { Secret } from '../oauth/secret.js';
-import { UpstreamExchangeFailed, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
+import type { Proof } from './proofs-of-possession.js';
+import { UpstreamExchangeFailed, type ClientCertificate, type Reach, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
 
 /** A request to an endpoint of an authorization server, ready to be sent once. */
 export interface FormPost {
   readonly endpoint: string;
-  readonly allowHosts: readonly string[];
+  readonly reach: Reach;
   readonly authorization: Secret | null;
+  readonly certificate: ClientCertificate | null;
+  readonly proof: Proof | null;
   readonly body: Secret;
 }
 
@@ -17,6 +20,12 @@ const MAX_ANSWER = 262_144;
 
 /** Sends a form by POST (RFC 6749 §3.2), once. `deadline` in milliseconds, for the whole exchange. */
 export async function postForm(post: FormPost, http: UpstreamHttp, deadline: number): Promise<UpstreamAnswer> {
+  const answer = await exchangeForm(post, http, deadline);
+  post.proof?.answered(answer);
+  return answer;
+}
+
+async function exchangeForm(post: FormPost, http: UpstreamHttp, deadline: number): Promise<UpstreamAnswer> {
   try {
     return await http.exchange({
       method: 'POST',
@@ -24,12 +33,14 @@ export async function postForm(post: FormPost, http: UpstreamHttp, deadline: num
       headers: {
         'content-type': 'application/x-www-form-urlencoded',
         accept: 'application/json',
+        ...(post.proof === null ? {} : { dpop: post.proof.text.reveal() }),
         ...(post.authorization === null ? {} : { authorization: post.authorization.reveal() }),
       },
       body: post.body.reveal(),
       deadline,
       maxBody: MAX_ANSWER,
-      allowHosts: post.allowHosts,
+      ...post.reach,
+      ...(post.certificate !== null && { certificate: post.certificate }),
     });
   } catch (error) {
     if (error instanceof UpstreamExchangeFailed) return error;

@@ -1,3 +1,4 @@
+import { canNarrow } from '../catalogue/profile.js';
 import { Scope } from '../oauth/scope.js';
 import { stringsOf, type Claims } from './access-token-claims.js';
 import { meaningOfScopes } from './scope-form.js';
@@ -15,9 +16,11 @@ export interface GrantedScope {
 /**
  * What the server granted, by its response (RFC 6749 §5.1: absent means as requested) and by the claims of the token that hold
  * scopes (RFC 9068 §2.2.3, or as the profile says): what all of them name. More than was asked for in any of them is refused
- * (CONFORMANCE A56), and so is nothing of what was asked, or a statement that cannot be understood.
+ * (CONFORMANCE A56), and so is nothing of what was asked, or a statement that cannot be understood. A JWT by RFC 9068 names the scope
+ * that was asked for (§2.2.3), so that one which names none, in an answer which names none, was granted nothing: some servers leave out
+ * in silence what they do not know. `mustSay` is whether the token is such a JWT. Where no scope was asked there is none to say.
  */
-export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null): GrantedScope {
+export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null, mustSay: boolean): GrantedScope {
   const { scope: requested } = wish;
   const { scopeClaims, toleratedExtraScopes } = wish.server.profile;
   const meaning = meaningOfScopes(wish);
@@ -32,7 +35,9 @@ export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | 
     granted = narrowed ? granted.intersect(meant) : meant;
     narrowed = true;
   }
-  return { granted, fault: !requested.isEmpty && granted.intersect(requested).isEmpty ? 'scope_unusable' : null };
+  if (requested.isEmpty) return { granted, fault: null };
+  if (!narrowed && mustSay && canNarrow(wish.server.profile)) return { granted: Scope.none, fault: 'scope_unusable' };
+  return { granted, fault: granted.intersect(requested).isEmpty ? 'scope_unusable' : null };
 }
 
 /** One string, by the standard; an array or null are not, but null is only another way to leave it out (CONFORMANCE Q24, Q36). */

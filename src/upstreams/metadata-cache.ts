@@ -1,7 +1,9 @@
 import type { AuthorizationServer } from '../catalogue/catalogue.js';
 import type { Clock } from '../oauth/clock.js';
-import { readMetadata } from './discovery.js';
-import type { ServerMetadata } from './metadata.js';
+import { lookForMetadata, metadataOfLook } from './discovery.js';
+import { metadataOfDocument, type ServerMetadata } from './metadata.js';
+import type { MetadataPin, MetadataPins } from './metadata-pins.js';
+import { UpstreamFailed } from './upstream-failed.js';
 import type { UpstreamHttp } from './upstream-http.js';
 
 /** Milliseconds. */
@@ -13,57 +15,85 @@ const REMEMBERED = 256;
 
 interface Remembered {
   readonly metadata: Promise<ServerMetadata>;
-  /** Once it was read. */
-  known: ServerMetadata | null;
-  /** Milliseconds since 1970; a document is kept for the life of the process, so that it cannot drift unseen (A74). */
+  /** What only the catalogue says, once that is known. */
+  declared: ServerMetadata | null;
+  /** Milliseconds since 1970. */
   until: number;
 }
 
 /**
- * The metadata of authorization servers, each read once however many ask at the same time. The key is the whole definition of the
- * server: one that the catalogue defines anew is read anew. A failure is remembered for a few seconds.
+ * The metadata of authorization servers: what is pinned of them, as the catalogue lets it be used, and read from the server where nothing
+ * is (CONFORMANCE A74). It is read once however many ask at the same time; the key is the whole definition of the server. A failure is
+ * remembered for a few seconds.
  */
 export class MetadataCache {
-  readonly #remembered = new Map<string, Remembered>();
+  readonly #reading = new Map<string, Remembered>();
 
   constructor(
     private readonly http: UpstreamHttp,
     private readonly clock: Clock,
+    private readonly pins: MetadataPins,
     private readonly deadline = DEADLINE,
   ) {}
 
-  /** What was read of it already; null when nothing was. */
-  known(server: AuthorizationServer): ServerMetadata | null {
-    return this.#remembered.get(keyOf(server))?.known ?? null;
+  /** What is known of it already; null when nothing usable is. */
+  async known(server: AuthorizationServer): Promise<ServerMetadata | null> {
+    const pin = await this.pins.find(server);
+    if (pin === null) return this.#reading.get(keyOf(server))?.declared ?? null;
+    try {
+      return metadataOfPin(server, pin);
+    } catch (error) {
+      if (error instanceof UpstreamFailed) return null;
+      throw error;
+    }
   }
 
-  /** @throws UpstreamFailed */
-  get(server: AuthorizationServer): Promise<ServerMetadata> {
+  /** @throws UpstreamFailed; LogUnavailable when what was read cannot be kept */
+  async get(server: AuthorizationServer): Promise<ServerMetadata> {
+    const pin = await this.pins.find(server);
+    if (pin !== null) return metadataOfPin(server, pin);
     const key = keyOf(server);
-    const remembered = this.#remembered.get(key);
+    const remembered = this.#reading.get(key);
     if (remembered !== undefined && this.clock.now() < remembered.until) return remembered.metadata;
-    return this.#read(key, server);
+    return this.#remember(key, this.#read(server));
   }
 
-  #read(key: string, server: AuthorizationServer): Promise<ServerMetadata> {
-    const reading: Remembered = { metadata: readMetadata(server, this.http, this.clock, this.deadline), known: null, until: Infinity };
-    reading.metadata.then(
-      (metadata) => {
-        reading.known = metadata;
-        if (metadata.source === 'catalogue') reading.until = this.clock.now() + DECLARATION_HOLDS;
+  async #read(server: AuthorizationServer): Promise<ServerMetadata> {
+    const looked = await lookForMetadata(server, this.http, this.clock, this.deadline);
+    const metadata = metadataOfLook(server, looked);
+    return looked.found === null ? metadata : metadataOfPin(server, await this.pins.pin(server, looked.found));
+  }
+
+  #remember(key: string, metadata: Promise<ServerMetadata>): Promise<ServerMetadata> {
+    const reading: Remembered = { metadata, declared: null, until: Infinity };
+    metadata.then(
+      (read) => {
+        reading.until = this.clock.now() + (read.source === 'catalogue' ? DECLARATION_HOLDS : 0);
+        if (read.source === 'catalogue') reading.declared = read;
       },
-      () => {
-        reading.until = this.clock.now() + FAILURE_HOLDS;
+      (error) => {
+        reading.until = this.clock.now() + (error instanceof UpstreamFailed ? FAILURE_HOLDS : 0);
       },
     );
-    this.#remembered.delete(key);
-    this.#remembered.set(key, reading);
-    const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
+    this.#reading.delete(key);
+    this.#reading.set(key, reading);
+    const [oldest] = this.#reading.keys();
+    if (this.#reading.size > REMEMBERED && oldest !== undefined) this.#reading.delete(oldest);
     return reading.metadata;
   }
 }
 
+/** A pin and a definition of the catalogue never change, so what they come to is one object: others know it again by that. */
+const derived = new WeakMap<MetadataPin, { readonly server: AuthorizationServer; readonly metadata: ServerMetadata }>();
+
+function metadataOfPin(server: AuthorizationServer, pin: MetadataPin): ServerMetadata {
+  const known = derived.get(pin);
+  if (known?.server === server) return known.metadata;
+  const metadata = metadataOfDocument(server, pin.document);
+  derived.set(pin, { server, metadata });
+  return metadata;
+}
+
 function keyOf(server: AuthorizationServer): string {
-  return JSON.stringify([server.issuer, server.tokenEndpoint, server.revocationEndpoint, server.allowHosts]);
+  return JSON.stringify([server.id, server.issuer, server.tokenEndpoint, server.revocationEndpoint, server.allowHosts, server.ca]);
 }

@@ -1,5 +1,6 @@
 import { standardProfile, type Throttling } from '../catalogue/profile.js';
 import { errorCodeOf, readMembers } from './answer-body.js';
+import { nonceOf } from './proofs-of-possession.js';
 import { retryAfter } from './retry-after.js';
 import type { UpstreamFault, UpstreamOutcome } from './token.js';
 import type { UpstreamResponse } from './upstream-http.js';
@@ -41,12 +42,15 @@ function pauseOf({ headers }: UpstreamResponse, { resetHeader, pause }: Throttli
   return retryAfter(String(Math.ceil(Number(reset) - now / 1000)), now) ?? pause;
 }
 
-function faultOf({ status, body }: UpstreamResponse): UpstreamFault | null {
+function faultOf(response: UpstreamResponse): UpstreamFault | null {
+  const { status, body } = response;
   if (status >= 300 && status < 400) return 'redirect';
   if (status === 429) return 'throttled';
   if (status === 503) return 'server_unavailable';
   const members = readMembers(body);
   const code = errorCodeOf(members);
+  // RFC 9449 §8: without a nonce there is nothing to try again with
+  if (code === 'use_dpop_nonce' && nonceOf(response) !== null) return 'nonce_required';
   const known = code === null ? undefined : faultOfCode.get(code);
   if (known !== undefined) return known;
   if (status === 401 || status === 403) return 'client_refused';

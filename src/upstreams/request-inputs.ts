@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto';
+import { senderConstraintOf } from '../catalogue/sender-constraint.js';
+import { endpointsFor } from './endpoints.js';
 import type { ServerMetadata } from './metadata.js';
 import type { TokenWish } from './token.js';
 import { wishParameters } from './wish-parameters.js';
@@ -14,7 +16,7 @@ export function requestInputs(wish: TokenWish, metadata: ServerMetadata): Inputs
   const { server, client, credential, resource } = wish;
   return [
     ['issuer', metadata.issuer],
-    ['token_endpoint', metadata.tokenEndpoint],
+    ['token_endpoint', endpointsFor(wish, metadata).tokenEndpoint],
     ['server', server.id],
     ['profile', JSON.stringify(server.profile)],
     ['client', client.id],
@@ -25,6 +27,8 @@ export function requestInputs(wish: TokenWish, metadata: ServerMetadata): Inputs
     ['resource', resource.uri],
     ['audience', resource.audience ?? ''],
     ['verify_audience', String(resource.verifyAudience)],
+    ['sender_constraint', senderConstraintOf(wish)],
+    ['proof_key', wish.proofKey?.thumbprint ?? ''],
     ...wishParameters(wish).map(([name, value]) => [`parameter ${name}`, value] as const),
   ];
 }

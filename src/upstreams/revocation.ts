@@ -3,13 +3,14 @@ import { Secret } from '../oauth/secret.js';
 import { errorCodeOf, readMembers } from './answer-body.js';
 import type { Signing } from './client-assertion.js';
 import { authenticateClient, type Party } from './client-authentication.js';
+import { endpointsFor } from './endpoints.js';
 import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import type { ServerMetadata } from './metadata.js';
 import { readRefusal } from './refusal.js';
 import { retryAfter } from './retry-after.js';
 import type { UpstreamFault } from './token.js';
-import { UpstreamExchangeFailed, type UpstreamHttp } from './upstream-http.js';
+import { reachOf, UpstreamExchangeFailed, type UpstreamHttp } from './upstream-http.js';
 
 export type PreparedRevocation = FormPost;
 
@@ -34,15 +35,18 @@ export async function prepareRevocation(
   metadata: ServerMetadata,
   signing: Signing,
 ): Promise<PreparedRevocation | 'unsupported'> {
+  const { revocationEndpoint } = endpointsFor(party, metadata);
   // some servers publish an endpoint that does nothing for an access token
-  if (metadata.revocationEndpoint === null || !party.server.profile.revokesTokens) return 'unsupported';
+  if (revocationEndpoint === null || !party.server.profile.revokesTokens) return 'unsupported';
   const algorithms = metadata.revocationEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms;
   const authentication = await authenticateClient(party, metadata, algorithms, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
-    endpoint: metadata.revocationEndpoint,
-    allowHosts: party.server.allowHosts,
+    endpoint: revocationEndpoint,
+    reach: reachOf(party.server),
     authorization: authentication.authorization,
+    certificate: authentication.certificate,
+    proof: null,
     body: new Secret(formBody(parameters)),
   };
 }

@@ -1,9 +1,7 @@
 import { importJWK, type CryptoKey } from 'jose';
 import { z } from 'zod';
-import type { Credential } from '../credentials/credential.js';
+import type { KeyCredential } from '../credentials/credential.js';
 import { UpstreamFailed } from './upstream-failed.js';
-
-export type KeyCredential = Extract<Credential, { method: 'private_key_jwt' }>;
 
 const REMEMBERED = 256;
 const privateJwk = z.looseObject({ kty: z.string(), d: z.string() });

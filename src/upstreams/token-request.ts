@@ -1,12 +1,13 @@
 import { Secret } from '../oauth/secret.js';
 import type { Signing } from './client-assertion.js';
 import { authenticateClient } from './client-authentication.js';
+import { endpointsFor } from './endpoints.js';
 import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import type { ServerMetadata } from './metadata.js';
 import type { TokenWish } from './token.js';
 import { UpstreamFailed } from './upstream-failed.js';
-import type { UpstreamHttp } from './upstream-http.js';
+import { reachOf, type UpstreamHttp } from './upstream-http.js';
 import { wishParameters } from './wish-parameters.js';
 
 /** One attempt at an authorization server, not yet sent. It must be sent at most once: a retry is prepared anew. */
@@ -22,11 +23,14 @@ export interface PreparedTokenRequest extends FormPost {
 export async function prepareTokenRequest(wish: TokenWish, metadata: ServerMetadata, signing: Signing): Promise<PreparedTokenRequest> {
   const { authorizationDetailsTypes: known } = metadata;
   if (known !== null && wish.details.types.some((type) => !known.includes(type))) throw new UpstreamFailed('details_type_unsupported');
+  const endpoint = endpointsFor(wish, metadata).tokenEndpoint;
   const authentication = await authenticateClient(wish, metadata, metadata.tokenEndpointAlgorithms, signing);
   return {
-    endpoint: metadata.tokenEndpoint,
-    allowHosts: wish.server.allowHosts,
+    endpoint,
+    reach: reachOf(wish.server),
     authorization: authentication.authorization,
+    certificate: authentication.certificate,
+    proof: wish.proofKey === undefined ? null : await signing.proofs.prove(wish.proofKey, endpoint),
     body: new Secret(formBody([...wishParameters(wish), ...authentication.parameters])),
     assertionJti: authentication.assertionJti,
   };

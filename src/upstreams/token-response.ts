@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Profile } from '../catalogue/profile.js';
 import { Secret } from '../oauth/secret.js';
-import { readClaims, type Claims } from './access-token-claims.js';
+import { isAccessTokenJwt, readClaims, type Claims } from './access-token-claims.js';
 import { isJson, readMembers } from './answer-body.js';
 import type { UpstreamAnswer } from './form-post.js';
 import { grantedDetails } from './granted-details.js';
@@ -9,6 +8,7 @@ import { grantedScope } from './granted-scope.js';
 import { readRefusal } from './refusal.js';
 import { membersOf } from '../oauth/strict-json.js';
 import { learnAudience } from './token-audience.js';
+import { learnBinding } from './token-binding.js';
 import { tokenLifetime } from './token-lifetime.js';
 import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from './token.js';
 import { UpstreamExchangeFailed, type UpstreamResponse } from './upstream-http.js';
@@ -82,13 +82,19 @@ function understood(
   const read = readClaims(text);
   const claims = read instanceof Map ? read : null;
   const { audience, fault: audienceFault } = learnAudience(wish, members, claims);
-  const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims);
+  const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims, claims !== null && isAccessTokenJwt(text));
   const details = grantedDetails(wish, members.get('authorization_details'), claims);
+  const typeFits = hasType(
+    members.get('token_type'),
+    wish.proofKey === undefined ? ['bearer', ...wish.server.profile.otherBearerNames] : ['dpop'],
+  );
+  const { binding, fault: bindingFault } = learnBinding(wish, claims);
   const { expiresAt, usableUntil, fault: lifetimeFault } = tokenLifetime(wish, members.get('expires_in'), claims, sentAt);
   const faults: readonly (UpstreamFault | null)[] = [
     TOKEN_TEXT.test(text) && read !== 'ambiguous' ? null : 'token_unusable',
-    isBearer(members.get('token_type'), wish.server.profile) ? null : 'token_type_unusable',
+    typeFits ? null : 'token_type_unusable',
     identityFault(wish, claims),
+    bindingFault,
     audienceFault,
     scopeFault,
     details.fault,
@@ -98,7 +104,8 @@ function understood(
   const token: UpstreamToken = {
     text: new Secret(text),
     sha256: createHash('sha256').update(text, 'utf8').digest('hex'),
-    type: 'Bearer',
+    type: wish.proofKey === undefined ? 'Bearer' : 'DPoP',
+    binding: typeFits ? binding : 'unverified',
     jti: recordableJti(claims?.get('jti')),
     issuedAt: sentAt,
     expiresAt,
@@ -110,13 +117,16 @@ function understood(
   return { token, fault: faults.find((fault) => fault !== null) ?? null };
 }
 
-/** RFC 6749 §5.1 compares without case; of a type that we do not know we cannot know what it needs (§7.1). */
-function isBearer(type: unknown, { otherBearerNames }: Profile): boolean {
-  return typeof type === 'string' && ['bearer', ...otherBearerNames].includes(type.toLowerCase());
+/**
+ * RFC 6749 §5.1 compares without case; of a type that we do not know we cannot know what it needs (§7.1). To a proof of possession
+ * nothing else is an answer: a bearer token would be less than was asked for (RFC 9449 §5, CONFORMANCE A35).
+ */
+function hasType(type: unknown, expected: readonly string[]): boolean {
+  return typeof type === 'string' && expected.includes(type.toLowerCase());
 }
 
 /** A token that says whose it is must be this issuer's and this client's (RFC 9068 §2.2, or by the claims that the profile names). */
-function identityFault({ server, client }: TokenWish, claims: Claims | null): UpstreamFault | null {
+export function identityFault({ server, client }: TokenWish, claims: Claims | null): UpstreamFault | null {
   const { clientClaims, otherTokenIssuers } = server.profile;
   const isOneOf = (name: string, expected: readonly unknown[]): boolean =>
     claims?.has(name) !== true || expected.includes(claims.get(name));

@@ -3,6 +3,7 @@ import type { Credential } from '../credentials/credential.js';
 import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Scope } from '../oauth/scope.js';
 import type { Secret } from '../oauth/secret.js';
+import type { ProofKey } from './proofs-of-possession.js';
 
 /** What is wanted of an authorization server: one resource, these scopes and details (none of one kind, perhaps), as this client with this credential. */
 export interface TokenWish {
@@ -12,14 +13,20 @@ export interface TokenWish {
   readonly resource: Resource;
   readonly scope: Scope;
   readonly details: AuthorizationDetails;
+  /** What the token is to be bound to (RFC 9449); absent for a bearer token. */
+  readonly proofKey?: ProofKey;
 }
+
+/** What a token is bound to, as far as it could be learned; see `learnBinding`. */
+export type TokenBinding = 'none' | 'mtls' | 'dpop' | 'unverified';
 
 /** A token as the server gave it and as far as it could be understood. Times in milliseconds since 1970. */
 export interface UpstreamToken {
   readonly text: Secret;
   /** SHA-256 of the text, hex. */
   readonly sha256: string;
-  readonly type: 'Bearer';
+  readonly type: 'Bearer' | 'DPoP';
+  readonly binding: TokenBinding;
   readonly jti: string | null;
   /** When the request was sent: its life counts from there (CONFORMANCE A53). */
   readonly issuedAt: number;
@@ -52,6 +59,7 @@ export type UpstreamFault =
   | 'target_rejected'
   | 'details_rejected'
   | 'request_rejected'
+  | 'nonce_required'
   // what it issued
   | 'scope_broader'
   | 'scope_unusable'
@@ -61,8 +69,10 @@ export type UpstreamFault =
   | 'issuer_mismatch'
   | 'client_mismatch'
   | 'token_type_unusable'
+  | 'binding_mismatch'
   | 'token_unusable'
   | 'lifetime_unusable'
+  | 'token_reused'
   | 'audience_unverified'
   // before anything was sent
   | 'metadata_unavailable'

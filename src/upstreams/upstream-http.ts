@@ -1,13 +1,39 @@
+import type { AuthorizationServer } from '../catalogue/catalogue.js';
+import type { Secret } from '../oauth/secret.js';
+
+/** What a connection shows of one version of a client's credential (RFC 8705 §2), in PEM. */
+export interface ClientCertificate {
+  readonly client: string;
+  /** The credential's id. No two versions ever share a connection (RFC 8705 §6.3, CONFORMANCE A30). */
+  readonly version: string;
+  readonly key: Secret;
+  /** The certificate itself, and then those of its issuers. */
+  readonly chain: string;
+}
+
+/** Where an exchange may go, and whom it takes for its server. */
+export interface Reach {
+  /** Hosts for which plain http, loopback and private addresses are accepted. */
+  readonly allowHosts: readonly string[];
+  /** Certificates of the only authorities to trust, in PEM; absent: those of the system. */
+  readonly authorities?: string;
+}
+
+/** As far as the catalogue lets requests to this server go; for every kind of request alike. */
+export function reachOf({ allowHosts, ca }: Pick<AuthorizationServer, 'allowHosts' | 'ca'>): Reach {
+  return { allowHosts, ...(ca !== undefined && { authorities: ca.pem }) };
+}
+
 /** One exchange with an upstream server. Durations in milliseconds, sizes in bytes of the decoded body. */
-export interface UpstreamRequest {
+export interface UpstreamRequest extends Reach {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly deadline: number;
   readonly maxBody: number;
-  /** Hosts for which plain http, loopback and private addresses are accepted. */
-  readonly allowHosts: readonly string[];
+  /** Shown to the server if it asks for one. */
+  readonly certificate?: ClientCertificate;
 }
 
 export interface UpstreamResponse {

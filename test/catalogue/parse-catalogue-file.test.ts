@@ -188,7 +188,7 @@ const rows: Row[] = [
     'an unknown member',
     '    rotate_every: 90d',
     '    rotate_every: 90d\n    zzz: 1',
-    '23:5: clients.indexer.zzz is unknown: remove it; what can stand here is client_id, authorization_server, owner, workflows, resources, holds, method, credential, algorithm, rotate_every, max_token_life',
+    '23:5: clients.indexer.zzz is unknown: remove it; what can stand here is client_id, authorization_server, owner, workflows, resources, holds, method, credential, algorithm, key_registration, rotate_every, max_token_life',
   ],
   [
     'a member with a slip in its name',
@@ -277,7 +277,7 @@ const rows: Row[] = [
     '6:140: resources.crm.authorization_details_types must be one word of at most 256 characters in ASCII, without quotation marks or backslashes',
   ],
   [
-    'a scope of two words',
+    'a scope of two words (A40)',
     '[billing:read]',
     '["billing read"]',
     '7:87: resources.billing.scopes is no scope token: it must be one word without quotation marks or backslashes (RFC 6749 §3.3)',
@@ -466,13 +466,13 @@ const rows: Row[] = [
     'a secret that Corridor is to make',
     'method: private_key_jwt',
     'method: client_secret_basic',
-    '21:17: clients.indexer.credential can be generate with private_key_jwt alone: a secret comes from its server, so write env:NAME or file:PATH',
+    '21:17: clients.indexer.credential cannot be generate with client_secret_basic: a secret comes from its server, so write env:NAME or file:PATH',
   ],
   [
     'an unknown method (A5)',
     'method: private_key_jwt',
     'method: none',
-    '20:13: clients.indexer.method must be private_key_jwt or client_secret_basic',
+    '20:13: clients.indexer.method must be private_key_jwt or tls_client_auth or self_signed_tls_client_auth or client_secret_basic or client_secret_post or client_secret_jwt',
   ],
   [
     'an algorithm without a key',
@@ -481,10 +481,46 @@ const rows: Row[] = [
     '22:16: clients.indexer.algorithm means nothing with client_secret_basic: remove it',
   ],
   [
+    'tokens that are to be bound to a certificate that nobody shows',
+    'profile: standard',
+    'profile: standard, sender_constraint: mtls',
+    '19:17: the tokens of resource crm are to be bound to a certificate (sender_constraint: mtls), and this client shows none: use tls_client_auth or self_signed_tls_client_auth',
+  ],
+  [
+    'authorities that are no file',
+    'profile: standard',
+    'profile: standard, ca: env:CORRIDOR_CLIENT_CA',
+    '4:67: authorization_servers.demo.ca must be file:PATH, relative to CORRIDOR_SECRET_DIR: a PEM file with certificates',
+  ],
+  [
+    'a registration of keys that it does not make',
+    'credential: generate',
+    'credential: file:key.pem\n    key_registration: jwks_uri',
+    '22:23: clients.indexer.key_registration is for keys that Corridor makes (credential: generate): remove it',
+  ],
+  [
     'a symmetric algorithm (A26)',
     'credential: generate',
     'credential: generate\n    algorithm: HS256',
-    '22:16: clients.indexer.algorithm must be ES256 or EdDSA or PS256 or RS256: did you mean ES256?',
+    '22:16: clients.indexer.algorithm is one for secrets: name ES256, Ed25519, EdDSA, PS256 or RS256 with private_key_jwt',
+  ],
+  [
+    'an asymmetric algorithm for a secret',
+    'private_key_jwt\n    credential: generate',
+    'client_secret_jwt\n    credential: env:CORRIDOR_CLIENT_X\n    algorithm: ES256',
+    '22:16: clients.indexer.algorithm must be HS256, HS384 or HS512 with client_secret_jwt',
+  ],
+  [
+    'a certificate of an authority that Corridor is to make',
+    'method: private_key_jwt',
+    'method: tls_client_auth',
+    '21:17: clients.indexer.credential cannot be generate with tls_client_auth: an authority issues its certificate, so write file:PATH with key and certificate, or use self_signed_tls_client_auth',
+  ],
+  [
+    'an algorithm for a certificate',
+    'private_key_jwt\n    credential: generate',
+    'self_signed_tls_client_auth\n    credential: generate\n    algorithm: ES256',
+    '22:16: clients.indexer.algorithm means nothing with self_signed_tls_client_auth: remove it',
   ],
   [
     'a name in capitals',

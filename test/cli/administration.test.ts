@@ -147,3 +147,50 @@ describe('corridor apply', () => {
     expect(await corridor('apply', '-f', 'secret.yaml')).toMatchObject({ code: 1, err: expect.stringContaining('CORRIDOR_CLIENT_ABSENT') });
   });
 });
+
+describe('corridor client', () => {
+  it('rotates a key: says what its server must be told, goes on when it was, and can be called off', async () => {
+    const kids = async (): Promise<readonly string[]> =>
+      z
+        .object({ keys: z.array(z.looseObject({ kid: z.string() })) })
+        .parse(JSON.parse((await corridor('client', 'jwks', 'indexer')).out))
+        .keys.map(({ kid }) => kid);
+    const [old] = await kids();
+    expect(await corridor('client', 'show', 'indexer')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/rotation: by hand, due .*\ncurrent {2}cre/),
+    });
+    expect(await corridor('client', 'rotate', 'indexer', '--registered')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no rotation'),
+    });
+    expect(await corridor('client', 'rotate', 'indexer')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('corridor client rotate indexer --registered'),
+    });
+    // both are published, side by side
+    expect(await kids()).toEqual([expect.not.stringMatching(`^${old ?? ''}$`), old]);
+    expect(await corridor('client', 'rotate', 'indexer')).toMatchObject({ code: 1, err: expect.stringContaining('under way') });
+    expect((await corridor('posture')).out).toContain('rotation_waiting');
+    const confirmed = await corridor('client', 'rotate', 'indexer', '--registered', '--json');
+    expect(JSON.parse(confirmed.out)).toMatchObject({ client: 'indexer', state: 'proving', begun_by: 'admin', ended_at: null });
+    expect(await corridor('client', 'rotate', 'indexer', '--cancel')).toMatchObject({ code: 0, out: expect.stringContaining('is gone') });
+    expect(await kids()).toEqual([old]);
+    const shown: unknown = JSON.parse((await corridor('client', 'show', 'indexer', '--json')).out);
+    expect(shown).toMatchObject({
+      credentials: [{ kid: old, state: 'current' }],
+      rotation: { state: 'cancelled' },
+      rotation_overdue: false,
+    });
+    expect(JSON.stringify(shown)).not.toContain('"d"');
+  });
+
+  it('says what is wrong', async () => {
+    expect(await corridor('client', 'show', 'nobody')).toMatchObject({ code: 1, err: 'there is no such client\n' });
+    expect(await corridor('client', 'rotate', 'nobody')).toMatchObject({ code: 1, err: 'there is no such client\n' });
+    expect(await corridor('client', 'rotate', 'indexer', '--registered', '--cancel')).toMatchObject({ code: 2 });
+    const auditor = (await corridor('key', 'create', '--role', 'auditor')).out.trim();
+    expect(await withKey(auditor, 'client', 'show', 'indexer')).toMatchObject({ code: 0 });
+    expect(await withKey(auditor, 'client', 'rotate', 'indexer')).toMatchObject({ code: 1 });
+  });
+});

@@ -1,11 +1,11 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto';
 import { importJWK, jwtVerify, SignJWT, type JWK } from 'jose';
-import type { SigningAlgorithm } from '../../src/catalogue/catalogue.js';
+import { signingAlgorithms } from '../../src/catalogue/client-methods.js';
 import { generateKeyPair, keyIdentifier, type KeyPair } from '../../src/credentials/key-pair.js';
-import { KeyUnusable, readReferencedKey } from '../../src/credentials/referenced-key.js';
+import { KeyUnusable, readReferencedCertificate, readReferencedKey } from '../../src/credentials/referenced-key.js';
+import { withOwnCertificate } from '../../src/credentials/own-certificate.js';
 import { Secret } from '../../src/oauth/secret.js';
-
-const algorithms: SigningAlgorithm[] = ['ES256', 'EdDSA', 'PS256', 'RS256'];
+import { createAuthority, selfSigned } from '../rig/certificates.js';
 
 function privateJwk(pair: KeyPair): JWK {
   return JSON.parse(pair.privateKey.reveal()) as JWK;
@@ -45,7 +45,7 @@ describe('a key pair that Corridor makes', () => {
     );
   });
 
-  it.each(algorithms)('signs with %s, its public half verifies, and that half is all that it shows (B81)', async (algorithm) => {
+  it.each(signingAlgorithms)('signs with %s, its public half verifies, and that half is all that it shows (B81)', async (algorithm) => {
     const pair = await generateKeyPair(algorithm);
     const { kid, publicKey } = pair.key;
     expect(kid).toBe(await keyIdentifier(publicKey));
@@ -76,9 +76,10 @@ describe('a key that a reference gives', () => {
     ['an RSA key in its older PEM, for RS256', () => pem(made('rsa'), 'pkcs1'), 'RS256', 'RS256'],
     ['an EC key as JWK', () => jwk(made('ec')), undefined, 'ES256'],
     ['an RSA key as JWK with its own algorithm', () => jwk(made('rsa'), { alg: 'RS256', use: 'sig', kid: 'theirs' }), undefined, 'RS256'],
+    ['an Ed25519 key for the algorithm’s newer name', () => pem(made('ed25519')), 'Ed25519', 'Ed25519'],
     ['an Ed25519 key as JWK', () => jwk(made('ed25519'), { alg: 'EdDSA' }), 'EdDSA', 'EdDSA'],
   ] as const)('may be %s', async (_, text, wanted, algorithm) => {
-    const pair = await readReferencedKey(text(), wanted);
+    const pair = await readReferencedKey(text(), { algorithm: wanted });
     expect(pair.key.algorithm).toBe(algorithm);
     expect(pair.key.kid).toBe(await keyIdentifier(pair.key.publicKey));
     expect(pair.key.publicKey).not.toHaveProperty('d');
@@ -118,7 +119,7 @@ describe('a key that a reference gives', () => {
     ['a text of no such kind', () => new Secret('c4n4ry'), undefined, 'the text is no private key for signatures'],
     ['broken JSON', () => new Secret('{"kty": c4n4ry'), undefined, 'the text is no private key for signatures'],
   ] as const)('is refused when it is %s', async (_, text, wanted, message) => {
-    const refusal = await readReferencedKey(text(), wanted).catch((error: unknown) => error);
+    const refusal = await readReferencedKey(text(), { algorithm: wanted }).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(KeyUnusable);
     expect(String(refusal)).toContain(message);
     expect(String(refusal)).not.toContain('c4n4ry');
@@ -129,5 +130,67 @@ describe('a key that a reference gives', () => {
     const [one, other] = [made('rsa').export({ format: 'jwk' }), made('rsa', { modulusLength: 2056 }).export({ format: 'jwk' })];
     const mixed = new Secret(JSON.stringify({ ...one, n: other.n }));
     await expect(readReferencedKey(mixed)).rejects.toBeInstanceOf(KeyUnusable);
+  });
+});
+
+const NOW = Date.now();
+const DAY = 86_400_000;
+
+function certificateOf({ key }: KeyPair): X509Certificate {
+  return new X509Certificate(Buffer.from(key.publicKey.x5c?.[0] ?? '', 'base64'));
+}
+
+describe('a certificate that Corridor makes', () => {
+  it.each(signingAlgorithms)('is that of the %s key, signed by it, and outlives its replacement', async (algorithm) => {
+    const pair = await generateKeyPair(algorithm);
+    const certified = await withOwnCertificate(pair, 'indexer_1.a-b', NOW, 300 * DAY);
+    const certificate = certificateOf(certified);
+    expect(certificate.checkPrivateKey(createPrivateKey({ key: privateJwk(pair), format: 'jwk' }))).toBe(true);
+    expect(certificate.verify(certificate.publicKey)).toBe(true);
+    expect(certificate.subject).toBe('CN=indexer_1.a-b');
+    expect(Date.parse(certificate.validFrom)).toBeLessThan(NOW);
+    expect(Math.round((Date.parse(certificate.validTo) - NOW) / DAY)).toBe(600);
+    expect(certified.privateKey).toBe(pair.privateKey);
+    expect(certified.key.kid).toBe(pair.key.kid);
+  });
+});
+
+describe('a certificate that a reference gives', () => {
+  const authority = createAuthority('Test authority');
+  const own = authority.certify('corridor.example');
+  const text = (...parts: string[]) => new Secret(parts.join('\n'));
+
+  it.each([
+    ['behind its key', () => text(own.key, own.cert)],
+    ['before its key', () => text(own.cert, own.key)],
+    ['with its issuers', () => text(own.key, own.cert, authority.cert)],
+    ['in a JWK', () => jwk(createPrivateKey(own.key), { x5c: [new X509Certificate(own.cert).raw.toString('base64')] })],
+  ])('may stand %s', async (where, given) => {
+    for (const pair of [await readReferencedCertificate(given(), NOW), await readReferencedKey(given(), { certified: { now: NOW } })]) {
+      expect(certificateOf(pair).raw).toEqual(new X509Certificate(own.cert).raw);
+      expect(pair.key.publicKey.x5c).toHaveLength(where === 'with its issuers' ? 2 : 1);
+      expect(pair.key.kid).toBe(await keyIdentifier(pair.key.publicKey));
+    }
+  });
+
+  it('may have a key that no assertion is signed with', async () => {
+    const key = made('ec', { namedCurve: 'P-384' });
+    const refusal = await readReferencedCertificate(pem(key), NOW).catch(String);
+    expect(refusal).toContain('has no certificate');
+  });
+
+  const expired = authority.certify('corridor.example', new Date(NOW - DAY));
+  it.each([
+    ['missing', () => text(own.key), 'the key has no certificate'],
+    ['another key’s', () => text(own.key, selfSigned('c4n4ry').cert), 'the first certificate must be the one of the private key'],
+    ['behind that of its issuer', () => text(own.key, authority.cert, own.cert), 'the first certificate must be'],
+    ['over', () => text(expired.key, expired.cert), 'the certificate was valid until'],
+    ['cut off', () => text(own.key, own.cert.slice(0, 200)), 'cannot be read'],
+    ['changed', () => text(own.key, own.cert.replace(/\n.{20}/, '\nc4n4ryAAAAAAAAAAAAAA')), 'cannot be read'],
+  ])('is refused when it is %s', async (_, given, message) => {
+    const refusal: unknown = await readReferencedCertificate(given(), NOW).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(KeyUnusable);
+    expect(String(refusal)).toContain(message);
+    expect(String(refusal)).not.toContain('c4n4ry');
   });
 });

@@ -176,6 +176,13 @@ describe('a child run', () => {
       body: { error: 'unauthorized_client', reasons: [{ code: 'run_ended', ancestor: parent.id }] },
     });
     expect((await startRun({ ...wish, parent: child.id })).status).toBe(409);
+    const ended = async () =>
+      z
+        .looseObject({ entries: z.array(z.unknown()) })
+        .parse((await world.corridor.api('GET', `/v1/entries?run=${child.id}&type=run.ended`)).body).entries;
+    for (let look = 0; look < 50 && (await ended()).length === 0; look++) await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await ended()).toMatchObject([{ cause: 'ancestor_ended', ancestors: [parent.id] }]);
+    expect(await token(child)).toMatchObject({ body: { reasons: [{ code: 'run_ended', ancestor: parent.id }] } });
   });
 
   it('is suspended with its parent', async () => {

@@ -2,7 +2,7 @@ import net from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { json, text } from '../rig/hostile-authorization-server.js';
-import { bare, basic, billing, crm, form, hidden, issue, TokenDoor, type SecretRun, type TokenAnswer } from './token-door.js';
+import { bare, basic, billing, bound, crm, form, hidden, issue, TokenDoor, type SecretRun, type TokenAnswer } from './token-door.js';
 
 let door: TokenDoor;
 let run: SecretRun;
@@ -100,6 +100,16 @@ describe('a scope', () => {
 });
 
 describe('a resource', () => {
+  it('whose tokens are bound to a key of Corridor gives a run none, before anything is asked for (D6)', async () => {
+    const before = door.upstreamRequests;
+    const refused = await door.ask(run, { resource: bound, scope: 'bound:use' });
+    expect(saying(refused)).toEqual({ status: 400, error: 'access_denied', reasons: [{ code: 'egress_only' }] });
+    expect(refused.body['error_description']).toBe('tokens of this resource are bound to a key of Corridor, and are not handed out');
+    expect(door.upstreamRequests).toBe(before);
+    const [entry] = (await door.entriesOf(run.id)).filter(({ id }) => id === refused.body['attribution']);
+    expect(entry).toMatchObject({ type: 'token.refused', decision: { by: 'guardrail', allow: false } });
+  });
+
   it('that is an origin is the same with a slash, and that is all that is the same (B53)', async () => {
     for (const same of [bare, `${bare}/`]) expect((await door.ask(run, { resource: same })).body['scope']).toBe('bare:use');
     const others = [
@@ -127,12 +137,14 @@ describe('a resource', () => {
     }
   });
 
-  it('that is unknown and one that is served to others look alike (B50)', async () => {
+  it('that is unknown and one that is served to others look alike, and neither is asked for (A45, B50)', async () => {
+    const before = door.upstreamRequests;
     const text = async (resource: string) => {
       const { body } = await door.ask(run, { resource });
       return { ...body, decision: '', attribution: '' };
     };
     expect(await text(hidden)).toEqual(await text('https://nowhere.example/api'));
+    expect(door.upstreamRequests).toBe(before);
   });
 
   it.each([
@@ -256,20 +268,20 @@ describe('a token', () => {
 });
 
 describe('an outage of the authorization server', () => {
+  it('is never said with 200: what is broader is 502 (B62)', async () => {
+    door.server.at('/token', issue({ scope: 'crm:read crm:admin' }));
+    expect(saying(await door.ask(await door.startRun()))).toMatchObject({ status: 502, error: 'server_error' });
+  });
+
   it.each([
     ['is down', 503, text('', 503)],
     ['refuses our client, which is our fault', 503, json({ error: 'invalid_client' }, 401)],
-    ['has had enough', 503, json({ error: 'slow_down' }, 429)],
+    ['has had enough', 503, json({ error: 'slow_down' }, 429)], // the last: it is left alone for a while then
   ])('that %s is 503 with Retry-After, and never its own words (B62, B66)', async (_, status, behaviour) => {
     door.server.at('/token', behaviour);
     const answer = await door.ask(await door.startRun());
     expect(saying(answer)).toMatchObject({ status, error: 'temporarily_unavailable' });
     expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
     expect(answer.headers.get('www-authenticate')).toBeNull();
-  });
-
-  it('is never said with 200: what is broader is 502 (B62)', async () => {
-    door.server.at('/token', issue({ scope: 'crm:read crm:admin' }));
-    expect(saying(await door.ask(await door.startRun()))).toMatchObject({ status: 502, error: 'server_error' });
   });
 });

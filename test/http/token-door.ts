@@ -12,6 +12,8 @@ export const crm = 'https://crm.example/api';
 export const billing = 'https://billing.example/api';
 /** An origin and nothing else. */
 export const bare = 'https://bare.example';
+/** Its tokens are to be bound to a key. */
+export const bound = 'https://bound.example/api';
 /** Served by no client. */
 export const hidden = 'https://hidden.example/api';
 
@@ -82,6 +84,7 @@ export class TokenDoor {
         { workflow, purpose, resource: crm, scopes: ['crm:read'], authorization_details: [exportDetail] },
         { workflow, purpose, resource: billing, scopes: ['billing:read'] },
         { workflow, purpose, resource: bare, scopes: ['bare:use'] },
+        { workflow, purpose, resource: bound, scopes: ['bound:use'] },
       ]),
     );
     const corridor = await startCorridor({
@@ -112,6 +115,11 @@ export class TokenDoor {
   /** Where the token endpoint is, as it listens. */
   get url(): URL {
     return new URL('/oauth2/token', this.corridor.url);
+  }
+
+  /** Where its policy stands: for one that is started from its data. */
+  get policyDirectory(): string {
+    return this.policies.path;
   }
 
   /** How often the authorization server was asked for a token. */
@@ -219,13 +227,14 @@ resources:
   crm: { uri: "${crm}", authorization_server: upstream, scopes: [crm:read, crm:write], default_scopes: [crm:read], ${types}max_token_ttl: 1h }
   billing: { uri: "${billing}", authorization_server: upstream, scopes: [billing:read], max_token_ttl: 1h }
   bare: { uri: "${bare}", authorization_server: upstream, scopes: [bare:use], default_scopes: [bare:use], max_token_ttl: 1h }
+  bound: { uri: "${bound}", authorization_server: upstream, scopes: [bound:use], default_scopes: [bound:use], max_token_ttl: 1h, sender_constraint: dpop }
   hidden: { uri: "${hidden}", authorization_server: upstream, scopes: [hidden:read], max_token_ttl: 1h }
 purposes:
   ${purpose}: { description: Keep the search index current }
 workflows:
 ${workflows.map((workflow) => `  ${workflow}: { owner: search-team@example.com, purposes: [${purpose}], max_run_ttl: 1h }`).join('\n')}
 clients:
-  indexer: { client_id: corridor-indexer, ${ours}, workflows: [nightly-index], resources: [crm, billing, bare], ${secret}, ${renewal} }
+  indexer: { client_id: corridor-indexer, ${ours}, workflows: [nightly-index], resources: [crm, billing, bare, bound], ${secret}, ${renewal} }
   single: { client_id: corridor-single, ${ours}, workflows: [one-resource], resources: [crm], method: private_key_jwt, credential: generate, ${renewal} }
 runtimes:
   ci: { workflows: [${workflows.join(', ')}] }

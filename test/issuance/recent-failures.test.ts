@@ -5,10 +5,12 @@ const down: Failure = { by: 'failed', fault: 'server_unavailable' };
 const broader: Failure = { by: 'refused', fault: 'scope_broader' };
 
 let now: number;
+let random: number;
 let failures: RecentFailures;
 beforeEach(() => {
   now = 1_000_000;
-  failures = new RecentFailures({ now: () => now });
+  random = 0;
+  failures = new RecentFailures({ now: () => now }, { bytes: (length) => new Uint8Array(length).fill(random) });
 });
 
 describe('the negative cache', () => {
@@ -29,6 +31,15 @@ describe('the negative cache', () => {
     expect(failures.note('key', down, 30)).toBe(30);
     now += 29_500;
     expect(failures.holding('key')).toEqual({ ...down, retryAfter: 1 });
+  });
+
+  it('holds up to a quarter longer, so that those who failed together do not come back together (A64)', () => {
+    random = 255;
+    failures.note('key', down, null);
+    now += 1_249;
+    expect(failures.holding('key')).toEqual(expect.objectContaining({ retryAfter: 1 }));
+    now += 1;
+    expect(failures.holding('key')).toBeNull();
   });
 
   it('begins anew after a success', () => {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -152,5 +153,18 @@ describe('the data directory', () => {
     await writeFile(wanted, '');
     await expect(openDataDirectory(wanted, alone)).rejects.toThrow(`${wanted} is not a directory: move it away, or set CORRIDOR_DATA_DIR.`);
     await expect(openDataDirectory(path.join(wanted, 'below'), alone)).rejects.toBeInstanceOf(PlatformUnusable);
+  });
+
+  // Linux alone has such a place, and Node's own mkdir spins there
+  (existsSync('/proc/self') ? it : it.skip)('is refused where nothing can be made', async () => {
+    const wanted = '/proc/nowhere/at/all';
+    await expect(openDataDirectory(wanted, alone)).rejects.toThrow(`${wanted} cannot be used: ENOENT`);
+  });
+
+  it('is made with all that is above it, for its owner alone, also by several at once', async () => {
+    const above = freshPath();
+    const opened = await Promise.all([1, 2, 3].map(() => openDataDirectory(path.join(above, 'one', 'two'), { exclusive: false })));
+    for (const directory of opened) await directory.close();
+    for (const made of [above, path.join(above, 'one', 'two')]) expect((await lstat(made)).mode & 0o777).toBe(0o700);
   });
 });

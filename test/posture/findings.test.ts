@@ -1,4 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { catalogueOf, example } from '../catalogue/example.js';
+import type { Rotation } from '../../src/credentials/rotation.js';
+import { createAuthority } from '../rig/certificates.js';
 import type { CredentialVersion } from '../../src/credentials/sealed-credential.js';
 import type { Finding } from '../../src/posture/finding.js';
 import { findings } from '../../src/posture/findings.js';
@@ -14,6 +17,7 @@ const version: CredentialVersion = {
   tokenEndpointOrigin: null,
   key: null,
   keyedDigest: null,
+  state: 'current',
   createdAt: made,
 };
 
@@ -45,6 +49,16 @@ describe('posture', () => {
     expect(found([['[billing:read]', '[billing:read], verify_audience: true']])).toHaveLength(1);
   });
 
+  it('warns of a certificate that ends within a month', () => {
+    const { cert } = createAuthority('authority').certify('corridor.example', new Date(made + 60 * DAY));
+    const publicKey = { x5c: [new X509Certificate(cert).raw.toString('base64')] };
+    const certified = { ...version, key: { kid: 'kid', algorithm: 'ES256', publicKey } };
+    const after = (days: number) => about('client indexer', [], [certified], made + days * DAY);
+    expect(after(29)).toEqual([]);
+    expect(after(31)).toEqual(['warning certificate_expires']);
+    expect(after(61)).toEqual(['warning certificate_expires']);
+  });
+
   it('warns of a rotation that is overdue, and tells when one is due', () => {
     const after = (days: number) => about('client indexer', [], [version], made + days * DAY);
     expect(after(82)).toEqual([]);
@@ -55,13 +69,48 @@ describe('posture', () => {
       code: 'rotation_overdue',
       severity: 'warning',
       subject: 'client indexer',
-      message: 'its credential is of 2026-03-03 and is to be replaced every 90d: overdue since 2026-06-01',
+      message:
+        'its credential is of 2026-03-03 and is to be replaced every 90d: overdue since 2026-06-01; begin with "corridor client rotate indexer"',
     });
   });
 
-  it('goes by the newest version of a credential, and warns when there is none', () => {
+  it.each([
+    ['registering', null, 0, ['info rotation_waiting']],
+    ['registering', null, 2, ['warning rotation_waiting']],
+    ['proving', 'client_refused', 0, []],
+    ['proving', 'client_refused', 2, ['warning rotation_unproven']],
+    ['overlap', null, 2, []],
+    ['failed', 'client_refused', 2, ['warning rotation_failed']],
+    ['cancelled', null, 2, []],
+  ] as const)('tells of a rotation that is %s (%s, after %i hours) what is to be done', (state, fault, hours, expected) => {
+    const now = made + DAY;
+    const begunAt = now - hours * 3_600_000;
+    const rotation: Rotation = {
+      id: 'rot01',
+      client: 'indexer',
+      credential: 'cre02',
+      replaces: 'cre01',
+      state,
+      begunBy: 'ada',
+      begunAt,
+      dueAt: null,
+      deadline: null,
+      attempts: 3,
+      lastAttemptAt: null,
+      fault,
+      endedAt: null,
+    };
+    const of = (client: string) => findings(catalogueOf(example), [version], now, { rotations: [{ ...rotation, client }] });
+    const told = of('indexer').filter(({ code }) => code.startsWith('rotation_'));
+    expect(told.map(({ severity, code }) => `${severity} ${code}`)).toEqual(expected);
+    expect(told.every(({ message }) => state === 'proving' || message.includes('corridor client rotate indexer'))).toBe(true);
+    expect(of('gone').filter(({ code }) => code.startsWith('rotation_'))).toEqual([]);
+  });
+
+  it('goes by the newest version in use, and warns when there is none', () => {
     const newer = { ...version, id: 'cre02', createdAt: made + 89 * DAY };
     expect(about('client indexer', [], [version, newer], made + 100 * DAY)).toEqual([]);
+    expect(about('client indexer', [], [version, { ...newer, state: 'next' }], made + 100 * DAY)).toEqual(['warning rotation_overdue']);
     expect(about('client indexer', [], [])).toEqual(['warning credential_missing']);
   });
 
@@ -133,6 +182,33 @@ describe('posture', () => {
     expect(about('workflow nightly-index', edits)).toEqual(['warning workflow_needs_user']);
     const lonely = '  lonely: { owner: me, purposes: [search-indexing], max_run_ttl: 1h }\nclients:';
     expect(about('workflow lonely', [['clients:', lonely]])).toEqual(['info workflow_without_client']);
+  });
+
+  it('warns of what was seen of the world: metadata that moved, and a client whose last check failed', () => {
+    const observed = {
+      drifted: [{ authorizationServer: 'demo', fields: ['token_endpoint', 'jwks_uri'] }],
+      failedChecks: [
+        { client: 'indexer', time: '2026-03-03T13:05:00.000Z', problems: ['client_refused'] },
+        { client: 'gone', time: '2026-03-03T13:05:00.000Z', problems: ['client_refused'] },
+      ],
+    };
+    const seen = findings(catalogueOf(example), [version], made, observed).filter(({ severity }) => severity === 'warning');
+    expect(seen).toEqual([
+      {
+        code: 'metadata_drift',
+        severity: 'warning',
+        subject: 'authorization server demo',
+        message:
+          'it publishes another token_endpoint, jwks_uri than is in use: see corridor upstream show demo, then approve it or have it put right',
+      },
+      {
+        code: 'client_check_failed',
+        severity: 'warning',
+        subject: 'client indexer',
+        message:
+          'its last check, at 2026-03-03T13:05:00.000Z, found client_refused: mend that and try again with corridor client check indexer',
+      },
+    ]);
   });
 
   it('puts warnings first', () => {

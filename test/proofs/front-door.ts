@@ -1,13 +1,15 @@
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { startCorridor, type RunningCorridor } from '../rig/corridor.js';
-import { policyWithGrants, type Grant, type PolicyDirectory } from '../rig/policy-directory.js';
+import { policyOf, policyWithGrants, type Grant, type PolicyDirectory } from '../rig/policy-directory.js';
 import { copyTemplate } from '../rig/template.js';
 
 export interface FrontDoorOptions {
   /** What `corridor.yaml` says; it has a runtime `ci`. */
   readonly catalogue: string;
   readonly grants: readonly Grant[];
+  /** A policy in place of the starter policy with the grants. */
+  readonly rego?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -38,7 +40,7 @@ export class FrontDoor {
   ) {}
 
   static async open(options: FrontDoorOptions): Promise<FrontDoor> {
-    const policies = await policyWithGrants(options.grants);
+    const policies = await (options.rego === undefined ? policyWithGrants(options.grants) : policyOf(options.rego));
     const corridor = await start(options, policies, await copyTemplate());
     const created = await corridor.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
     const { key } = z.object({ key: z.string() }).parse(created.body);

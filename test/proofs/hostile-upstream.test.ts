@@ -7,9 +7,10 @@ import { FrontDoor, purpose, type AgentRun, type TokenAnswer } from './front-doo
 import { hostileAnswers, sent, uri } from './hostile-answers.js';
 import { readRecord, stopEverything, type RecordedEntry } from './record.js';
 
-const workflow = 'nightly-index';
 const secret = randomBytes(32).toString('hex');
 const scopeOf = (index: number): string => `case:n${index}`;
+/** Each has a client of its own: what one server does to a client keeps Corridor from using it for a while. */
+const workflowOf = (index: number): string => `nightly-index-${index}`;
 /** Milliseconds: the exchange's deadline is ten seconds; the rest is a busy machine's. */
 const IN_TIME = 18_000;
 
@@ -34,9 +35,14 @@ beforeAll(async () => {
     catalogue: catalogueOf({
       issuer: server.issuer,
       resources: { crm: { uri, scopes } },
-      parties: [{ workflow, client: 'indexer', resources: ['crm'], credential: 'env:CORRIDOR_CLIENT_SECRET' }],
+      parties: hostileAnswers.map((_, index) => ({
+        workflow: workflowOf(index),
+        client: workflowOf(index),
+        resources: ['crm'],
+        credential: 'env:CORRIDOR_CLIENT_SECRET',
+      })),
     }),
-    grants: [{ workflow, purpose, resource: uri, scopes }],
+    grants: hostileAnswers.map((_, index) => ({ workflow: workflowOf(index), purpose, resource: uri, scopes: [scopeOf(index)] })),
     env: { CORRIDOR_CLIENT_SECRET: secret },
   });
   server.at('/token', (response, request) => {
@@ -45,7 +51,7 @@ beforeAll(async () => {
     const good = { access_token: `good-${scope}`, token_type: 'Bearer', expires_in: 300, scope };
     return (hostile?.behaviour(scope, server.issuer) ?? json(good))(response, request);
   });
-  stories = await Promise.all(hostileAnswers.map((_, index) => tell(scopeOf(index))));
+  stories = await Promise.all(hostileAnswers.map((_, index) => tell(index)));
   record = await readRecordWhen((entries) => hostileAnswers.every(({ token }, index) => token === undefined || isRevoked(entries, index)));
 }, 120_000);
 afterAll(async () => {
@@ -58,13 +64,14 @@ const tokenRequests = (scope: string) => server.requestsAt('/token').filter((req
 const isRevoked = (entries: readonly RecordedEntry[], index: number): boolean =>
   entries.some(({ type, run }) => type === 'token.revoked' && run === stories[index]?.run.id);
 
-async function tell(scope: string): Promise<Story> {
-  const run = await door.startRun(workflow);
+async function tell(index: number): Promise<Story> {
+  const scope = scopeOf(index);
+  const run = await door.startRun(workflowOf(index));
   const began = performance.now();
   const both = await Promise.all([door.ask(run, { resource: uri, scope }), door.ask(run, { resource: uri, scope })]);
   const took = performance.now() - began;
   const [answer, other] = 'attribution' in both[0].body ? both : [both[1], both[0]];
-  await wait(Number(answer.headers.get('retry-after') ?? 1) * 1000 + 100);
+  await wait(Number(answer.headers.get('retry-after') ?? 2) * 1000 + 100);
   return { run, answer, other, took, later: await door.ask(run, { resource: uri, scope }) };
 }
 
@@ -108,7 +115,9 @@ describe.each(hostileAnswers.map((hostile, index) => ({ ...hostile, index })))('
     it('has to revoke what it issued', () => {
       const revocations = server.requestsAt('/revoke').filter((request) => wordsOf(request).get('token') === hostile.token);
       expect(revocations).toHaveLength(1);
-      expect(revocations[0]?.headers.authorization).toBe(`Basic ${Buffer.from(`corridor-indexer:${secret}`).toString('base64')}`);
+      expect(revocations[0]?.headers.authorization).toBe(
+        `Basic ${Buffer.from(`corridor-${workflowOf(hostile.index)}:${secret}`).toString('base64')}`,
+      );
       expect(isRevoked(record, hostile.index)).toBe(true);
     });
   }

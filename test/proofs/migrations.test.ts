@@ -63,6 +63,16 @@ const targets: readonly (readonly [string, () => Promise<Opened>])[] = [
   ...(server ? [[`PostgreSQL ${server.version}`, async () => new PostgresMigrationTarget(await server.freshDatabase())] as const] : []),
 ];
 
+function withoutLock(target: MigrationTarget): MigrationTarget {
+  return {
+    query: (sql) => target.query(sql),
+    lock: () => Promise.reject(new Error('a lock was taken')),
+    adapters: () => {
+      throw new Error('the engine was used');
+    },
+  };
+}
+
 describe.each(targets)('migrations on %s', (_name, open) => {
   let target: Opened;
 
@@ -97,13 +107,7 @@ describe.each(targets)('migrations on %s', (_name, open) => {
 
   it('are applied once: when none is lacking, neither a lock is taken nor the engine used', async () => {
     await migrate(target, await folderOf(first));
-    const untouched: MigrationTarget = {
-      query: (sql) => target.query(sql),
-      lock: () => Promise.reject(new Error('a lock was taken')),
-      adapters: () => {
-        throw new Error('the engine was used');
-      },
-    };
+    const untouched = withoutLock(target);
     expect(await migrate(untouched, await folderOf(first))).toEqual([]);
     await expect(migrate(untouched, await folderOf(second))).rejects.toThrow('a lock was taken');
   });
@@ -129,6 +133,26 @@ describe.each(targets)('migrations on %s', (_name, open) => {
     ],
     ['that come before one that was applied', { ...first, '1_before': 'select 1;' }, /lacks the migration 1_before, but has later ones/],
   ];
+  it('that only expand may be there without being known, and nothing is done then; a later Corridor goes on from them', async () => {
+    const expanded = { ...first, '3_expand_more': 'alter table thing add column more text;' };
+    const contracted = { ...expanded, '4_drop': 'alter table thing drop column name;' };
+    await migrate(target, await folderOf(expanded));
+    expect(await migrate(withoutLock(target), await folderOf(first))).toEqual([]);
+    const other = { ...first, '4_mine': 'create table mine (id int);' };
+    await expect(migrate(target, await folderOf(other))).rejects.toThrow(
+      /has the migration 3_expand_more, which this Corridor does not know/,
+    );
+    await target.query(`update _prisma_migrations set finished_at = null where migration_name = '3_expand_more'`);
+    await expect(migrate(target, await folderOf(first))).rejects.toThrow(/The migration 3_expand_more began in this database/);
+    await target.query('update _prisma_migrations set finished_at = now()');
+    expect(await migrate(target, await folderOf(contracted))).toEqual(['4_drop']);
+    for (const older of [first, expanded]) {
+      await expect(migrate(target, await folderOf(older))).rejects.toThrow(
+        /has the migration 4_drop, which this Corridor does not know and could not work with: start the newer Corridor/,
+      );
+    }
+  });
+
   it.each(refused)('%s are refused, and nothing is changed', async (_what, scripts, message) => {
     await migrate(target, await folderOf(first));
     const before = await target.query('select * from _prisma_migrations order by migration_name');

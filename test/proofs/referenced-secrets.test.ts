@@ -42,7 +42,7 @@ async function recorded(corridor: RunningCorridor, type: string): Promise<number
 }
 
 describe('a secret that is referred to', () => {
-  it('is taken over when it has changed, in an entry, and its overdue rotation is said', async () => {
+  it('is to prove itself when it has changed, in an entry, and its overdue rotation is said', async () => {
     const dataDir = path.join(directory, 'data');
     const start = (secret: string) => startCorridor({ catalogue: catalogue(), dataDir, env: { CORRIDOR_CLIENT_INDEXER: secret } });
     const one = randomBytes(24).toString('hex');
@@ -56,8 +56,15 @@ describe('a secret that is referred to', () => {
     expect(JSON.stringify((await corridor.api('GET', '/v1/posture')).body)).toContain('rotation_overdue');
     await corridor.stop();
 
+    // this server knows neither, so the one that was in use stays so
     corridor = await start(randomBytes(24).toString('hex'));
-    expect(await recorded(corridor, 'credential.changed')).toBe(1);
+    expect([await recorded(corridor, 'credential.created'), await recorded(corridor, 'credential.changed')]).toEqual([2, 0]);
+    const { body } = await corridor.api('GET', '/v1/clients/indexer');
+    expect(body).toMatchObject({
+      credentials: [{ state: 'next' }, { state: 'current' }],
+      rotation: { state: 'proving', begun_by: 'reference' },
+      rotation_overdue: true,
+    });
     await corridor.stop();
   }, 120_000);
 

@@ -64,7 +64,7 @@ afterAll(async () => postgres?.stop());
     await cp(replicas.policies.path, wider, { recursive: true });
     const grant = { workflow: 'nightly-index', purpose: 'search-indexing', resource: crm, scopes: ['crm:read', 'crm:write'] };
     await writeFile(path.join(wider, 'data.json'), JSON.stringify({ grants: [grant], ceilings: {} }));
-    const three = await replicas.start(wider);
+    const three = await replicas.start({ policies: wider });
     expect((await askAt(three, run, 'crm:write')).status).toBe(200);
     // a request that begins now is decided by it, whether or not notice has come
     expect((await askAt(one, run, 'crm:write')).status).toBe(200);

@@ -1,12 +1,19 @@
 import path from 'node:path';
 import type { JWK } from 'jose';
+import { Agent, fetch } from 'undici';
 import { z } from 'zod';
+import type { UpstreamAuthenticationMethod } from '../../src/catalogue/client-methods.js';
 import { startNode } from './node-process.js';
 
 /** A client as it is registered there (RFC 7591 §2): by a secret, by keys, or by the URL of keys. */
 export interface RegisteredClient {
   readonly client_id: string;
-  readonly token_endpoint_auth_method: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
+  readonly token_endpoint_auth_method: UpstreamAuthenticationMethod;
+  readonly token_endpoint_auth_signing_alg?: string;
+  /** A DNS name in the certificate of an authority (RFC 8705 §2.1.2). */
+  readonly tls_client_auth_san_dns?: string;
+  readonly tls_client_certificate_bound_access_tokens?: boolean;
+  readonly dpop_bound_access_tokens?: boolean;
   readonly client_secret?: string;
   readonly jwks?: { readonly keys: readonly JWK[] };
   readonly jwks_uri?: string;
@@ -30,6 +37,14 @@ export interface AuthorizationServerOptions {
   /** By resource indicator. */
   readonly resources: Readonly<Record<string, RegisteredResource>>;
   readonly delays?: Delays;
+  /** Speaks TLS under this name, knows certificates of clients (by themselves or by `clientAuthority`) and proofs of possession. */
+  readonly tls?: {
+    readonly host: string;
+    readonly key: string;
+    readonly cert: string;
+    readonly ca: string;
+    readonly clientAuthority?: string;
+  };
   /** Any free one when absent. */
   readonly port?: number;
 }
@@ -71,13 +86,18 @@ const script = path.resolve(import.meta.dirname, 'oauth-server/main.mjs');
 export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<RunningAuthorizationServer> {
   const { said, stop } = await startNode(script, { input: options });
   const { issuer } = z.object({ issuer: z.string() }).parse(said);
-  const read = async (route: string, init?: RequestInit): Promise<unknown> => (await fetch(`${issuer}/rig/${route}`, init)).json();
+  const dispatcher = new Agent(options.tls === undefined ? {} : { connect: { ca: options.tls.ca } });
+  const read = async (route: string, init?: { method: string; body: string }): Promise<unknown> =>
+    (await fetch(`${issuer}/rig/${route}`, { ...init, dispatcher })).json();
   return {
     issuer,
     issued: async () => z.object({ issued: z.array(issuedToken) }).parse(await read('issued')).issued,
     requests: async () => z.record(z.string(), z.number()).parse(await read('requests')),
     delay: async (delays) => void (await read('delays', { method: 'PUT', body: JSON.stringify(delays) })),
     outages: async (statuses) => void (await read('outages', { method: 'PUT', body: JSON.stringify(statuses) })),
-    stop,
+    stop: async () => {
+      await dispatcher.close();
+      await stop();
+    },
   };
 }

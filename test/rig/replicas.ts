@@ -44,12 +44,14 @@ export class Replicas {
     return { CORRIDOR_DATABASE_URL: this.databaseUrl, CORRIDOR_CLIENT_INDEXER: this.secret };
   }
 
-  async start(policies = this.policies.path): Promise<RunningCorridor> {
+  /** `script`: of another build than this one. */
+  async start({ policies = this.policies.path, script = undefined as string | undefined } = {}): Promise<RunningCorridor> {
     const corridor = await startCorridor({
       catalogue: catalogueFor(this.authorizationServer.issuer),
       policies,
       dataDir: this.dataDir,
       env: this.environment,
+      ...(script === undefined ? {} : { script: [script] as const }),
     });
     this.#running.push(corridor);
     return corridor;

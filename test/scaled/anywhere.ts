@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { purpose } from './scaled-catalogue.js';
 import type { ScaledWorld } from './scaled-world.js';
-import type { AgentRun, Surface } from './surface.js';
+import { bySecret, type AgentRun, type Surface } from './surface.js';
 
 const started = z.object({ id: z.string(), client_secret: z.string() });
 
@@ -23,7 +23,7 @@ export async function repeatElsewhere(
       body: JSON.stringify({ workflow: 'index', purpose }),
     });
     const { id, client_secret: secret } = started.parse(await response.json());
-    return { id, secret };
+    return bySecret(id, secret);
   };
   const everywhere = (run: AgentRun): Promise<readonly unknown[]> =>
     Promise.all([0, 1, 2].map(async (replica) => (await surface.ask(replica, run, 'crm')).answer?.status));

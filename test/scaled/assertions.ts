@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from 'jose';
 import { z } from 'zod';
-import { purpose, resources, scope } from './scaled-catalogue.js';
-import type { Asked, Surface } from './surface.js';
+import { purpose } from './scaled-catalogue.js';
+import { byAssertion, type Asked, type Surface } from './surface.js';
 
 /** A run that authenticates with a key that only its agent has. */
 export interface KeyedRun {
@@ -38,10 +38,5 @@ export async function assertionOf(
 }
 
 export function present(surface: Surface, replica: number, assertion: string): Promise<Asked> {
-  return surface.askWith(replica, null, {
-    resource: resources.crm,
-    scope,
-    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    client_assertion: assertion,
-  });
+  return surface.ask(replica, byAssertion('', assertion), 'crm');
 }

@@ -37,7 +37,7 @@ export class Chaos {
     private readonly surface: Surface,
     private readonly key: string,
   ) {
-    this.#families = new Families(surface, this.#chronicle, key);
+    this.#families = new Families(world, surface, this.#chronicle, key);
   }
 
   /** `fault` ends when nothing hinders any more. */

@@ -1,11 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
 import { check } from './checker.js';
-import type { Call, Closure, Outcome, Subject } from './history.js';
+import { nothing, type Call, type Closure, type Outcome, type OwnerChange, type Subject } from './history.js';
 
-const parent: Subject = { runs: ['runp'], workflows: ['plan'], clients: ['planner'], resource: 'crm', key: null };
+const parent: Subject = {
+  runs: ['runp'],
+  agents: ['agentp'],
+  workflows: ['plan'],
+  operators: ['ada'],
+  purposes: ['planning'],
+  runtimes: ['ci'],
+  clients: ['planner'],
+  resource: 'crm',
+  key: null,
+};
 const child: Subject = {
   runs: ['runc', 'runp'],
+  agents: ['agentc', 'agentp'],
   workflows: ['fetch', 'plan'],
+  operators: ['eve', 'ada'],
+  purposes: ['fetching', 'planning'],
+  runtimes: ['jobs', 'ci'],
   clients: ['fetcher', 'planner'],
   resource: 'crm',
   key: null,
@@ -21,8 +35,8 @@ function closure(kind: string, target: string, begun: number, acknowledged: numb
   return { kind, target, shut: { begun, acknowledged }, opened };
 }
 
-function verdicts(calls: readonly Call[], closures: readonly Closure[]): readonly string[] {
-  return check({ calls, closures }).map(({ what, call: { begun } }) => `${begun}: ${what}`);
+function verdicts(calls: readonly Call[], closures: readonly Closure[], owners: readonly OwnerChange[] = []): readonly string[] {
+  return check({ calls, closures, owners }).map(({ what, call: { begun } }) => `${begun}: ${what}`);
 }
 
 describe('the checker of histories', () => {
@@ -42,6 +56,10 @@ describe('the checker of histories', () => {
   it('sees the scopes nested: what stops a parent stops its child, and not the other way round', () => {
     for (const [kind, ofParent, ofChild] of [
       ['run', 'runp', 'runc'],
+      ['agent', 'agentp', 'agentc'],
+      ['operator', 'ada', 'eve'],
+      ['purpose', 'planning', 'fetching'],
+      ['runtime', 'ci', 'jobs'],
       ['workflow', 'plan', 'fetch'],
       ['client', 'planner', 'fetcher'],
       ['ended run', 'runp', 'runc'],
@@ -58,6 +76,20 @@ describe('the checker of histories', () => {
     const overlapping = closure('run', 'runp', 30, 40, [90, 95]);
     expect(verdicts([call(parent, 30, 80)], [first, overlapping])).toEqual(['30: got what was closed']);
     expect(verdicts([call(parent, 30, 80)], [first, closure('run', 'runp', 30, 60, [90, 95])])).toEqual([]);
+  });
+
+  it('takes the stop of an owner for one of the workflows that are theirs at the moment, for certain or perhaps', () => {
+    const owners: readonly OwnerChange[] = [
+      { step: { begun: 0, acknowledged: 1 }, owners: new Map([['plan', 'search']]) },
+      { step: { begun: 30, acknowledged: 40 }, owners: new Map([['plan', 'index']]) },
+    ];
+    const stop = (owner: string) => [closure('owner', owner, 10, 20)];
+    const got = [call(parent, 21, 29), call(parent, 29, 31), call(parent, 35, 38), call(parent, 41, 42)];
+    expect(verdicts(got, stop('search'), owners)).toEqual(['21: got what was closed']);
+    expect(verdicts(got, stop('index'), owners)).toEqual(['41: got what was closed']);
+    expect(verdicts([call(child, 21, 29)], stop('search'), owners)).toHaveLength(1);
+    const refused = [5, 25, 35, 45].map((at) => call(parent, at, at + 1, 'refused', 'access_denied'));
+    expect(verdicts(refused, stop('search'), owners)).toEqual(['5: refused without a reason', '45: refused without a reason']);
   });
 
   it('takes a change without an answer for one that may have happened or not', () => {
@@ -79,7 +111,7 @@ describe('the checker of histories', () => {
   });
 
   it('finds a use of a key that was revoked, and no fault in one that was not', () => {
-    const start = (key: string): Call => call({ runs: [], workflows: [], clients: [], resource: null, key }, 30, 31);
+    const start = (key: string): Call => call({ ...nothing, key }, 30, 31);
     expect(verdicts([start('key1'), start('key2')], [closure('revoked key', 'key1', 10, 20)])).toHaveLength(1);
     expect(verdicts([{ ...start('key1'), outcome: 'refused', error: 'key_unknown' }], [closure('revoked key', 'key1', 10, 20)])).toEqual(
       [],

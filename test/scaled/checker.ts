@@ -1,4 +1,4 @@
-import type { Call, Closure, History, Subject } from './history.js';
+import type { Call, Closure, History, OwnerChange, Subject } from './history.js';
 import { Intervals, type Interval } from './intervals.js';
 import { kinds } from './kinds.js';
 
@@ -20,8 +20,8 @@ interface Force {
  * was closed when closures that cover it were in force, for certain and without a gap, from before it began until after it had its
  * answer; and it was refused without a reason when none that gives its error can have been in force at any moment of it.
  */
-export function check({ calls, closures }: History): readonly Violation[] {
-  const forces = forcesOf(closures);
+export function check({ calls, closures, owners }: History): readonly Violation[] {
+  const forces = forcesOf(closures, owners);
   const covering = (subject: Subject, error: string | null): readonly Force[] =>
     Object.entries(kinds).flatMap(([kind, { targets, errors }]) =>
       error === null || errors.includes(error) ? targets(subject).flatMap((target) => forces.get(keyOf(kind, target)) ?? []) : [],
@@ -50,19 +50,40 @@ export function printViolation({ what, call: { begun, ended, subject, error } }:
   return `${what}: ${who}, ${subject.resource ?? 'no resource'}, from ${begun.toFixed(1)} to ${ended.toFixed(1)} ms${told}`;
 }
 
-function forcesOf(closures: readonly Closure[]): ReadonlyMap<string, Force> {
-  const grouped = new Map<string, Closure[]>();
+function forcesOf(closures: readonly Closure[], owners: readonly OwnerChange[]): ReadonlyMap<string, Force> {
+  const grouped = new Map<string, { readonly certain: Interval[]; readonly possible: Interval[] }>();
+  const add = (kind: string, target: string, certain: Interval, possible: Interval): void => {
+    const key = keyOf(kind, target);
+    const group = grouped.get(key) ?? { certain: [], possible: [] };
+    group.certain.push(certain);
+    group.possible.push(possible);
+    grouped.set(key, group);
+  };
   for (const closure of closures) {
-    const key = keyOf(closure.kind, closure.target);
-    const group = grouped.get(key);
-    if (group === undefined) grouped.set(key, [closure]);
-    else group.push(closure);
+    const [certain, possible] = [certainly(closure), possibly(closure)];
+    if (closure.kind !== 'owner') add(closure.kind, closure.target, certain, possible);
+    else {
+      for (const { workflow, had, mayHaveHad } of ownedBy(closure.target, owners))
+        add(closure.kind, workflow, overlap(certain, had), overlap(possible, mayHaveHad));
+    }
   }
-  const force = (group: readonly Closure[]): Force => ({
-    certain: new Intervals(group.map(certainly)),
-    possible: new Intervals(group.map(possibly)),
+  return new Map(
+    [...grouped].map(([key, { certain, possible }]) => [key, { certain: new Intervals(certain), possible: new Intervals(possible) }]),
+  );
+}
+
+/** When which workflow was an owner's, for certain and perhaps, as closures are in force. */
+function ownedBy(owner: string, changes: readonly OwnerChange[]): readonly { workflow: string; had: Interval; mayHaveHad: Interval }[] {
+  return changes.flatMap(({ step, owners }, index) => {
+    const next = changes[index + 1]?.step;
+    const had = { from: step.acknowledged ?? Infinity, to: next?.begun ?? Infinity };
+    const mayHaveHad = { from: step.begun, to: next === undefined ? Infinity : (next.acknowledged ?? Infinity) };
+    return [...owners].filter(([, named]) => named === owner).map(([workflow]) => ({ workflow, had, mayHaveHad }));
   });
-  return new Map([...grouped].map(([key, group]) => [key, force(group)]));
+}
+
+function overlap(one: Interval, other: Interval): Interval {
+  return { from: Math.max(one.from, other.from), to: Math.min(one.to, other.to) };
 }
 
 function certainly({ shut, opened }: Closure): Interval {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Chronicle } from './chronicle.js';
 import type { Drills } from './drills.js';
 import type { Families } from './families.js';
-import type { Closure } from './history.js';
+import { nothing, type Closure } from './history.js';
 import { anyReplica, insist } from './insist.js';
 import { firstVariant, losing, purpose, variants, workflows, type Variant } from './scaled-catalogue.js';
 import type { ScaledWorld } from './scaled-world.js';
@@ -74,7 +74,7 @@ export class Disturbances {
     if (made?.status !== 201) return;
     const { id, key } = madeKey.parse(made.body);
     let going = true;
-    const subject = { runs: [], workflows: [], clients: [], resource: null, key: id };
+    const subject = { ...nothing, key: id };
     const use = async (replica: number): Promise<void> => {
       while (going) {
         await this.chronicle.call(subject, async () => {

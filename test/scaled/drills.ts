@@ -1,16 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Chronicle } from './chronicle.js';
-import { pick, type Families } from './families.js';
+import { pick, subjectOf, type Families } from './families.js';
 import type { Closure } from './history.js';
 import { anyReplica, insist } from './insist.js';
-import { kinds } from './kinds.js';
-import { clientOf } from './scaled-catalogue.js';
+import { kinds, suspensionKinds } from './kinds.js';
+import { owners } from './scaled-catalogue.js';
 import type { Surface } from './surface.js';
 
 const raised = z.object({ id: z.string(), exposure: z.array(z.object({ issuance: z.string() })) });
 const listed = z.object({ suspensions: z.array(z.object({ id: z.string(), reason: z.string() })) });
-const suspensionKinds = Object.keys(kinds).filter((kind) => kinds[kind]?.suspension !== undefined);
 
 /** Suspensions that come and go, of all kinds. */
 export class Drills {
@@ -88,20 +87,10 @@ export class Drills {
     return { status: 200, body: {} };
   }
 
+  /** A pod has no operator: then somebody is stopped who started nothing. */
   #targetOf(kind: string): string {
-    const member = this.families.any();
-    const workflow = pick(member.workflows);
-    switch (kind) {
-      case 'run':
-        return pick(member.lineage);
-      case 'client':
-        return clientOf(workflow);
-      case 'resource':
-        return pick(['crm', 'files']);
-      case 'everything':
-        return kind;
-      default:
-        return workflow;
-    }
+    if (kind === 'owner') return pick(owners);
+    const targets = kinds[kind]?.targets(subjectOf(this.families.any(), pick(['crm', 'files']))) ?? [];
+    return pick(targets.length > 0 ? targets : ['nobody@example.com']);
   }
 }

@@ -1,12 +1,29 @@
 /** What a request was about: all by which something can cover it. The run itself comes first, then its ancestors. */
 export interface Subject {
   readonly runs: readonly string[];
+  readonly agents: readonly string[];
   readonly workflows: readonly string[];
+  readonly operators: readonly string[];
+  readonly purposes: readonly string[];
+  readonly runtimes: readonly string[];
   readonly clients: readonly string[];
   readonly resource: string | null;
   /** The API key that it was made with, if one was. */
   readonly key: string | null;
 }
+
+/** Of a request that is about no run. */
+export const nothing: Subject = {
+  runs: [],
+  agents: [],
+  workflows: [],
+  operators: [],
+  purposes: [],
+  runtimes: [],
+  clients: [],
+  resource: null,
+  key: null,
+};
 
 /**
  * got: it had what it asked for. refused: it was told no, with `error`. lost: nobody knows, since there was no answer or one that
@@ -52,4 +69,5 @@ export interface OwnerChange {
 export interface History {
   readonly calls: readonly Call[];
   readonly closures: readonly Closure[];
+  readonly owners: readonly OwnerChange[];
 }

@@ -1,21 +1,32 @@
 import type { Subject } from './history.js';
+import { authorizationServer } from './scaled-catalogue.js';
 
 /** One kind of closure: what of a subject it is held against, and with which errors it turns requests away. */
 export interface Kind {
   readonly targets: (subject: Subject) => readonly string[];
   readonly errors: readonly string[];
-  /** Whether it is raised as a suspension, and then: what of a token's subject its exposure is about. */
-  readonly suspension?: (subject: Subject) => readonly string[];
 }
 
-/** A new kind of suspension is a line here, and whatever `Subject` lacks for it. */
+/** What can be suspended (DESIGN §2). A new kind is a line here, and whatever `Subject` lacks for it. */
+const suspensions: Readonly<Record<string, Kind['targets']>> = {
+  run: ({ runs }) => runs,
+  agent: ({ agents }) => agents,
+  workflow: ({ workflows }) => workflows,
+  // whom they belong to changes: the checkers turn an owner into the workflows that are theirs at the moment
+  owner: ({ workflows }) => workflows,
+  operator: ({ operators }) => operators,
+  purpose: ({ purposes }) => purposes,
+  runtime: ({ runtimes }) => runtimes,
+  client: ({ clients }) => clients,
+  resource: ({ resource }) => (resource === null ? [] : [resource]),
+  // everything that wants a token; a run may be started
+  authorization_server: ({ resource }) => (resource === null ? [] : [authorizationServer]),
+  everything: ({ resource }) => (resource === null ? [] : ['everything']),
+};
+export const suspensionKinds = Object.keys(suspensions);
+
 export const kinds: Readonly<Record<string, Kind>> = {
-  run: { targets: ({ runs }) => runs, errors: ['access_denied'], suspension: ({ runs }) => runs },
-  workflow: { targets: ({ workflows }) => workflows, errors: ['access_denied'], suspension: ({ workflows }) => workflows },
-  // a child's token comes through the child's own client, and only that is exposed by it
-  client: { targets: ({ clients }) => clients, errors: ['access_denied'], suspension: ({ clients }) => clients.slice(0, 1) },
-  resource: { targets: resourceOf, errors: ['access_denied'], suspension: resourceOf },
-  everything: { targets: everything, errors: ['access_denied'], suspension: everything },
+  ...Object.fromEntries(Object.entries(suspensions).map(([kind, targets]) => [kind, { targets, errors: ['access_denied'] }])),
   'ended run': { targets: ({ runs }) => runs, errors: ['unauthorized_client'] },
   'withdrawn resource': {
     targets: ({ workflows, resource }) => workflows.map((workflow) => `${workflow} ${resource}`),
@@ -23,12 +34,3 @@ export const kinds: Readonly<Record<string, Kind>> = {
   },
   'revoked key': { targets: ({ key }) => (key === null ? [] : [key]), errors: ['key_unknown', 'too_many_attempts'] },
 };
-
-/** Everything that wants a token; a run may be started. */
-function everything({ resource }: Subject): readonly string[] {
-  return resource === null ? [] : ['everything'];
-}
-
-function resourceOf({ resource }: Subject): readonly string[] {
-  return resource === null ? [] : [resource];
-}

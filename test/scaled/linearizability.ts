@@ -43,7 +43,7 @@ export class Linearizability {
     runtimeKey: string,
   ) {
     this.#surface = new Surface(world);
-    this.#families = new Families(this.#surface, this.chronicle, runtimeKey);
+    this.#families = new Families(world, this.#surface, this.chronicle, runtimeKey);
     this.#drills = new Drills(this.#surface, this.chronicle, this.#families);
     this.#disturbances = new Disturbances(this.#drills, world, this.#surface, this.chronicle, this.#families);
     this.#reader = new RecordReader(world);

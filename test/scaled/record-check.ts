@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { kinds } from './kinds.js';
+import { kinds, suspensionKinds } from './kinds.js';
 import type { Call, OwnerChange, Subject } from './history.js';
 import { Intervals } from './intervals.js';
 
@@ -15,6 +15,7 @@ export const recordedEntry = z.looseObject({
   ancestors: z.array(z.string()).optional(),
   owner: z.string().optional(),
   workflow: z.string().optional(),
+  operator: z.looseObject({ commitment: z.string() }).optional(),
   issuance: z.string().optional(),
   resource: name.partial().optional(),
   suspension: z.string().optional(),
@@ -42,6 +43,10 @@ export class RecordCheck {
   readonly #inForce = new Map<string, { readonly kind: string; readonly target: string }>();
   readonly #over = new Set<string>();
   readonly #live = new Map<string, { readonly subject: Subject; readonly expiresAt: number }>();
+  /** Who started a run: in the record a person is a commitment. */
+  readonly #operators = new Map<string, string>();
+  /** Who owns every workflow that has runs; null while the record does not say it. */
+  #owner: string | null = null;
   readonly #released = new Map<string, RecordedEntry>();
   #missing: { readonly issuance: string; readonly until: number; readonly finding: string }[] = [];
   entries = 0;
@@ -59,6 +64,8 @@ export class RecordCheck {
       this.entries++;
       if (entry.type === 'suspension.raised') this.#raised(entry, exposures);
       if (entry.type === 'suspension.lifted') this.#inForce.delete(entry.suspension ?? '');
+      if (entry.type === 'run.started' && entry.operator !== undefined) this.#operators.set(entry.run ?? '', entry.operator.commitment);
+      if (entry.type === 'catalogue.changed') this.#owner = null;
       if (entry.type === 'run.ended') this.#over.add(entry.run ?? '');
       if (entry.type === 'token.revoked') this.#revoked(entry);
       if (entry.type === 'token.released') findings.push(...this.#release(entry));
@@ -89,10 +96,11 @@ export class RecordCheck {
 
   #release(entry: RecordedEntry): readonly string[] {
     this.#released.set(entry.id, entry);
+    this.#owner = entry.owner ?? null; // exact: a release is recorded only if its facts are those of the moment
     const subject = this.#subjects.get(`${entry.run} ${entry.resource?.id}`);
     if (subject === undefined) return [`${entry.id} is of a run that nobody started: ${entry.run}`];
     if (entry.issuance !== undefined) this.#live.set(entry.issuance, { subject, expiresAt: entry.token?.expires_at ?? 0 });
-    const stops = [...this.#inForce].filter(([, { kind, target }]) => kinds[kind]?.targets(subject).includes(target));
+    const stops = [...this.#inForce].filter(([, { kind, target }]) => this.#covers(kind, target, subject));
     return [
       ...stops.map(([suspension]) => `${entry.id} was recorded while ${suspension} was in force`),
       ...subject.runs.filter((run) => this.#over.has(run)).map((run) => `${entry.id} was recorded after ${run} had ended`),
@@ -105,11 +113,18 @@ export class RecordCheck {
     if (answer === undefined) return; // it reached nobody
     for (const [issuance, { subject, expiresAt }] of this.#live) {
       if (expiresAt < at) this.#live.delete(issuance);
-      if (expiresAt < at + AS_GOOD_AS_OVER || !kinds[kind]?.suspension?.(subject).includes(target)) continue;
+      if (expiresAt < at + AS_GOOD_AS_OVER || !this.#covers(kind, target, subject)) continue;
       this.compared++;
       const finding = `${issuance} was released before ${suspension} (${kind} ${target}) and is not in its exposure`;
       if (!answer.listed.has(issuance)) this.#missing.push({ issuance, until: at + answer.took + CLOCKS, finding });
     }
+  }
+
+  #covers(kind: string, target: string, subject: Subject): boolean {
+    if (!suspensionKinds.includes(kind)) throw new TypeError(`a suspension of a kind that is not known: ${kind}`);
+    if (kind === 'owner') return this.#owner === target;
+    if (kind === 'operator') return subject.runs.some((run) => this.#operators.get(run) === target);
+    return kinds[kind]?.targets(subject).includes(target) === true;
   }
 
   #revoked({ issuance = '', time: at }: RecordedEntry): void {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { assertionOf, present, startKeyedRun } from './assertions.js';
 import type { ScaledWorld } from './scaled-world.js';
-import { errorOf, type Surface } from './surface.js';
+import { purpose } from './scaled-catalogue.js';
+import { errorOf, type Asked, type Surface } from './surface.js';
 
 const TIMES = 200;
-const turnedAway = new Set(['invalid_client', 'slow_down']);
+const turnedAway = new Set(['invalid_client', 'slow_down', 'assertion_refused', 'too_many_attempts']);
 
 export interface Replayed {
   readonly presented: number;
@@ -15,13 +16,45 @@ export interface Replayed {
 
 /** The same assertion many times at once, at all replicas. */
 export async function replay({ issuer }: ScaledWorld, surface: Surface, key: string): Promise<Replayed> {
-  const assertion = await assertionOf(await startKeyedRun(surface, 0, key), issuer);
-  const asked = await Promise.all(Array.from({ length: TIMES }, (_, index) => present(surface, index, assertion)));
+  return presentAll(surface, await assertionOf(await startKeyedRun(surface, 0, key), issuer));
+}
+
+async function presentAll(
+  surface: Surface,
+  assertion: string,
+  ask: (replica: number, turn: number) => Promise<Asked> = (replica) => present(surface, replica, assertion),
+): Promise<Replayed> {
+  const asked = await Promise.all(Array.from({ length: TIMES }, (_, turn) => ask(turn % 3, Math.floor(turn / 3))));
   return {
     presented: TIMES,
     accepted: asked.filter(({ sha256 }) => sha256 !== null).length,
     others: asked.filter(({ answer, sha256 }) => sha256 === null && !turnedAway.has(errorOf(answer))).map(({ answer }) => answer),
   };
+}
+
+export interface Reused extends Replayed {
+  /** How many runs there are for what the token names. */
+  readonly runs: number;
+}
+
+/** The first token of a pod many times at once, at all replicas: it may be used until it expires, and starts one run. */
+export async function reuse(world: ScaledWorld, surface: Surface): Promise<Reused> {
+  const id = randomUUID();
+  const token = await world.platforms.tokenOfPod({ workflow: 'index', purpose, id }, world.issuer);
+  return { ...(await presentAll(surface, token)), runs: await world.runsOfPlatform('cluster', id) };
+}
+
+/** The token of a job many times at once, at all replicas, at the token endpoint and to be exchanged in turns: it is spent at one of them. */
+export async function spendOnce(world: ScaledWorld, surface: Surface): Promise<Reused> {
+  const id = randomUUID();
+  const job = { workflow: 'index', purpose, agent: 'reader', operator: 'ada@example.com', id } as const;
+  const token = await world.platforms.tokenOfJob(job, world.issuer);
+  const exchange = async (replica: number): Promise<Asked> => {
+    const answer = await surface.api(replica, 'POST', '/v1/runs', { ttl: 3000 }, token);
+    return { answer, sha256: answer?.status === 201 ? 'a run' : null, entry: null };
+  };
+  const all = await presentAll(surface, token, (replica, turn) => (turn % 2 === 0 ? present(surface, replica, token) : exchange(replica)));
+  return { ...all, runs: await world.runsOfPlatform('jobs', id) };
 }
 
 /** Tries to spend the `jti` of a run's assertion before the run does, in every way that others have. Gives what each brought. */

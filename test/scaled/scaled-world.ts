@@ -8,8 +8,9 @@ import { startAuthorizationServer, type RunningAuthorizationServer } from '../ri
 import { freePort, startCorridor, type RunningCorridor } from '../rig/corridor.js';
 import { policyWithGrants, type PolicyDirectory } from '../rig/policy-directory.js';
 import { CuttableWire } from './cuttable-wire.js';
+import { Platforms } from './platforms.js';
 import { RestartablePostgres } from './restartable-postgres.js';
-import { clientOf, firstVariant, purpose, resources, scaledCatalogue, scope, workflows, type Variant } from './scaled-catalogue.js';
+import { clientOf, firstVariant, purposes, resources, scaledCatalogue, scope, workflows, type Variant } from './scaled-catalogue.js';
 
 /** Milliseconds by which the wall clocks of the replicas are wrong. */
 const SKEWS = [-90_000, 0, 90_000] as const;
@@ -32,6 +33,7 @@ export class ScaledWorld {
     private readonly upstreamPort: number,
     private readonly directory: string,
     private readonly policies: PolicyDirectory,
+    readonly platforms: Platforms,
     private readonly secretOf: ReadonlyMap<string, string>,
   ) {}
 
@@ -41,7 +43,9 @@ export class ScaledWorld {
     const wires = await Promise.all(SKEWS.map(() => CuttableWire.to(database)));
     const [upstreamPort, ...ports] = await Promise.all([freePort(), ...SKEWS.map(() => freePort())]);
     const grants = workflows.flatMap((workflow) =>
-      Object.values(resources).map((resource) => ({ workflow, purpose, resource, scopes: [scope], max_ttl: 3600 })),
+      purposes.flatMap((purpose) =>
+        Object.values(resources).map((resource) => ({ workflow, purpose, resource, scopes: [scope], max_ttl: 3600 })),
+      ),
     );
     const world = new ScaledWorld(
       postgres,
@@ -52,6 +56,7 @@ export class ScaledWorld {
       upstreamPort,
       await mkdtemp(path.join(os.tmpdir(), 'corridor-scaled-')),
       await policyWithGrants(grants),
+      await Platforms.start(),
       new Map(secrets.map((secret) => [secret, randomBytes(32).toString('hex')])),
     );
     try {
@@ -75,8 +80,21 @@ export class ScaledWorld {
     return replica;
   }
 
+  /** The run that was opened for a pod, if one was, and if the database can say so. */
+  async runOfPod(uid: string): Promise<string | null> {
+    const sql = `select id from run where platform_run = '${JSON.stringify(['cluster', uid])}'`;
+    const [row] = await this.postgres.ask(sql, this.database).catch(() => []);
+    return z.object({ id: z.string() }).safeParse(row).data?.id ?? null;
+  }
+
+  /** How many runs the record says were started under this id of a platform. */
+  async runsOfPlatform(runtime: string, id: string): Promise<number> {
+    const sql = `select from entry where type = 'run.started' and convert_from(bytes, 'UTF8')::jsonb @> '${JSON.stringify({ runtime, identity: { run_id: id } })}'`;
+    return (await this.postgres.ask(sql, this.database)).length;
+  }
+
   catalogue(variant: Variant): string {
-    return scaledCatalogue(`http://127.0.0.1:${this.upstreamPort}`, variant);
+    return scaledCatalogue(`http://127.0.0.1:${this.upstreamPort}`, this.platforms.runtimes, variant);
   }
 
   /** Starts one, in place of the one before it if there was one. The last of them can be frozen. */

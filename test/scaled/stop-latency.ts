@@ -43,7 +43,7 @@ export async function stopLatency(world: ScaledWorld, surface: Surface, key: str
   load.stdin.end(
     JSON.stringify({
       urls: world.replicas.map(({ issuer }) => `${issuer}/token`),
-      authorizations: members.map(({ run }) => `Basic ${Buffer.from(`${run.id}:${run.secret}`).toString('base64')}`),
+      authorizations: members.map(({ run }) => run.authorization),
       body: new URLSearchParams({ grant_type: 'client_credentials', resource: resources.crm, scope }).toString(),
       connections: CONNECTIONS_PER_REPLICA,
       pause: PAUSE,

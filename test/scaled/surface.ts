@@ -4,10 +4,20 @@ import { z } from 'zod';
 import { resources, scope, type Resource } from './scaled-catalogue.js';
 import type { ScaledWorld } from './scaled-world.js';
 
-/** What a runtime gives an agent. */
+/** A run as its agent knows it: how it authenticates, in a header or by parameters. */
 export interface AgentRun {
   readonly id: string;
-  readonly secret: string;
+  readonly authorization: string | null;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export function bySecret(id: string, secret: string): AgentRun {
+  return { id, authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`, parameters: {} };
+}
+
+export function byAssertion(id: string, assertion: string): AgentRun {
+  const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+  return { id, authorization: null, parameters: { client_assertion_type: type, client_assertion: assertion } };
 }
 
 /** An answer, or null where there was none: nobody knows then what was done. */
@@ -37,10 +47,7 @@ export class Surface {
   constructor(private readonly world: ScaledWorld) {}
 
   async ask(replica: number, run: AgentRun, resource: Resource): Promise<Asked> {
-    return this.askWith(replica, `Basic ${Buffer.from(`${run.id}:${run.secret}`).toString('base64')}`, {
-      resource: resources[resource],
-      scope,
-    });
+    return this.askWith(replica, run.authorization, { ...run.parameters, resource: resources[resource], scope });
   }
 
   async askWith(replica: number, authorization: string | null, parameters: Readonly<Record<string, string>>): Promise<Asked> {

@@ -131,6 +131,7 @@ describe.each(databases)('credentials on %s', (_name, open) => {
         tokenEndpointOrigin: null,
         key: null,
         keyedDigest: 'digest of x',
+        state: 'current',
         createdAt: later,
       },
       {
@@ -141,6 +142,7 @@ describe.each(databases)('credentials on %s', (_name, open) => {
         tokenEndpointOrigin: null,
         key: key.key,
         keyedDigest: null,
+        state: 'current',
         createdAt: at,
       },
     ]);

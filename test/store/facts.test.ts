@@ -23,6 +23,7 @@ describe.each(databases)('facts on %s', (_name, open) => {
       suspensions: [],
       keys: [],
       policyRevision: null,
+      pins: [],
     });
   });
 

@@ -27,6 +27,7 @@ describe.each(databases)('tokens that runs were given, on %s', (_name, open) => 
     await world.rows(`update issuance set granted_details = '[{"type":"payment"}]' where id = $1`, issuance);
     const live = await tokens.live(sha256(issuance), { run });
     expect(live).toEqual({
+      issuance,
       run,
       purpose: 'search-indexing',
       workflow: 'nightly-index',

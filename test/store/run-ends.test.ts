@@ -103,6 +103,39 @@ describe.each(databases)('ending a run on %s', (_name, open) => {
     expect(await world.runs.overdue(1)).toEqual([await world.runs.find(first)]);
   });
 
+  it('leaves it to be done to end each descendant that is not over, once, and nobody else', async () => {
+    const run = await world.running();
+    const child = await world.running({ ancestors: [run] });
+    const grandchild = await world.running({ ancestors: [child, run] });
+    const [over, expired] = [await world.running({ ancestors: [run] }), await world.running({ ancestors: [run] })];
+    await world.running();
+    await world.end(over);
+    await world.rows(`update run set expires_at = now() - interval '1 s' where id = $1`, expired);
+    const orphans = async () => (await world.runs.orphaned(10)).map(({ id }) => id).sort();
+    expect(await orphans()).toEqual([]);
+    await world.end(run);
+    expect(await orphans()).toEqual([child, grandchild].sort());
+    expect(await world.runs.orphaned(1)).toHaveLength(1);
+    expect(await world.end(child)).toMatchObject({ verdict: 'ended' });
+    expect(await orphans()).toEqual([grandchild]);
+    await world.end(grandchild);
+    await world.end(grandchild);
+    expect(await orphans()).toEqual([]);
+    expect(await world.rows(`select from entry where type = 'run.ended'`)).toHaveLength(4);
+    expect(await world.rows('select from work')).toEqual([]);
+  });
+
+  it('of a whole family at once is done for each member, and leaves nothing to be done', async () => {
+    for (let round = 0; round < 5; round++) {
+      const lineage = [await world.running()];
+      for (let depth = 0; depth < 4; depth++) lineage.unshift(await world.running({ ancestors: lineage }));
+      const ends = await Promise.all([...lineage, ...lineage].map((run) => world.end(run)));
+      expect(ends.filter(({ verdict }) => verdict === 'ended')).toHaveLength(lineage.length);
+      for (const run of await world.runs.orphaned(10)) expect(await world.end(run.id)).toMatchObject({ verdict: 'already' });
+      expect(await world.rows('select from work')).toEqual([]);
+    }
+  });
+
   it('of a whole tree withdraws what the lowest of it holds, and lets none of it have children', async () => {
     const lineage = [await world.running()];
     for (let depth = 0; depth < 8; depth++) lineage.unshift(await world.running({ ancestors: lineage }));

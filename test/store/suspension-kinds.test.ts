@@ -68,11 +68,12 @@ describe.each(databases)('a suspension on %s', (_name, open) => {
     },
   );
 
-  it('of an authorization server withdraws what it issued', async () => {
+  it('of an authorization server withdraws what it issued, and what is held for a resource that trusts it now', async () => {
     const run = await world.running();
-    const [issued, other] = [await world.issuance({ run }), await world.issuance({ run })];
-    await world.rows(`update issuance set authorization_server = 'other' where id = $1`, other);
-    expect(await suspend('authorization_server', 'demo')).toEqual([issued]);
+    const issued = await world.issuance({ run, resource: 'mail' });
+    const [trusting, other] = [await world.issuance({ run, resource: 'crm' }), await world.issuance({ run, resource: 'mail' })];
+    await world.rows(`update issuance set authorization_server = 'other' where id = any ($1)`, [trusting, other]);
+    expect(await suspend('authorization_server', 'demo')).toEqual([issued, trusting].sort());
   });
 
   it('of an owner goes by the catalogue of its epoch, and covers what the owner is given later', async () => {

@@ -66,7 +66,7 @@ export class World {
 
   async change(change: FactChange, columns: EntryColumns = {}): Promise<FactChanged> {
     const epoch = await this.epoch();
-    return this.changes.apply(change, epoch, [entryOf(change.kind, epochAfter(epoch), columns)]);
+    return this.changes.apply(change, epoch, [entryOf(entryTypeOf(change), epochAfter(epoch), columns)]);
   }
 
   async start(run: Partial<NewRun> = {}): Promise<StartedRun> {
@@ -155,6 +155,23 @@ export class World {
   async work(): Promise<readonly unknown[]> {
     const rows = await this.rows(`select subject from work where kind = 'revoke' and done_at is null order by subject`);
     return rows.map((row) => row.subject);
+  }
+}
+
+function entryTypeOf({ kind }: FactChange): EntryType {
+  switch (kind) {
+    case 'rotation.begun':
+      return 'credential.created';
+    case 'rotation.registered':
+      return 'credential.registered';
+    case 'rotation.shifted':
+      return 'credential.changed';
+    case 'rotation.finished':
+      return 'credential.retired';
+    case 'rotation.failed':
+      return 'credential.rotation_failed';
+    default:
+      return kind;
   }
 }
 

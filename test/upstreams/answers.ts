@@ -15,7 +15,7 @@ export function success(members: Readonly<Record<string, unknown>> = {}, headers
 }
 
 /** A JWT with these claims, and a signature that nobody checks. */
-export function jwt(claims: unknown, header: unknown = { alg: 'ES256', typ: 'at+jwt' }): string {
+export function jwt(claims: unknown, header: unknown = { alg: 'ES256', typ: 'JWT' }): string {
   return [header, claims]
     .map((part) => Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url'))
     .concat('c2lnbmF0dXJl')

@@ -1,3 +1,7 @@
+import { X509Certificate } from 'node:crypto';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { Secret } from '../../src/oauth/secret.js';
 import { createAuthority, selfSigned } from '../rig/certificates.js';
 import { json } from '../rig/hostile-authorization-server.js';
 import { client, closeOpened, dns, failure, hostile, post } from './exchanges.js';
@@ -115,5 +119,52 @@ describe('the transport (A6)', () => {
     const http = client({ resolve, authorities: authority.cert });
     expect(await failure(http.exchange(post(server.tokenEndpoint, { allowHosts })))).toEqual({ fault: 'tls_failed', sent: false });
     expect(server.requests).toEqual([]);
+  });
+
+  it('trusts the authorities of a server for this server alone, and in place of all others', async () => {
+    const own = createAuthority('Private authority');
+    const server = await hostile({ tls: own.certify('as.test'), host: 'as.test' });
+    server.at('/token', json({}));
+    const http = client({ resolve, authorities: authority.cert });
+    const request = post(server.tokenEndpoint, { allowHosts });
+    expect((await http.exchange({ ...request, authorities: own.cert })).status).toBe(200);
+    // the connection stands, and is nobody else's
+    expect(await failure(http.exchange(request))).toEqual({ fault: 'tls_failed', sent: false });
+    expect(await failure(http.exchange({ ...request, authorities: authority.cert }))).toEqual({ fault: 'tls_failed', sent: false });
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe('the certificate of a client (A30)', () => {
+  it('has connections of its own, which end when its next version is shown', async () => {
+    const authority = createAuthority('Corridor test authority');
+    const seen: { readonly fingerprint: string | undefined; open: boolean }[] = [];
+    const server = createServer({ ...authority.certify('as.test'), requestCert: true, rejectUnauthorized: false });
+    server.on('secureConnection', (socket) => {
+      const connection = { fingerprint: socket.getPeerX509Certificate()?.fingerprint256, open: true };
+      seen.push(connection);
+      socket.on('close', () => (connection.open = false));
+    });
+    server.on('request', (_, response) => response.end('{}'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const http = client({ resolve: dns(['127.0.0.1']).resolve, authorities: authority.cert });
+    const request = post(`https://as.test:${(server.address() as AddressInfo).port}/token`, { allowHosts: ['as.test'] });
+    const versions = [selfSigned('one'), selfSigned('two')].map(({ key, cert }, index) => ({
+      client: 'indexer',
+      version: `cre${index}`,
+      key: new Secret(key),
+      chain: cert,
+    }));
+    const fingerprints = versions.map(({ chain }) => new X509Certificate(chain).fingerprint256);
+
+    for (const certificate of [undefined, versions[0], versions[0], versions[1]]) {
+      await http.exchange({ ...request, ...(certificate !== undefined && { certificate }) });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(seen.map(({ fingerprint }) => fingerprint)).toEqual([undefined, ...fingerprints]);
+    while (seen[1]?.open === true) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(seen.map(({ open }) => open)).toEqual([true, false, true]);
+    await http.close();
+    server.close();
   });
 });

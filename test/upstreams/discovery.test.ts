@@ -147,13 +147,18 @@ describe('a metadata document', () => {
       issuer: ISSUER,
       tokenEndpoint: `${ISSUER}/token?tenant=1`,
       revocationEndpoint: `${ISSUER}/revoke`,
+      introspectionEndpoint: null,
       tokenEndpointAlgorithms: ['ES256'],
       revocationEndpointAlgorithms: null,
+      introspectionEndpointAlgorithms: null,
       authorizationDetailsTypes: ['payment'],
       warnings: [],
       source: 'document',
     });
     expect(await judged({ revocation_endpoint: '' })).toMatchObject({ revocationEndpoint: null, authorizationDetailsTypes: null });
+    const [own, strange] = [`${ISSUER}/introspect`, 'https://other.example/introspect'];
+    expect(await judged({ introspection_endpoint: own })).toMatchObject({ introspectionEndpoint: own });
+    expect(await judged({ introspection_endpoint: strange })).toMatchObject({ introspectionEndpoint: null });
   });
 
   it.each([
@@ -241,8 +246,10 @@ describe('a server whose token endpoint the catalogue names', () => {
       issuer: ISSUER,
       tokenEndpoint: `${ISSUER}/token`,
       revocationEndpoint: `${ISSUER}/revoke`,
+      introspectionEndpoint: null,
       tokenEndpointAlgorithms: null,
       revocationEndpointAlgorithms: null,
+      introspectionEndpointAlgorithms: null,
       authorizationDetailsTypes: null,
       warnings: [],
       source: 'catalogue',

@@ -52,6 +52,22 @@ describe('the scope of a token', () => {
     expect(inShort(read(success({ access_token, scope: 'crm:write' }), asked))).toMatch(/^refused scope_unusable/);
   });
 
+  it.each(['at+jwt', 'AT+JWT', 'application/at+jwt'])(
+    'is nothing where neither the response nor a token of type %s names one: the server left it out in silence (A55, RFC 9068 §2.2.3)',
+    (typ) => {
+      const access_token = jwt({}, { alg: 'ES256', typ });
+      expect(inShort(read(success({ access_token })))).toMatch(/^refused scope_unusable/);
+      expect(tokenOf(read(success({ access_token, scope: 'crm:read' }))).granted.tokens).toEqual(['crm:read']);
+      expect(tokenOf(read(success({ access_token: jwt({ scope: 'crm:read' }, { alg: 'ES256', typ }) }))).granted.tokens).toEqual([
+        'crm:read',
+      ]);
+    },
+  );
+
+  it('is what was asked for where a JWT of another type names none (A54)', () => {
+    expect(tokenOf(read(success({ access_token: jwt({}) }))).granted.tokens).toEqual(['crm:read']);
+  });
+
   it.each([{ scope: { admin: true } }, { scp: [1] }, { scope: '' }, { scp: [] }])(
     'is refused when the token says %j, which is nothing of it',
     (claims) => {

@@ -2,6 +2,7 @@ import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
 import { UpstreamExchangeFailed } from '../../src/upstreams/upstream-http.js';
 import { response } from './answers.js';
 import { ScriptedHttp } from './scripted-http.js';
+import { KeptPins } from './kept-pins.js';
 import { ISSUER, server, SteppedClock } from './wish.js';
 
 const LOCATION = `${ISSUER}/.well-known/oauth-authorization-server`;
@@ -10,15 +11,15 @@ const found = (path = 'token') => response(200, JSON.stringify({ issuer: ISSUER,
 describe('the memory of metadata', () => {
   it('asks once, however many want to know at the same time', async () => {
     const http = new ScriptedHttp({ [LOCATION]: () => new Promise((resolve) => setTimeout(() => resolve(found()), 10)) });
-    const cache = new MetadataCache(http, new SteppedClock());
+    const cache = new MetadataCache(http, new SteppedClock(), new KeptPins());
     const all = await Promise.all(Array.from({ length: 100 }, () => cache.get(server())));
     expect(new Set(all).size).toBe(1);
     expect(http.requests).toHaveLength(1);
   });
 
-  it('keeps what it found for the life of the process, so that a changed document changes nothing (A16)', async () => {
+  it('keeps what it found, so that a changed document changes nothing (A16, A74)', async () => {
     const [http, clock] = [new ScriptedHttp({ [LOCATION]: found() }), new SteppedClock()];
-    const cache = new MetadataCache(http, clock);
+    const cache = new MetadataCache(http, clock, new KeptPins());
     await cache.get(server());
     http.answers[LOCATION] = found('moved');
     clock.at += 365 * 86_400_000;
@@ -26,9 +27,39 @@ describe('the memory of metadata', () => {
     expect(http.requests).toHaveLength(1);
   });
 
+  it('needs no server for what is kept of it, in another process too, and gives one object for one pin', async () => {
+    const pins = new KeptPins();
+    await new MetadataCache(new ScriptedHttp({ [LOCATION]: found() }), new SteppedClock(), pins).get(server());
+    const silent = new ScriptedHttp({ [LOCATION]: new UpstreamExchangeFailed('unreachable', false) });
+    const [cache, demo] = [new MetadataCache(silent, new SteppedClock(), pins), server()];
+    expect(await cache.known(demo)).toMatchObject({ tokenEndpoint: `${ISSUER}/token` });
+    expect(await cache.get(demo)).toBe(await cache.get(demo));
+    expect(silent.requests).toEqual([]);
+  });
+
+  it('uses what another was first to keep, not what it read itself', async () => {
+    const pins = new KeptPins();
+    const slow = new ScriptedHttp({
+      [LOCATION]: async () => {
+        await new MetadataCache(new ScriptedHttp({ [LOCATION]: found('first') }), new SteppedClock(), pins).get(server());
+        return found('second');
+      },
+    });
+    expect(await new MetadataCache(slow, new SteppedClock(), pins).get(server())).toMatchObject({ tokenEndpoint: `${ISSUER}/first` });
+  });
+
+  it('keeps nothing that cannot be used', async () => {
+    const pins = new KeptPins();
+    const elsewhere = response(200, JSON.stringify({ issuer: ISSUER, token_endpoint: 'https://other.example/token' }));
+    const cache = new MetadataCache(new ScriptedHttp({ [LOCATION]: elsewhere }), new SteppedClock(), pins);
+    await expect(cache.get(server())).rejects.toMatchObject({ fault: 'metadata_invalid' });
+    expect(await pins.find(server())).toBeNull();
+    expect(await cache.known(server())).toBeNull();
+  });
+
   it('remembers a failure for five seconds, and then asks again', async () => {
     const [http, clock] = [new ScriptedHttp({ [LOCATION]: new UpstreamExchangeFailed('unreachable', false) }), new SteppedClock()];
-    const cache = new MetadataCache(http, clock);
+    const cache = new MetadataCache(http, clock, new KeptPins());
     await expect(cache.get(server())).rejects.toMatchObject({ fault: 'metadata_unavailable' });
     const asked = http.requests.length;
     http.answers[LOCATION] = found();
@@ -39,20 +70,26 @@ describe('the memory of metadata', () => {
     expect((await cache.get(server())).tokenEndpoint).toBe(`${ISSUER}/token`);
   });
 
-  it('asks again for a server that is defined anew', async () => {
-    const http = new ScriptedHttp({ [LOCATION]: found() });
-    const cache = new MetadataCache(http, new SteppedClock());
+  it('reads a server that is defined anew under another issuer, and judges what is kept by what the catalogue says now', async () => {
+    const other = 'https://other.example';
+    const http = new ScriptedHttp({
+      [LOCATION]: found(),
+      [`${other}/.well-known/oauth-authorization-server`]: response(
+        200,
+        JSON.stringify({ issuer: other, token_endpoint: `${other}/token` }),
+      ),
+    });
+    const cache = new MetadataCache(http, new SteppedClock(), new KeptPins());
     await cache.get(server());
-    await cache.get(server({ allowHosts: ['as.example'] }));
-    await cache.get(server({ tokenEndpoint: `${ISSUER}/other` }));
-    await cache.get(server({ revocationEndpoint: `${ISSUER}/other` }));
-    await cache.get(server());
-    expect(http.requests).toHaveLength(4);
+    expect(await cache.get(server({ issuer: other }))).toMatchObject({ tokenEndpoint: `${other}/token` });
+    expect(await cache.get(server({ tokenEndpoint: `${ISSUER}/named` }))).toMatchObject({ tokenEndpoint: `${ISSUER}/named` });
+    expect(await cache.get(server())).toMatchObject({ tokenEndpoint: `${ISSUER}/token` });
+    expect(http.requests).toHaveLength(2);
   });
 
   it('takes the word of the catalogue for a minute, and then looks for a document again', async () => {
     const [http, clock] = [new ScriptedHttp(), new SteppedClock()];
-    const cache = new MetadataCache(http, clock);
+    const cache = new MetadataCache(http, clock, new KeptPins());
     const declared = server({ tokenEndpoint: `${ISSUER}/token` });
     expect((await cache.get(declared)).source).toBe('catalogue');
     http.answers[LOCATION] = found();
@@ -62,13 +99,15 @@ describe('the memory of metadata', () => {
     expect((await cache.get(declared)).source).toBe('document');
   });
 
-  it('forgets the oldest of very many', async () => {
-    const http = new ScriptedHttp({ [LOCATION]: found() });
-    const cache = new MetadataCache(http, new SteppedClock());
-    for (let index = 0; index <= 256; index++) await cache.get(server({ allowHosts: [`h${index}`] }));
-    await cache.get(server({ allowHosts: ['h1'] }));
-    expect(http.requests).toHaveLength(257);
-    await cache.get(server({ allowHosts: ['h0'] }));
-    expect(http.requests).toHaveLength(258);
+  it('forgets the oldest of very many failures', async () => {
+    const http = new ScriptedHttp();
+    const cache = new MetadataCache(http, new SteppedClock(), new KeptPins());
+    const fail = (host: string) => cache.get(server({ allowHosts: [host] })).catch(() => undefined);
+    for (let index = 0; index <= 256; index++) await fail(`h${index}`);
+    const asked = http.requests.length;
+    await fail('h1');
+    expect(http.requests).toHaveLength(asked);
+    await fail('h0');
+    expect(http.requests.length).toBeGreaterThan(asked);
   });
 });

@@ -8,16 +8,18 @@ import { UndiciUpstreamHttp } from '../../src/platform/upstream-http.js';
 import type { Signing } from '../../src/upstreams/client-assertion.js';
 import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
 import { prepareRevocation, readRevocationResponse, sendRevocation } from '../../src/upstreams/revocation.js';
+import { ProofsOfPossession } from '../../src/upstreams/proofs-of-possession.js';
 import { SigningKeys } from '../../src/upstreams/signing-keys.js';
 import { prepareTokenRequest, sendTokenRequest } from '../../src/upstreams/token-request.js';
 import { readTokenResponse } from '../../src/upstreams/token-response.js';
 import type { TokenWish, UpstreamOutcome, UpstreamToken } from '../../src/upstreams/token.js';
 import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
+import { KeptPins } from './kept-pins.js';
 import { client, keyCredential, resource, secretCredential, server, wish } from './wish.js';
 
 const randomness = { bytes: (length: number) => randomBytes(length) };
 const clock = { now: () => Date.now() };
-const means: Signing = { clock, randomness, keys: new SigningKeys() };
+const means: Signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
 const FILES = 'https://files.example/api';
 const secret = newSecretText(randomness);
 const http = new UndiciUpstreamHttp();
@@ -30,7 +32,6 @@ let byKey: { client: Client; credential: Credential };
 
 beforeAll(async () => {
   const key = await keyCredential();
-  if (key.method !== 'private_key_jwt') throw new Error('not a key');
   real = await startAuthorizationServer({
     clients: [
       { client_id: 'by-secret', token_endpoint_auth_method: 'client_secret_basic', client_secret: secret },
@@ -46,7 +47,7 @@ beforeAll(async () => {
     },
   });
   demo = server({ issuer: real.issuer, allowHosts: ['127.0.0.1'] });
-  metadata = new MetadataCache(http, clock);
+  metadata = new MetadataCache(http, clock, new KeptPins());
   const bound = { issuer: real.issuer, tokenEndpointOrigin: real.issuer };
   bySecret = { client: client({ clientId: 'by-secret' }), credential: secretCredential(secret, bound) };
   byKey = { client: client({ clientId: 'by-key', method: 'private_key_jwt' }), credential: { ...key, ...bound } };

@@ -55,6 +55,7 @@ describe('the key of a cached token (A67)', () => {
     ['resource', wish({ resource: resource({ uri: 'https://crm.example/api/' }) })],
     ['name of the resource at its server', wish({ resource: resource({ audience: 'api://crm' }) })],
     ['verification of the audience', wish({ resource: resource({ verifyAudience: true }) })],
+    ['constraint of the sender', wish({ resource: resource({ senderConstraint: 'mtls' }) })],
     ['scope', wish({ scope: Scope.of(['crm:read', 'crm:write']) })],
     ['authorization details', wish({ details: AuthorizationDetails.parse('[{"type":"payment"}]') })],
     ['isolation domain', wish(), metadata(), 'run02'],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
@@ -20,6 +20,7 @@ import {
   signing,
   wish,
   wishByKey,
+  wishBySecret,
   ISSUER,
 } from './wish.js';
 
@@ -48,7 +49,7 @@ async function faultOf(preparing: Promise<unknown>): Promise<string> {
 }
 
 describe('what is asked for', () => {
-  it('is a client credentials grant with the scope and the resource, each once and none empty (A1, A3, A4)', async () => {
+  it('is a client credentials grant with the scope and the resource, each once and none empty, and with nothing else (A1, A3, A4, A47)', async () => {
     const prepared = await prepare(wish({ scope: Scope.of(['crm:write', 'crm:read']) }));
     expect(prepared.endpoint).toBe(`${ISSUER}/token`);
     expect(parametersOf(prepared)).toEqual([
@@ -122,6 +123,51 @@ describe('authentication by secret', () => {
   });
 });
 
+describe('authentication by secret in the body', () => {
+  it('sends id and secret as parameters, and no header (A11, A13)', async () => {
+    const prepared = await prepare(wishBySecret('client_secret_post', {}, ' %&+£€'));
+    expect(prepared.authorization).toBeNull();
+    expect(parametersOf(prepared)).toEqual([
+      ['grant_type', 'client_credentials'],
+      ['scope', 'crm:read'],
+      ['resource', 'https://crm.example/api'],
+      ['client_id', 'corridor-indexer'],
+      ['client_secret', ' %&+£€'],
+    ]);
+    expect(prepared.body.reveal()).toMatch(/&client_secret=\+%25%26%2B%C2%A3%E2%82%AC$/);
+  });
+});
+
+describe('authentication by a MAC of the secret', () => {
+  const octets = new TextEncoder().encode('a canary secret of more than 32 characters');
+
+  it.each(['HS256', 'HS384', 'HS512'] as const)(
+    'sends an assertion by %s, without the secret and without a kid (A11, A17)',
+    async (algorithm) => {
+      const one = wishBySecret('client_secret_jwt', { client: client({ method: 'client_secret_jwt', algorithm }) });
+      const prepared = await prepare(one);
+      expect(prepared.authorization).toBeNull();
+      expect(parametersOf(prepared).map(([name]) => name)).toEqual([
+        'grant_type',
+        'scope',
+        'resource',
+        'client_assertion_type',
+        'client_assertion',
+      ]);
+      expect(decodeProtectedHeader(assertionOf(prepared))).toEqual({ alg: algorithm, typ: 'client-authentication+jwt' });
+      const { payload } = await jwtVerify(assertionOf(prepared), octets, { currentDate: new Date(NOW) });
+      expect(payload).toMatchObject({ iss: 'corridor-indexer', sub: 'corridor-indexer', aud: ISSUER, jti: prepared.assertionJti });
+      expect((await prepare(one)).body.reveal()).not.toContain('canary');
+    },
+  );
+
+  it('is by HS256 unless the client says otherwise, and refused where the server does not list it (A26)', async () => {
+    const one = wishBySecret('client_secret_jwt');
+    expect(decodeProtectedHeader(assertionOf(await prepare(one))).alg).toBe('HS256');
+    expect(await faultOf(prepare(one, metadata({ tokenEndpointAlgorithms: ['ES256', 'HS512'] })))).toBe('algorithm_unsupported');
+  });
+});
+
 describe('authentication by key', () => {
   it('sends one assertion of the registered type, and nothing else that authenticates (A11, A18, A19)', async () => {
     const prepared = await prepare(await wishByKey());
@@ -139,7 +185,6 @@ describe('authentication by key', () => {
     'signs with %s what the public key verifies, and names the key (A22, A25, A26)',
     async (algorithm) => {
       const credential = await keyCredential(algorithm);
-      if (credential.method !== 'private_key_jwt') throw new Error('not a key');
       const assertion = assertionOf(await prepare(await wishByKey({ credential })));
       expect(decodeProtectedHeader(assertion)).toEqual({ alg: algorithm, kid: credential.kid, typ: 'client-authentication+jwt' });
       await jwtVerify(assertion, await importJWK(credential.publicKey, algorithm), { currentDate: new Date(NOW) });
@@ -192,6 +237,21 @@ describe('authentication by key', () => {
     const { kid, ...rest } = decodeProtectedHeader(assertionOf(prepared));
     expect(rest).toEqual(header);
     expect(kid).toMatch(/./);
+  });
+
+  it.each(['x5t#S256', 'x5c'] as const)('shows the certificate of its key where the profile says so: %s', async (assertionCertificate) => {
+    const shows = server({ profile: profile({ assertionCertificate }) });
+    const key = await keyCredential();
+    const x5c = [Buffer.from('certificate').toString('base64'), Buffer.from('its issuer').toString('base64')];
+    const prepared = await prepare(await wishByKey({ server: shows, credential: { ...key, publicKey: { ...key.publicKey, x5c } } }));
+    expect(decodeProtectedHeader(assertionOf(prepared))).toEqual({
+      alg: 'ES256',
+      kid: key.kid,
+      typ: 'client-authentication+jwt',
+      'x5t#S256': createHash('sha256').update('certificate').digest('base64url'),
+      ...(assertionCertificate === 'x5c' && { x5c }),
+    });
+    expect(await faultOf(prepare(await wishByKey({ server: shows })))).toBe('credential_unavailable');
   });
 
   it('sends client_id beside it where the profile says so, and then the same (A19, Q16)', async () => {

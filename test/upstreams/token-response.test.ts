@@ -15,6 +15,7 @@ describe('a token response', () => {
       text: token.text,
       sha256: createHash('sha256').update('opaque-token').digest('hex'),
       type: 'Bearer',
+      binding: 'none',
       jti: null,
       issuedAt: NOW,
       expiresAt: NOW + 300_000,

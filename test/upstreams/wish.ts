@@ -1,8 +1,9 @@
 import { exportJWK, generateKeyPair, calculateJwkThumbprint } from 'jose';
 import { createHash } from 'node:crypto';
 import type { AuthorizationServer, Client, Resource } from '../../src/catalogue/catalogue.js';
+import type { SecretMethod } from '../../src/catalogue/client-methods.js';
 import { standardProfile, type Profile } from '../../src/catalogue/profile.js';
-import type { Credential } from '../../src/credentials/credential.js';
+import type { KeyCredential, SecretCredential } from '../../src/credentials/credential.js';
 import type { Clock } from '../../src/oauth/clock.js';
 import type { Randomness } from '../../src/oauth/identifier.js';
 import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
@@ -10,6 +11,7 @@ import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import type { Signing } from '../../src/upstreams/client-assertion.js';
 import type { ServerMetadata } from '../../src/upstreams/metadata.js';
+import { ProofsOfPossession } from '../../src/upstreams/proofs-of-possession.js';
 import { SigningKeys } from '../../src/upstreams/signing-keys.js';
 import type { TokenWish } from '../../src/upstreams/token.js';
 
@@ -33,7 +35,8 @@ export class CountedRandomness implements Randomness {
 }
 
 export function signing(clock: Clock = new SteppedClock()): Signing {
-  return { clock, randomness: new CountedRandomness(), keys: new SigningKeys() };
+  const randomness = new CountedRandomness();
+  return { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
 }
 
 export function server(more: Partial<AuthorizationServer> = {}): AuthorizationServer {
@@ -76,12 +79,12 @@ export function resource(more: Partial<Resource> = {}): Resource {
 
 const version = { client: 'indexer', createdAt: NOW, issuer: ISSUER, tokenEndpointOrigin: ISSUER };
 
-export function secretCredential(secret = 'canary secret', more: Partial<Credential> = {}): Credential {
-  return { ...version, id: 'cresecret', ...more, method: 'client_secret_basic', secret: new Secret(secret) };
+export function secretCredential(secret = 'canary secret', more: Partial<SecretCredential> = {}): SecretCredential {
+  return { ...version, id: 'cresecret', method: 'client_secret_basic', ...more, secret: new Secret(secret) };
 }
 
 /** A key pair of its own, as a credential of `client`. */
-export async function keyCredential(algorithm = 'ES256', more: Partial<typeof version> & { id?: string } = {}): Promise<Credential> {
+export async function keyCredential(algorithm = 'ES256', more: Partial<typeof version> & { id?: string } = {}): Promise<KeyCredential> {
   const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true });
   const publicJwk = await exportJWK(publicKey);
   return {
@@ -108,6 +111,15 @@ export function wish(more: Partial<TokenWish> = {}): TokenWish {
   };
 }
 
+/** A wish by secret in another way than Basic. */
+export function wishBySecret(
+  method: SecretMethod,
+  more: Partial<TokenWish> = {},
+  secret = 'a canary secret of more than 32 characters',
+): TokenWish {
+  return wish({ client: client({ method }), credential: secretCredential(secret, { method }), ...more });
+}
+
 /** A wish by key, for a server that knows the client's. */
 export async function wishByKey(more: Partial<TokenWish> = {}): Promise<TokenWish> {
   return wish({ client: client({ method: 'private_key_jwt' }), credential: await keyCredential(), ...more });
@@ -118,8 +130,10 @@ export function metadata(more: Partial<ServerMetadata> = {}): ServerMetadata {
     issuer: ISSUER,
     tokenEndpoint: `${ISSUER}/token`,
     revocationEndpoint: `${ISSUER}/revoke`,
+    introspectionEndpoint: `${ISSUER}/introspect`,
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
+    introspectionEndpointAlgorithms: null,
     authorizationDetailsTypes: null,
     warnings: [],
     source: 'document',

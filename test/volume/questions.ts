@@ -60,6 +60,7 @@ export async function questionsOf(database: Database, recording: Recording): Pro
     'sweep: texts of dead tokens': () => rows.wipeDead(20),
     'sweep: intents past their deadline': () => rows.openPastDeadline(100),
     'sweep: runs past their deadline': () => runs.overdue(100),
+    'sweep: runs whose ancestor was ended': () => runs.orphaned(100),
     'sweep: inputs of old decisions': () => new SqlDecisionInputs(database).forget(90 * 86_400),
     'entries: the newest': () => page(entries.find({})),
     'entries: of a type that is frequent': () => page(entries.find({ type: 'token.released' })),

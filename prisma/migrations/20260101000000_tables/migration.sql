@@ -124,8 +124,8 @@ CREATE TABLE "counter" (
 CREATE TABLE "issuance" (
     "id" TEXT NOT NULL,
     "state" TEXT NOT NULL,
-    "run" TEXT NOT NULL,
-    "workflow" TEXT NOT NULL,
+    "run" TEXT,
+    "workflow" TEXT,
     "client" TEXT NOT NULL,
     "authorization_server" TEXT NOT NULL,
     "resource" TEXT NOT NULL,
@@ -192,12 +192,32 @@ CREATE TABLE "credential" (
     "issuer" TEXT NOT NULL,
     "token_endpoint_origin" TEXT,
     "public_key" JSONB,
-    "sealed" BYTEA NOT NULL,
+    "sealed" BYTEA,
     "keyed_digest" TEXT,
+    "state" TEXT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL,
     "retired_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "credential_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "rotation" (
+    "id" TEXT NOT NULL,
+    "client" TEXT NOT NULL,
+    "credential" TEXT NOT NULL,
+    "replaces" TEXT NOT NULL,
+    "state" TEXT NOT NULL,
+    "begun_by" TEXT NOT NULL,
+    "begun_at" TIMESTAMPTZ(3) NOT NULL,
+    "due_at" TIMESTAMPTZ(3) NOT NULL,
+    "deadline" TIMESTAMPTZ(3),
+    "attempts" INTEGER NOT NULL DEFAULT 0,
+    "last_attempt_at" TIMESTAMPTZ(3),
+    "fault" TEXT,
+    "ended_at" TIMESTAMPTZ(3),
+
+    CONSTRAINT "rotation_pkey" PRIMARY KEY ("id")
 );
 
 -- CreateTable
@@ -211,6 +231,26 @@ CREATE TABLE "work" (
     "done_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "work_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "server_metadata" (
+    "authorization_server" TEXT NOT NULL,
+    "issuer" TEXT NOT NULL,
+    "location" TEXT NOT NULL,
+    "document" JSONB NOT NULL,
+    "digest" TEXT NOT NULL,
+    "pinned_at" TIMESTAMPTZ(3) NOT NULL,
+    "approved_by" TEXT,
+    "read_at" TIMESTAMPTZ(3) NOT NULL,
+    "tried_at" TIMESTAMPTZ(3) NOT NULL,
+    "fault" TEXT,
+    "offered" JSONB,
+    "offered_location" TEXT,
+    "offered_digest" TEXT,
+    "offered_since" TIMESTAMPTZ(3),
+
+    CONSTRAINT "server_metadata_pkey" PRIMARY KEY ("authorization_server","issuer")
 );
 
 -- CreateIndex
@@ -287,6 +327,13 @@ CREATE INDEX "decision_input_stored_at_idx" ON "decision_input"("stored_at");
 
 -- CreateIndex
 CREATE INDEX "credential_client_idx" ON "credential"("client");
+
+-- CreateIndex
+CREATE INDEX "rotation_client_begun_at_idx" ON "rotation"("client", "begun_at");
+
+-- CreateIndex
+-- Partial: few are under way, and of each client one at most.
+CREATE UNIQUE INDEX "rotation_client_key" ON "rotation"("client") WHERE "ended_at" IS NULL;
 
 -- CreateIndex
 CREATE INDEX "work_due_at_idx" ON "work"("due_at") WHERE "done_at" IS NULL;

@@ -1,7 +1,8 @@
 -- The one way into the record (DESIGN §7): append_entries, and the steps that it is made of.
 --
 -- Whoever locks, locks in this order, or flushes, sweeps and changes of facts could wait for each other for ever:
--- the advisory lock 42 (appends share it, a change of facts has it alone), runs by id, counters by key, issuances by id.
+-- the advisory lock 42 (appends share it, a change of facts has it alone), runs by id, counters by key, issuances by id, and the
+-- advisory locks 43 of the texts of tokens that come, by hash.
 --
 -- What is compared is read in a later statement than the one that locks it: a statement's snapshot is older than the locks that
 -- it waits for. All of these functions are volatile, so that each of their statements has a snapshot of its own.
@@ -36,9 +37,19 @@ begin
   if effects @? '$[*] ? (@.kind == "outcome" || @.kind == "revocation")' then
     perform 1 from issuance
       where id in (
-        select effect.issuance from jsonb_to_recordset(effects) as effect (kind text, issuance text)
+        select unnest(array[effect.issuance, effect.shared_with])
+          from jsonb_to_recordset(effects) as effect (kind text, issuance text, shared_with text)
           where effect.kind in ('outcome', 'revocation'))
       order by id for update;
+  end if;
+
+  -- of two that bring one text at once, the second sees what the first did
+  if effects @? '$[*] ? (@.state == "issued" && exists(@.token_sha256))' then
+    perform pg_advisory_xact_lock(43, text_hash) from (
+      select distinct hashtext(effect.token_sha256) as text_hash
+        from jsonb_to_recordset(effects) as effect (state text, token_sha256 text)
+        where effect.state = 'issued' and effect.token_sha256 is not null
+        order by text_hash) texts;
   end if;
 end $$;
 
@@ -92,7 +103,22 @@ begin
   return 'recorded';
 end $$;
 
--- An outcome closes its intent. One that comes after another is late; if it brought a token, that is kept to be revoked.
+-- Whether the text of a token that came is alive in another issuance: of another isolation domain or, where the server is known to
+-- reuse tokens, of any.
+create function text_is_held(closed text, presented text, reuses boolean, clock timestamptz) returns boolean language plpgsql as $$
+declare
+  mine issuance;
+begin
+  select * into strict mine from issuance i where i.id = closed;
+  return exists (
+    select from issuance other where other.token_sha256 = presented and other.id <> closed and other.expires_at > clock
+      and (reuses or other.isolation <> mine.isolation
+        or case mine.isolation when 'run' then other.run <> mine.run else other.workflow <> mine.workflow end));
+end $$;
+
+-- An outcome closes its intent. One that comes after another is late; if it brought a token, that is kept to be revoked. One whose token
+-- somebody else holds is told, and changes nothing: its intent is closed by what is made of that. It may then say with which issuance it
+-- shares the text, which must be live, and which from then on belongs to all to whom it is released.
 create function append_outcome(effect jsonb, clock timestamptz) returns text language plpgsql as $$
 declare
   closed constant text := effect ->> 'issuance';
@@ -103,6 +129,17 @@ begin
   select state, counters into before, reserved from issuance where id = closed;
   if not found then
     return 'bad';
+  end if;
+  if before = 'open' and brought and effect ->> 'state' = 'issued'
+    and text_is_held(closed, effect ->> 'token_sha256', effect ? 'reuses', clock) then
+    return 'reused';
+  end if;
+  if before = 'open' and effect ? 'shared_with' then
+    update issuance set isolation = 'workflow'
+      where id = effect ->> 'shared_with' and state = 'issued' and revocation is null and served_until > clock;
+    if not found then
+      return 'not_live';
+    end if;
   end if;
   if before = 'open' or brought then
     update issuance

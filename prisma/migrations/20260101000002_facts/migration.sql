@@ -65,20 +65,30 @@ begin
       select o.issuance from of_family o where o.type = 'token.released');
 end $$;
 
--- The workflows of an owner, by the catalogue in force.
-create function workflows_of(wanted text) returns text[] language sql stable as $$
-  select array(select w.key from catalogue_revision c, jsonb_each(c.catalogue -> 'workflows') as w (key, value)
-    where c.active and w.value ->> 'owner' = wanted)
+-- What else the catalogue in force brings under a suspension: of an owner, the workflows that it has; of a client, those that reach
+-- these resources through it; of an authorization server, the resources that trust it.
+create function covered_by_catalogue(kind text, target text, out workflows text[], out resources text[])
+  language sql stable as $$
+  select
+    array(select w.key from jsonb_each(c.catalogue -> 'workflows') as w (key, value) where kind = 'owner' and w.value ->> 'owner' = target
+      union all
+      select w from jsonb_array_elements_text(c.catalogue #> array['clients', target, 'workflows']) w where kind = 'client'),
+    array(select r.key from jsonb_each(c.catalogue -> 'resources') as r (key, value)
+        where kind = 'authorization_server' and r.value ->> 'authorizationServer' = target
+      union all
+      select r from jsonb_array_elements_text(c.catalogue #> array['clients', target, 'resources']) r where kind = 'client')
+    from (select (select r.catalogue from catalogue_revision r where r.active) as catalogue) c
 $$;
 
--- Whether a run itself, whatever its ancestors, is what a suspension names. `owned` are the workflows of an owner that it names.
-create function run_is_named(named run, kind text, target text, owned text[]) returns boolean language sql immutable as $$
+-- Whether a run itself, whatever its ancestors, is what a suspension names. `workflows` are those of the owner or client that it names.
+create function run_is_named(named run, kind text, target text, workflows text[]) returns boolean language sql immutable as $$
   select case kind
     when 'everything' then true
     when 'run' then named.id = target
     when 'agent' then named.agent ->> 'name' = target
     when 'workflow' then named.workflow = target
-    when 'owner' then named.workflow = any (owned)
+    when 'owner' then named.workflow = any (workflows)
+    when 'client' then named.workflow = any (workflows)
     when 'operator' then named.operator = target
     when 'purpose' then named.purpose = target
     when 'runtime' then named.runtime = target
@@ -92,23 +102,25 @@ create function active_runs_covered(kind text, target text) returns int
 as $$
 declare
   clock constant timestamptz := clock_timestamp(); -- a volatile function is no condition for an index
-  owned constant text[] := case when kind = 'owner' then workflows_of(target) end;
+  reached constant record := covered_by_catalogue(kind, target);
 begin
   return (
     select count(*) from run r where r.ended_at is null and r.expires_at > clock
-      and (select bool_or(coalesce(run_is_named(member, kind, target, owned), false)) and bool_and(member.ended_at is null)
+      and (select bool_or(coalesce(run_is_named(member, kind, target, reached.workflows), false)) and bool_and(member.ended_at is null)
         from run member where member.id = any (r.lineage)));
 end $$;
 
 -- The issuances that a suspension covers and whose tokens may still work, whether they may still be released or not. A suspension that
--- names runs covers whatever one of them or a descendant of one holds, shared or not.
+-- names runs covers whatever one of them or a descendant of one holds, shared or not; one of a client or an authorization server what
+-- came through it, and what the guardrail keeps from its holders because of it (see covers in src/suspensions/stops.ts): a run is
+-- decided as its ancestors are, so also what it holds where an ancestor would go through the client.
 create function issuances_covered(kind text, target text) returns setof issuance
   language plpgsql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
 declare
   clock constant timestamptz := clock_timestamp(); -- a volatile function is no condition for an index
-  owned constant text[] := case when kind = 'owner' then workflows_of(target) end;
+  reached constant record := covered_by_catalogue(kind, target);
 begin
   if kind = 'run' then
     return query select * from issuances_held(target) i
@@ -122,11 +134,12 @@ begin
       union all
       select * from issuance where state in ('open', 'unknown') and revocation is distinct from 'revoked' and exposed_until > clock
     )
-    select i.* from alive i where case kind
-      when 'everything' then true
-      when 'client' then i.client = target
-      when 'resource' then i.resource = target
-      when 'authorization_server' then i.authorization_server = target
+    select i.* from alive i where case
+      when kind = 'everything' then true
+      when kind = 'resource' then i.resource = target
+      when kind = 'authorization_server' then i.authorization_server = target or i.resource = any (reached.resources)
+      when kind = 'client' and i.client = target then true
+      when kind = 'client' and i.resource = any (reached.resources) is not true then false
       else exists (
         select from (
           select i.run
@@ -135,7 +148,7 @@ begin
           select o.run from (select e.run, e.type from entry e where e.issuance = i.id offset 0) o
             where i.isolation = 'workflow' and o.type = 'token.released'
         ) holder join run r on r.id = holder.run join run member on member.id = any (r.lineage)
-          where run_is_named(member, kind, target, owned))
+          where run_is_named(member, kind, target, reached.workflows))
       end;
 end $$;
 
@@ -173,34 +186,94 @@ begin
   return withdraw_issuances(releasable, at);
 end $$;
 
--- What a new catalogue brings under the suspension of an owner.
-create function withdraw_newly_owned(at timestamptz) returns text[] language plpgsql volatile as $$
+-- What a new catalogue brings under a suspension that was raised before.
+create function withdraw_newly_covered(at timestamptz) returns text[] language plpgsql volatile as $$
 declare
   raised suspension%rowtype;
   withdrawn text[] := '{}';
 begin
   for raised in select * from suspension s
-    where s.kind = 'owner' and s.lifted_at is null and (s.expires_at is null or s.expires_at > at) order by s.id loop
+    where s.kind in ('owner', 'client', 'authorization_server') and s.lifted_at is null and (s.expires_at is null or s.expires_at > at) order by s.id loop
     withdrawn := withdrawn || withdraw_covered(raised.id, raised.kind, raised.target, at);
   end loop;
   return withdrawn;
 end $$;
 
--- Versions of credentials that come into use and go out of it: {created: [...], retired: [id, ...]}.
+-- Takes versions out of use for good, and their secrets with it.
+create function retire_credentials(ids text[], at timestamptz) returns void language plpgsql volatile as $$
+declare
+  found_in_use int;
+begin
+  update credential set state = 'retired', sealed = null, retired_at = at where id = any (ids) and retired_at is null;
+  get diagnostics found_in_use = row_count;
+  if found_in_use <> cardinality(ids) then
+    raise exception 'a credential that is to be retired is not in use';
+  end if;
+end $$;
+
+-- A version that is sealed already. Bound as the one that it replaces, if any, so that a rotation leads nowhere else.
+create function insert_credential(sealed_version jsonb, in_state text, origin text, at timestamptz) returns void language sql volatile as $$
+  insert into credential (id, client, method, issuer, token_endpoint_origin, public_key, sealed, keyed_digest, state, created_at)
+    select c.id, c.client, c.method, c.issuer, origin, c.public_key, decode(c.sealed, 'base64'), c.keyed_digest, in_state, at
+    from jsonb_to_record(sealed_version)
+      as c (id text, client text, method text, issuer text, public_key jsonb, sealed text, keyed_digest text)
+$$;
+
+-- Versions of credentials that come into use and go out of it: {created: [...], retired: [id, ...]}. A rotation of one that goes ends.
 create function change_credentials(change jsonb, at timestamptz) returns void language plpgsql volatile as $$
 declare
   retired text[] := array(select jsonb_array_elements_text(change -> 'retired'));
-  found_in_use int;
 begin
-  update credential set retired_at = at where id = any (retired) and retired_at is null;
-  get diagnostics found_in_use = row_count;
-  if found_in_use <> cardinality(retired) then
-    raise exception 'a credential that is to be retired is not in use';
+  perform retire_credentials(retired, at);
+  update rotation set state = 'superseded', ended_at = at
+    where ended_at is null and (credential = any (retired) or replaces = any (retired));
+  perform insert_credential(c.value, 'current', null, at) from jsonb_array_elements(change -> 'created') c;
+end $$;
+
+-- One step of a rotation (docs/rotation.md): the new version is `next` until it has proven itself, and then the old one `former`
+-- until it is retired. `change` names the rotation; durations are in milliseconds.
+create function change_rotation(change jsonb, at timestamptz) returns void language plpgsql volatile as $$
+declare
+  step constant text := change ->> 'kind';
+  proof_ends constant timestamptz := at + (change ->> 'proof_in')::float8 * interval '1 millisecond';
+  old credential%rowtype;
+  known rotation%rowtype;
+begin
+  if step = 'rotation.begun' then
+    select * into old from credential where id = change ->> 'replaces' and state = 'current';
+    if not found then raise exception 'the credential that is to be replaced is not in use'; end if;
+    -- one that has not been proven yet gives way
+    update rotation set state = 'superseded', ended_at = at
+      where client = old.client and ended_at is null and state <> 'overlap' returning * into known;
+    if found then perform retire_credentials(array[known.credential], at); end if;
+    perform insert_credential(change -> 'credential', 'next', old.token_endpoint_origin, at);
+    insert into rotation (id, client, credential, replaces, state, begun_by, begun_at, due_at, deadline)
+      values (change ->> 'id', old.client, change -> 'credential' ->> 'id', old.id,
+              case when proof_ends is null then 'registering' else 'proving' end, change ->> 'begun_by', at, at, proof_ends);
+    return;
   end if;
-  insert into credential (id, client, method, issuer, public_key, sealed, keyed_digest, created_at)
-    select c.id, c.client, c.method, c.issuer, c.public_key, decode(c.sealed, 'base64'), c.keyed_digest, at
-    from jsonb_to_recordset(change -> 'created')
-      as c (id text, client text, method text, issuer text, public_key jsonb, sealed text, keyed_digest text);
+  select * into known from rotation where id = change ->> 'id' and ended_at is null and state = any (case step
+    when 'rotation.registered' then '{registering}'
+    when 'rotation.shifted' then '{proving}'
+    when 'rotation.finished' then '{overlap}'
+    when 'rotation.failed' then '{registering,proving,overlap}' end :: text[]);
+  if not found then raise exception 'there is no such rotation that this step could be taken of'; end if;
+  case step
+    when 'rotation.registered' then
+      update rotation set state = 'proving', due_at = at, deadline = proof_ends where id = known.id;
+    when 'rotation.shifted' then
+      update credential set state = 'former' where id = known.replaces;
+      update credential set state = 'current' where id = known.credential;
+      update rotation set state = 'overlap', attempts = 0, fault = null, deadline = null,
+        due_at = at + (change ->> 'overlap')::float8 * interval '1 millisecond' where id = known.id;
+    when 'rotation.finished' then
+      perform retire_credentials(array[known.replaces], at);
+      update rotation set state = 'done', ended_at = at where id = known.id;
+    when 'rotation.failed' then
+      perform retire_credentials(array[known.credential], at);
+      update credential set state = 'current' where id = known.replaces;
+      update rotation set state = change ->> 'state', fault = coalesce(change ->> 'fault', fault), ended_at = at where id = known.id;
+  end case;
 end $$;
 
 -- The change itself. Returns the issuances that it withdrew.
@@ -221,9 +294,11 @@ begin
       insert into catalogue_revision (id, sha256, catalogue, source, applied_by, applied_at, active)
         values (change ->> 'id', change ->> 'sha256', change -> 'catalogue', change ->> 'source', change ->> 'applied_by', at, true);
       perform change_credentials(change -> 'credentials', at);
-      return withdraw_newly_owned(at);
+      return withdraw_newly_covered(at);
     when 'credential.changed' then
       perform change_credentials(change -> 'credentials', at);
+    when 'rotation.begun', 'rotation.registered', 'rotation.shifted', 'rotation.finished', 'rotation.failed' then
+      perform change_rotation(change, at);
     when 'policy.activated' then
       update policy_revision set active = false where active;
       insert into policy_revision (digest, source, activated_by, activated_at, active)
@@ -237,6 +312,18 @@ begin
     when 'key.revoked' then
       update api_key set revoked_at = at where id = change ->> 'id' and revoked_at is null;
       if not found then raise exception 'there is no such key in force'; end if;
+    when 'metadata.pinned', 'metadata.changed', 'metadata.approved' then
+      insert into server_metadata as known
+          (authorization_server, issuer, location, document, digest, pinned_at, approved_by, read_at, tried_at)
+        values (change ->> 'authorization_server', change ->> 'issuer', change ->> 'location', change -> 'document', change ->> 'digest',
+                at, change ->> 'approved_by', at, at)
+        on conflict (authorization_server, issuer) do update
+          set location = excluded.location, document = excluded.document, digest = excluded.digest, pinned_at = at,
+              approved_by = excluded.approved_by;
+      -- what is in use is offered no more; what was offered meanwhile still waits
+      update server_metadata set offered = null, offered_location = null, offered_digest = null, offered_since = null
+        where authorization_server = change ->> 'authorization_server' and issuer = change ->> 'issuer'
+          and offered_digest = change ->> 'digest';
   end case; -- an unknown kind raises
   return '{}';
 end $$;
@@ -382,6 +469,13 @@ begin
   end if;
   ended := clock_now();
   update run set ended_at = ended where id = ending;
+  -- Its descendants are over with it. That each of them is ended, with an entry of its own, is left to be done, and for those beyond
+  -- so many to their deadlines. By id, as other ends do: who leaves the same to be done must not wait crosswise.
+  insert into work (id, kind, subject, due_at)
+    select 'wrk' || replace(gen_random_uuid()::text, '-', ''), 'end_run', r.id, ended
+    from run r where r.lineage @> array[ending] and r.ended_at is null and r.expires_at > ended
+    order by r.id limit 10000
+    on conflict (kind, subject) do nothing;
 
   held := array(select i.id from issuances_held(ending) i);
   perform from issuance i where i.id = any (held) order by i.id for update;
@@ -391,6 +485,14 @@ begin
   withdrawn := withdraw_issuances(held, ended);
   perform insert_entries(entries, ended);
   verdict := 'ended';
+end $$;
+
+-- A run that is over is not to be ended any more.
+create function forget_end(over text) returns void
+  language plpgsql volatile set enable_seqscan = off set plan_cache_mode = force_generic_plan
+as $$
+begin
+  delete from work where kind = 'end_run' and subject = over;
 end $$;
 
 create function require_read_committed() returns void language plpgsql as $$
@@ -462,5 +564,7 @@ begin
   perform require_read_committed();
   perform set_config('lock_timeout', '5s', true);
   select e.verdict, e.ended, e.withdrawn into verdict, ended, withdrawn from end_run_once(ending, entries) e;
+  commit;
+  perform forget_end(ending); -- by itself, so that it waits for nobody
   commit;
 end $$;

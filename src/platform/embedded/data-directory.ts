@@ -1,5 +1,6 @@
 import { chmod, mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { makeDirectory } from '../make-directory.js';
 import { PlatformUnusable } from '../platform-unusable.js';
 import { DirectoryLock, DirectoryTaken } from './directory-lock.js';
 
@@ -19,7 +20,7 @@ export interface DataDirectoryOptions {
 /** Makes the directory if need be, and takes it. @throws PlatformUnusable when another process has it, or it cannot be used */
 export async function openDataDirectory(directory: string, { exclusive }: DataDirectoryOptions): Promise<DataDirectory> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     const absolute = await realpath(directory);
     for (const part of ['keys', 'cache', 'lock']) await ownDirectory(path.join(absolute, part));
     const lock = exclusive ? await DirectoryLock.take(path.join(absolute, 'lock')) : null;

@@ -24,6 +24,10 @@ export interface Deviation {
   /** Another profile than the vendor's. */
   readonly profile?: Profile;
   readonly verifyAudience?: boolean;
+  readonly clientId?: string;
+  readonly secret?: string;
+  /** Milliseconds for an exchange. */
+  readonly deadline?: number;
 }
 
 export async function converse(vendor: Vendor, deviation: Deviation = {}): Promise<Conversation> {
@@ -44,7 +48,11 @@ export async function converse(vendor: Vendor, deviation: Deviation = {}): Promi
     requests: at.requests,
     obtain: async (scopes = vendor.resource.scopes) => {
       const asked = { ...one, scope: Scope.of(scopes) };
-      return readTokenResponse(asked, await sendTokenRequest(await prepareTokenRequest(asked, about, means), http, 5_000), NOW);
+      return readTokenResponse(
+        asked,
+        await sendTokenRequest(await prepareTokenRequest(asked, about, means), http, deviation.deadline ?? 5_000),
+        NOW,
+      );
     },
     revoke: async (token) => {
       const prepared = await prepareRevocation(one, token.text, about, means);
@@ -55,7 +63,12 @@ export async function converse(vendor: Vendor, deviation: Deviation = {}): Promi
   };
 }
 
-async function wishAt(vendor: Vendor, { profile, verifyAudience = false }: Deviation, issuer: string, origin: string): Promise<TokenWish> {
+async function wishAt(
+  vendor: Vendor,
+  { profile, verifyAudience = false, clientId = 'corridor-indexer', secret = 'canary secret' }: Deviation,
+  issuer: string,
+  origin: string,
+): Promise<TokenWish> {
   const bound = { issuer, tokenEndpointOrigin: origin };
   const { uri, audience, scopes } = vendor.resource;
   return wish({
@@ -65,8 +78,8 @@ async function wishAt(vendor: Vendor, { profile, verifyAudience = false }: Devia
       allowHosts: ['127.0.0.1'],
       tokenEndpoint: `${origin}${vendor.tokenPath}`,
     }),
-    client: client({ method: vendor.method }),
-    credential: vendor.method === 'private_key_jwt' ? await keyCredential('ES256', bound) : secretCredential('canary secret', bound),
+    client: client({ method: vendor.method, clientId }),
+    credential: vendor.method === 'private_key_jwt' ? await keyCredential('ES256', bound) : secretCredential(secret, bound),
     resource: resource({ uri: uri ?? origin, ...(audience !== undefined && { audience }), scopes, verifyAudience }),
   });
 }

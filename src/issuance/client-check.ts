@@ -1,0 +1,175 @@
+import type { EntryColumns } from '../attribution/entry-log.js';
+import type { EntryMembers } from '../attribution/entry.js';
+import type { Client } from '../catalogue/catalogue.js';
+import { timestamp } from '../oauth/clock.js';
+import type { Reason } from '../oauth/errors.js';
+import type { Run } from '../runs/run.js';
+import type { UpstreamFault, UpstreamToken } from '../upstreams/token.js';
+import type { Context } from './context.js';
+import type { Allowed, TurnedAway } from './decided.js';
+import type { Minted } from './mint-token.js';
+
+/** Something that is wrong with a client, by its stable code and in a sentence. */
+export interface CheckProblem {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What one try came to: what was asked, what came back, and what became of that. Seconds. */
+export interface CheckOutcome {
+  readonly asked: {
+    readonly resource: { readonly id: string; readonly uri: string } | null;
+    readonly scope: readonly string[];
+    readonly longestLife: number | null;
+  };
+  /** Of whatever token the server gave, be it usable or not. */
+  readonly returned: {
+    readonly scope: readonly string[];
+    readonly audience: readonly string[] | 'unverified';
+    readonly lifetime: number;
+    /** Milliseconds since 1970. */
+    readonly expiresAt: number;
+    readonly type: string;
+  } | null;
+  /** null: there was nothing to revoke. */
+  readonly revocation: 'revoked' | 'unsupported' | 'pending' | 'failed' | null;
+  readonly problems: readonly CheckProblem[];
+  /** What is to be known, and wrong in nobody's view. */
+  readonly notes: readonly string[];
+}
+
+/** A try that is recorded. `at` in milliseconds since 1970. */
+export interface ClientCheck extends CheckOutcome {
+  readonly client: string;
+  readonly run: string;
+  readonly workflow: string;
+  readonly at: number;
+  readonly entry: string;
+}
+
+export const outcomeOf = {
+  turnedAway(context: Context, decided: TurnedAway): CheckOutcome {
+    const who = decided.kind === 'denied' ? 'the policy' : decided.refusal.by === 'suspension' ? 'a suspension' : 'a guardrail';
+    const message = `${who} does not let this run have a token, so nothing was sent: ${decided.decision.reasons.map(codeOf).join(', ')}`;
+    return nothing(context, null, { code: decided.kind === 'denied' ? 'denied' : 'refused', message });
+  },
+
+  notSent(context: Context, allowed: Allowed, fault: UpstreamFault): CheckOutcome {
+    return nothing(context, allowed, { code: fault, message: `nothing was sent: ${explain(fault)}` });
+  },
+
+  minted(
+    context: Context,
+    allowed: Allowed,
+    minted: Exclude<Minted, { kind: 'again' }>,
+    revocation: CheckOutcome['revocation'],
+  ): CheckOutcome {
+    const token = minted.kind === 'live' ? minted.live.token : minted.token;
+    const problems = [
+      ...(minted.kind === 'live' ? [] : [faultProblem(minted)]),
+      ...(token === null ? [] : scopeProblems(allowed, token)),
+      ...revocationProblems(revocation),
+    ];
+    return {
+      asked: askedOf(context, allowed),
+      returned: token && returnedOf(token),
+      revocation,
+      problems,
+      notes: notesOf(allowed, token, revocation),
+    };
+  },
+};
+
+function nothing(context: Context, allowed: Allowed | null, problem: CheckProblem): CheckOutcome {
+  return { asked: askedOf(context, allowed), returned: null, revocation: null, problems: [problem], notes: [] };
+}
+
+function askedOf(context: Context, allowed: Allowed | null): CheckOutcome['asked'] {
+  const { resource, requestedScope } = context;
+  return {
+    resource: resource && { id: resource.id, uri: resource.uri },
+    scope: (allowed?.scope ?? requestedScope).tokens,
+    longestLife: allowed?.admitted.parties[0].client.maxTokenLife ?? null,
+  };
+}
+
+function returnedOf({ granted, audience, issuedAt, expiresAt, type }: UpstreamToken): NonNullable<CheckOutcome['returned']> {
+  return { scope: granted.tokens, audience, lifetime: Math.round((expiresAt - issuedAt) / 1000), expiresAt, type };
+}
+
+function faultProblem({ by, fault }: Extract<Minted, { kind: 'faulted' }>): CheckProblem {
+  const what = {
+    refused: 'a token was issued that must not be used',
+    failed: 'no token was issued',
+    unknown: 'whether a token was issued is not known',
+  };
+  return { code: fault, message: `${what[by]}: ${explain(fault)}` };
+}
+
+function scopeProblems({ scope }: Allowed, { granted }: UpstreamToken): CheckProblem[] {
+  const missing = scope.without(granted);
+  return missing.length === 0 ? [] : [{ code: 'scope_narrower', message: `it did not grant ${missing.join(' ')}` }];
+}
+
+function revocationProblems(revocation: CheckOutcome['revocation']): CheckProblem[] {
+  if (revocation === 'pending')
+    return [{ code: 'revocation_pending', message: 'the token could not be revoked yet; that is tried again until it ends' }];
+  if (revocation === 'failed')
+    return [{ code: 'revocation_failed', message: 'the server refused to revoke the token: it lives until it ends' }];
+  return [];
+}
+
+function notesOf({ scope }: Allowed, token: UpstreamToken | null, revocation: CheckOutcome['revocation']): string[] {
+  if (token === null) return [];
+  const extra = token.granted.without(scope);
+  return [
+    ...(token.audience === 'unverified' ? ['its audience cannot be learned: it is recorded as unverified'] : []),
+    ...(extra.length === 0 ? [] : [`it added ${extra.join(' ')}, which its profile tolerates or which is why it was refused`]),
+    ...(revocation === 'unsupported' ? [`its server cannot revoke it: it lives until ${timestamp(token.expiresAt)}`] : []),
+  ];
+}
+
+function codeOf({ code }: Reason): string {
+  return code;
+}
+
+const EXPLAINED: Partial<Readonly<Record<UpstreamFault, string>>> = {
+  client_refused: 'the server does not accept the client or its credential',
+  scope_rejected: 'the server does not know the scope, or does not let this client have it',
+  target_rejected: 'the server does not know the resource, or does not let this client have it',
+  request_rejected: 'the server does not accept the request as it was sent: look at the profile',
+  scope_broader: 'it has more scopes than were asked for',
+  audience_mismatch: 'it is for another audience than the resource',
+  audience_unverified: 'its audience cannot be learned, and the resource insists on that',
+  lifetime_unusable: 'it lives longer than max_token_life, or says something else than a time',
+  token_type_unusable: 'it is of another type than Bearer',
+  metadata_unavailable: 'the metadata of the server cannot be read',
+  metadata_invalid: 'the metadata of the server cannot be used: see corridor upstream preview',
+  credential_unavailable: 'the client has no usable credential',
+  credential_bound_elsewhere: 'the credential belongs to another issuer or token endpoint',
+  algorithm_unsupported: 'the server does not accept the algorithm of its key',
+};
+
+function explain(fault: UpstreamFault): string {
+  return EXPLAINED[fault] ?? fault;
+}
+
+/** The allow-list of the entry. */
+export function checkEntry(client: Client, run: Run, outcome: CheckOutcome, by: string): { members: EntryMembers; columns: EntryColumns } {
+  const { asked, returned, revocation, problems } = outcome;
+  const members = {
+    client: client.id,
+    client_id: client.clientId,
+    authorization_server: client.authorizationServer,
+    run: run.id,
+    workflow: run.workflow,
+    ...(asked.resource === null ? {} : { resource: asked.resource }),
+    scope: { asked: asked.scope, ...(returned === null ? {} : { granted: returned.scope }) },
+    ...(returned === null ? {} : { audience: returned.audience, lifetime: returned.lifetime }),
+    ...(revocation === null ? {} : { revocation }),
+    result: problems.length === 0 ? 'passed' : 'failed',
+    problems: problems.map(({ code }) => code),
+    checked_by: by,
+  };
+  return { members, columns: { client: client.id, run: run.id, workflow: run.workflow } };
+}

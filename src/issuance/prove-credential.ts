@@ -1,0 +1,217 @@
+import type { Append, EntryLog, Outcome } from '../attribution/entry-log.js';
+import { LogUnavailable } from '../attribution/entry-log.js';
+import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
+import type { Client, Resource } from '../catalogue/catalogue.js';
+import { declared } from '../catalogue/look-up.js';
+import type { Credential, CredentialStore } from '../credentials/credential.js';
+import type { Sealer } from '../credentials/sealer.js';
+import type { Clock } from '../oauth/clock.js';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
+import { newIdentifier, type Randomness } from '../oauth/identifier.js';
+import { Scope } from '../oauth/scope.js';
+import { suspensionThatStops } from '../suspensions/stops.js';
+import type { Signing } from '../upstreams/client-assertion.js';
+import { endpointsFor } from '../upstreams/endpoints.js';
+import type { MetadataCache } from '../upstreams/metadata-cache.js';
+import type { ServerMetadata } from '../upstreams/metadata.js';
+import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
+import { prepareTokenRequest, sendTokenRequest, type PreparedTokenRequest } from '../upstreams/token-request.js';
+import { readTokenResponse } from '../upstreams/token-response.js';
+import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from '../upstreams/token.js';
+import { UpstreamFailed } from '../upstreams/upstream-failed.js';
+import type { UpstreamHttp } from '../upstreams/upstream-http.js';
+import { isRecorded } from './answer.js';
+import { clientMembers, tokenColumns, tokenMembers } from './attribution-of.js';
+import { boundCredential } from './bound-credential.js';
+import type { Facts, FactsSource } from './facts.js';
+
+/**
+ * proven: the server issued a token to it, whatever token. not: it did not, and why; `retryAfter` in seconds is the server's own word.
+ * held: nothing was asked, since it is suspended or nothing could be asked for.
+ */
+export type Proof =
+  | { readonly kind: 'proven'; readonly issuance: string }
+  | { readonly kind: 'not'; readonly fault: UpstreamFault; readonly retryAfter: number | null }
+  | { readonly kind: 'held'; readonly fault: 'suspended' | 'nothing_to_ask_for' | 'facts_moving' };
+
+/** Milliseconds, as for any token request. */
+const EXCHANGE_DEADLINE = 10_000;
+const INTENT_DEADLINE = 20_000;
+const ATTEMPTS = 3;
+
+interface Asking {
+  readonly facts: Facts;
+  readonly wish: TokenWish;
+  readonly metadata: ServerMetadata;
+  readonly issuance: string;
+  readonly rotation: string;
+}
+
+/**
+ * Asks for a token that nobody gets, to see that a server knows a credential: one scope of one resource, with an intent and an outcome
+ * like any other, of no run, and revoked at once (a token that may not be served is: RevokeDue).
+ */
+export class ProveCredential {
+  constructor(
+    private readonly facts: FactsSource,
+    private readonly credentials: CredentialStore,
+    private readonly metadata: MetadataCache,
+    private readonly http: UpstreamHttp,
+    private readonly signing: Signing,
+    private readonly sealer: Sealer,
+    private readonly log: EntryLog,
+    private readonly entries: EntryMaker,
+    private readonly clock: Clock,
+    private readonly randomness: Randomness,
+    private readonly instance: string,
+  ) {}
+
+  /** @throws LogUnavailable when the record cannot be written */
+  async prove(credential: Credential, rotation: string): Promise<Proof> {
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const proof = await this.#attempt(credential, rotation, await this.facts.latest());
+        if (proof !== 'stale') return proof;
+      }
+      return { kind: 'held', fault: 'facts_moving' };
+    } catch (error) {
+      if (error instanceof UpstreamFailed) return { kind: 'not', fault: error.fault, retryAfter: null };
+      throw error;
+    }
+  }
+
+  async #attempt(credential: Credential, rotation: string, facts: Facts): Promise<Proof | 'stale'> {
+    const client = declared(facts.catalogue.clients, credential.client);
+    const server = client === null ? null : declared(facts.catalogue.authorizationServers, client.authorizationServer);
+    const resource = client === null ? null : leastOf(client, facts);
+    if (client === null || server === null || resource === null) return { kind: 'held', fault: 'nothing_to_ask_for' };
+    const stopped = { runs: [], owners: [], clients: [client.id], resource: resource.id, authorizationServer: server.id };
+    if (suspensionThatStops(facts.suspensions, stopped, this.clock.now()) !== null) return { kind: 'held', fault: 'suspended' };
+
+    const metadata = await this.metadata.get(server);
+    const wish = {
+      server,
+      client,
+      resource,
+      credential: await boundCredential(this.credentials, credential, endpointsFor({ server, client }, metadata)),
+      scope: leastScope(resource),
+      details: AuthorizationDetails.none,
+    };
+    const asking = { facts, wish, metadata, rotation, issuance: newIdentifier('iss', this.clock.now(), this.randomness) };
+    const prepared = await prepareTokenRequest(wish, metadata, this.signing);
+    const [intended] = await this.log.append([this.#intent(asking, prepared)]);
+    if (intended?.verdict === 'stale') return 'stale';
+    if (!isRecorded(intended?.verdict)) throw new LogUnavailable('the intent of a proof cannot be recorded');
+
+    const sentAt = this.clock.now();
+    const outcome = readTokenResponse(wish, await sendTokenRequest(prepared, this.http, EXCHANGE_DEADLINE), sentAt);
+    await this.log.append([this.#outcome(asking, outcome)]);
+    return proofOf(outcome, asking.issuance);
+  }
+
+  #intent(asking: Asking, { assertionJti }: PreparedTokenRequest): Append {
+    const { facts, wish, metadata, issuance } = asking;
+    const members = { ...membersOf(asking), ...(assertionJti === null ? {} : { assertion: { jti: assertionJti } }) };
+    return {
+      entry: this.entries.make('token.requested', facts.epoch, members, columnsOf(asking)),
+      epoch: facts.epoch,
+      run: null,
+      effect: {
+        kind: 'intent',
+        issuance,
+        instance: this.instance,
+        deadlineIn: INTENT_DEADLINE,
+        run: null,
+        workflow: null,
+        client: wish.client.id,
+        authorizationServer: wish.server.id,
+        resource: wish.resource.id,
+        scope: wish.scope.tokens,
+        credential: wish.credential.id,
+        // nobody else's: a token that is there to be revoked is found by no request
+        cacheKey: cacheKey(requestInputs(wish, metadata), `issuance ${issuance}`),
+        isolation: 'run',
+        assertionJti,
+        longestLife: wish.client.maxTokenLife * 1000,
+      },
+      counters: [],
+      decisionInput: null,
+    };
+  }
+
+  /** What has happened is recorded whatever became of the facts meanwhile. */
+  #outcome(asking: Asking, outcome: UpstreamOutcome): Append {
+    const { facts, wish, issuance } = asking;
+    const token = outcome.kind === 'token' || outcome.kind === 'refused' ? outcome.token : null;
+    const state = outcome.kind === 'token' ? 'issued' : outcome.kind;
+    const members = {
+      ...membersOf(asking),
+      ...(outcome.kind === 'token' ? {} : { fault: outcome.fault }),
+      ...(token === null
+        ? {}
+        : {
+            ...tokenMembers(token, token.issuedAt),
+            scope: { decided: wish.scope.tokens, granted: token.granted.tokens },
+            // none is asked for
+            ...(token.grantedDetails.isEmpty ? {} : { authorization_details: { granted: token.grantedDetails.elements } }),
+          }),
+    };
+    const columns = { ...columnsOf(asking), ...(token === null ? {} : tokenColumns(token)) };
+    return {
+      entry: this.entries.make(`token.${state}`, facts.epoch, members, columns),
+      epoch: null,
+      run: null,
+      effect: { kind: 'outcome', issuance, state, token: token === null ? null : this.#kept(issuance, token) },
+      counters: [],
+      decisionInput: null,
+    };
+  }
+
+  /** Served until it was issued, which is never. */
+  #kept(issuance: string, token: UpstreamToken): NonNullable<Outcome['token']> {
+    const { sha256, jti, issuedAt, expiresAt, audience } = token;
+    const sealed = this.sealer.seal(`issuance ${issuance}`, token.text);
+    const granted = { granted: token.granted.tokens, grantedDetails: token.grantedDetails.toKept() };
+    return { sha256, jti, sealed, issuedAt, expiresAt, servedUntil: issuedAt, ...granted, audience };
+  }
+}
+
+/** A token that must not be used was issued to a client that was believed: for its credential that is proof enough. */
+function proofOf(outcome: UpstreamOutcome, issuance: string): Proof {
+  if (outcome.kind === 'token' || (outcome.kind === 'refused' && outcome.token !== null)) return { kind: 'proven', issuance };
+  return { kind: 'not', fault: outcome.fault, retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null };
+}
+
+/** The first by name, so that it is the same each time. */
+function leastOf({ resources }: Client, { catalogue }: Facts): Resource | null {
+  const [first] = resources;
+  return first === undefined ? null : declared(catalogue.resources, first);
+}
+
+/** One scope, of those that are given without being asked for where there are any. */
+function leastScope({ scopes, defaultScopes }: Resource): Scope {
+  return Scope.of([...defaultScopes, ...scopes].slice(0, 1));
+}
+
+/** The allow-list of what entries of a proof say: as of any token, but of no run. */
+function membersOf({ wish, metadata, issuance, rotation }: Asking): EntryMembers {
+  const { server, client, credential, resource, scope } = wish;
+  return {
+    cause: 'rotation',
+    rotation,
+    issuance,
+    ...clientMembers({
+      issuer: server.issuer,
+      tokenEndpoint: metadata.tokenEndpoint,
+      clientId: client.clientId,
+      method: client.method,
+      credential: { id: credential.id, kid: credential.method === 'private_key_jwt' ? credential.kid : null },
+    }),
+    resource: { id: resource.id, uri: resource.uri },
+    scope: { decided: scope.tokens },
+  };
+}
+
+function columnsOf({ wish, issuance }: Asking): { client: string; resource: string; issuance: string } {
+  return { client: wish.client.id, resource: wish.resource.id, issuance };
+}

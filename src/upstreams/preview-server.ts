@@ -1,0 +1,172 @@
+import type { AuthorizationServer } from '../catalogue/catalogue.js';
+import { clientShape } from '../catalogue/file-shape.js';
+import { profiles, standardProfile } from '../catalogue/profile.js';
+import { addressProblem } from '../catalogue/server-address.js';
+import type { Clock } from '../oauth/clock.js';
+import { lookForMetadata, metadataLocations, type FoundDocument, type Look } from './discovery.js';
+import { endpointProblem, metadataOfDocument, type ServerMetadata } from './metadata.js';
+import type { ServerDocument } from './server-document.js';
+import { suggestProfile, type Suggestion } from './suggest-profile.js';
+import { UpstreamFailed } from './upstream-failed.js';
+import type { UpstreamHttp } from './upstream-http.js';
+
+/** Milliseconds. */
+const DEADLINE = 10_000;
+
+/** refused: Corridor would get no token as things are. warning and info: it would, and this is to be known. */
+export interface Remark {
+  readonly severity: 'refused' | 'warning' | 'info';
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface ClientMethod {
+  readonly name: string;
+  /** For signed assertions; null for other methods. */
+  readonly algorithm: string | null;
+}
+
+/** What Corridor would use of a server that is not in the catalogue, and why. */
+export interface ServerPreview {
+  readonly issuer: string;
+  readonly looks: readonly Look[];
+  readonly found: FoundDocument | null;
+  /** What would be used; null when nothing could be. */
+  readonly metadata: ServerMetadata | null;
+  readonly profile: Suggestion;
+  /** How a client would authenticate; null when there is no way that both know. */
+  readonly method: ClientMethod | null;
+  readonly remarks: readonly Remark[];
+}
+
+/** The issuer is none that corridor.yaml could name. The message follows the word "issuer". */
+export class IssuerUnusable extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'IssuerUnusable';
+  }
+}
+
+/** Best first: a key of our own before a secret that two know. */
+const PREFERRED = [
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'client_secret_jwt',
+  'client_secret_basic',
+  'client_secret_post',
+];
+
+/** Looks at a server as discovery would, and keeps nothing. @throws IssuerUnusable */
+export async function previewServer(
+  issuer: string,
+  allowHosts: readonly string[],
+  http: UpstreamHttp,
+  clock: Clock,
+): Promise<ServerPreview> {
+  const problem = addressProblem(issuer, allowHosts) ?? (isIssuer(issuer) ? null : 'must have no query');
+  if (problem !== null) throw new IssuerUnusable(problem);
+  const profile = suggestProfile(issuer);
+  const server = { id: 'previewed', issuer, profile: profiles[profile.name] ?? standardProfile, allowHosts };
+  const { looks, found } = await lookForMetadata(server, http, clock, DEADLINE);
+  if (found === null) return { issuer, looks, found, metadata: null, profile, method: null, remarks: [nothingFound(looks)] };
+  const { document } = found;
+  const metadata = usable(server, document);
+  const method = document.issuer === issuer ? methodFor(document) : null;
+  const remarks = [...ofIssuer(issuer, document), ...ofEndpoints(server, document), ...ofAuthentication(document), ...ofMetadata(metadata)];
+  return { issuer, looks, found, metadata, profile, method, remarks };
+}
+
+function isIssuer(issuer: string): boolean {
+  try {
+    return metadataLocations(issuer).length > 0;
+  } catch (error) {
+    if (error instanceof UpstreamFailed) return false;
+    throw error;
+  }
+}
+
+function usable(server: AuthorizationServer, document: ServerDocument): ServerMetadata | null {
+  try {
+    return metadataOfDocument(server, document);
+  } catch (error) {
+    if (error instanceof UpstreamFailed) return null;
+    throw error;
+  }
+}
+
+function nothingFound(looks: readonly Look[]): Remark {
+  const strange = looks.find(({ came }) => came === 'unusable' || came === 'ambiguous');
+  if (strange !== undefined)
+    return refused('metadata_invalid', `what is at ${strange.url} cannot be understood, and no other place is asked then`);
+  if (looks.some(({ came }) => came === 'address_refused')) {
+    return refused('address_refused', 'its address is not public, so it is not contacted: that is for allow_hosts of this server to allow');
+  }
+  if (looks.some(({ came }) => came === 'tls_failed'))
+    return refused('tls_failed', 'its certificate was not accepted: it must be one of a public authority');
+  return refused('metadata_unavailable', 'it publishes no metadata in these places: name its token_endpoint in corridor.yaml');
+}
+
+function ofIssuer(issuer: string, document: ServerDocument): Remark[] {
+  if (document.issuer === issuer) return [];
+  return [refused('issuer_mismatch', `its document is of ${document.issuer}, which is another text: nothing in it is used`)];
+}
+
+function ofEndpoints(server: AuthorizationServer, document: ServerDocument): Remark[] {
+  if (document.issuer !== server.issuer) return [];
+  if (document.token_endpoint === null) return [refused('token_endpoint_missing', 'its document names no token_endpoint')];
+  const wrong = (['token_endpoint', 'revocation_endpoint'] as const).flatMap((name) => {
+    const url = document[name];
+    const problem = url === null ? null : endpointProblem(server, url);
+    return url === null || problem === null ? [] : [refused('endpoint_unusable', `${name} ${url} ${problem}`)];
+  });
+  if (document.revocation_endpoint !== null) return wrong;
+  return [
+    ...wrong,
+    info('not_revocable', 'it publishes no revocation_endpoint: what it issues can be stopped by its end alone, so keep tokens short'),
+  ];
+}
+
+function ofAuthentication(document: ServerDocument): Remark[] {
+  const methods = document.token_endpoint_auth_methods_supported;
+  if (methods === null)
+    return [info('methods_not_published', 'it does not say how clients authenticate, which means client_secret_basic (RFC 8414 §2)')];
+  if (methodFor(document) !== null) return [];
+  return [refused('method_unsupported', `Corridor has none of its methods, which are ${methods.join(', ') || 'none'}`)];
+}
+
+function ofMetadata(metadata: ServerMetadata | null): Remark[] {
+  return (metadata?.warnings ?? []).map((code) => ({
+    severity: 'warning',
+    code,
+    message:
+      code === 'grant_types_not_published'
+        ? 'it does not say which grants it has; client_credentials is tried all the same'
+        : 'client_credentials is not among the grants that it names; it is tried all the same',
+  }));
+}
+
+/** The best method that both know, with an algorithm that both know. */
+function methodFor(document: ServerDocument): ClientMethod | null {
+  const ours: readonly string[] = clientShape.shape.method.options;
+  const theirs = document.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
+  for (const name of PREFERRED.filter((method) => ours.includes(method) && theirs.includes(method))) {
+    if (name !== 'private_key_jwt') return { name, algorithm: null };
+    const algorithm = algorithmFor(document.token_endpoint_auth_signing_alg_values_supported);
+    if (algorithm !== null) return { name, algorithm };
+  }
+  return null;
+}
+
+function algorithmFor(theirs: readonly string[] | null): string | null {
+  const ours: readonly string[] = clientShape.shape.algorithm.unwrap().options;
+  return ours.find((algorithm) => theirs === null || theirs.includes(algorithm)) ?? null;
+}
+
+function refused(code: string, message: string): Remark {
+  return { severity: 'refused', code, message };
+}
+
+function info(code: string, message: string): Remark {
+  return { severity: 'info', code, message };
+}

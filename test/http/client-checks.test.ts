@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { json } from '../rig/hostile-authorization-server.js';
+import { issue, TokenDoor } from './token-door.js';
+
+const checked = z.looseObject({
+  run: z.string(),
+  result: z.enum(['passed', 'failed']),
+  returned: z.looseObject({ scope: z.array(z.string()) }).nullable(),
+  revocation: z.string().nullable(),
+  problems: z.array(z.looseObject({ code: z.string() })),
+});
+
+let door: TokenDoor;
+beforeAll(async () => {
+  door = await TokenDoor.open();
+}, 60_000);
+afterAll(() => door.close());
+beforeEach(() => {
+  door.server.at('/token', issue()).at('/revoke', json({}));
+});
+
+async function check(body: unknown = { resource: 'crm' }) {
+  const { status, body: said } = await door.corridor.api('POST', '/v1/clients/indexer/check', body);
+  expect(status).toBe(200);
+  return checked.parse(said);
+}
+
+const codesOf = ({ problems }: z.infer<typeof checked>): string[] => problems.map(({ code }) => code);
+const live = async (run: string) =>
+  z.looseObject({ tokens: z.array(z.unknown()) }).parse((await door.corridor.api('GET', `/v1/exposure?run=${run}`)).body).tokens;
+
+describe('a check of a client', () => {
+  it('asks the server anew each time, and leaves no live token', async () => {
+    const before = door.upstreamRequests;
+    const [first, second] = [await check(), await check()];
+    expect(door.upstreamRequests).toBe(before + 2);
+    for (const one of [first, second]) {
+      expect(one).toMatchObject({ result: 'passed', returned: { scope: ['crm:read'], audience: 'unverified' }, revocation: 'revoked' });
+      expect(await live(one.run)).toEqual([]);
+    }
+  });
+
+  it.each([
+    ['a broader scope', issue({ scope: 'crm:read crm:write' }), 'scope_broader', ['crm:read', 'crm:write']],
+    ['a longer life', issue({ expires_in: 86_400 }), 'lifetime_unusable', ['crm:read']],
+    ['another type', issue({ token_type: 'DPoP' }), 'token_type_unusable', ['crm:read']],
+    ['a refusal of the client', json({ error: 'invalid_client' }, 401), 'client_refused', null],
+    ['a refusal of the scope', json({ error: 'invalid_scope' }, 400), 'scope_rejected', null],
+    ['nothing', json({}, 503), 'server_unavailable', null],
+  ])('fails with %s, and shows what came', async (_, behaviour, code, scope) => {
+    door.server.at('/token', behaviour);
+    const found = await check();
+    expect(found).toMatchObject({ result: 'failed', returned: scope === null ? null : { scope } });
+    expect(codesOf(found)).toEqual([code]);
+    expect(found.revocation).toBe(scope === null ? null : 'revoked');
+  });
+
+  it.each([
+    [json({}, 503), 'pending', 'revocation_pending'],
+    [json({ error: 'invalid_request' }, 400), 'failed', 'revocation_failed'],
+  ])('fails when the token cannot be revoked: %#', async (behaviour, revocation, code) => {
+    door.server.at('/revoke', behaviour);
+    const found = await check();
+    expect(found).toMatchObject({ result: 'failed', revocation });
+    expect(codesOf(found)).toEqual([code]);
+  });
+
+  it('is stopped by a suspension as any run is, with nothing sent', async () => {
+    const raised = await door.corridor.api('POST', '/v1/suspensions', { kind: 'client', id: 'indexer', reason: 'a test' });
+    const { id } = z.looseObject({ id: z.string() }).parse(raised.body);
+    const before = door.upstreamRequests;
+    expect(codesOf(await check())).toEqual(['refused']);
+    expect(door.upstreamRequests).toBe(before);
+    await door.corridor.api('DELETE', `/v1/suspensions/${id}`);
+  });
+
+  it('takes what it is told to, and no more than the policy allows', async () => {
+    expect(await check({ resource: 'billing' })).toMatchObject({ asked: { scope: ['billing:read'] }, result: 'passed' });
+    expect(codesOf(await check({ resource: 'crm', scope: 'crm:write' }))).toEqual(['denied']);
+  });
+
+  it('can be looked up afterwards, and is not for everybody to make', async () => {
+    const { body } = await door.corridor.api('POST', '/v1/keys', { name: 'eve', roles: ['auditor'] });
+    const { key } = z.object({ key: z.string() }).parse(body);
+    expect((await door.corridor.api('POST', '/v1/clients/indexer/check', {}, key)).status).toBe(403);
+    await check();
+    expect((await door.corridor.api('GET', '/v1/clients/indexer/check', undefined, key)).body).toMatchObject({
+      client: 'indexer',
+      result: 'passed',
+      problems: [],
+    });
+    expect((await door.corridor.api('GET', '/v1/clients/single/check')).status).toBe(404);
+    expect((await door.corridor.api('POST', '/v1/clients/indexer/check', { secret: 'x' })).status).toBe(400);
+  });
+});
+
+describe('a preview', () => {
+  const preview = (body: unknown, key?: string) => door.corridor.api('POST', '/v1/authorization-servers/preview', body, key);
+
+  it('is for administrators, and reaches what they allow alone', async () => {
+    const { body } = await door.corridor.api('POST', '/v1/keys', { name: 'op', roles: ['operator'] });
+    const { key } = z.object({ key: z.string() }).parse(body);
+    expect((await preview({ issuer: 'https://as.example' }, key)).status).toBe(403);
+    const { requests } = door.server;
+    const before = requests.length;
+    expect(await preview({ issuer: door.server.issuer })).toMatchObject({ status: 400, body: { code: 'issuer_unusable' } });
+    expect(requests).toHaveLength(before);
+    expect(await preview({ issuer: door.server.issuer, allow_hosts: ['127.0.0.1'] })).toMatchObject({
+      status: 200,
+      body: { usable: true, issuer_matches: true, method: { name: 'client_secret_basic' } },
+    });
+    expect(requests).toHaveLength(before + 1);
+    for (const wrong of [
+      {},
+      { issuer: 'https://a', resource: 'https://b' },
+      { issuer: 'https://a', allow_hosts: ['http://x'] },
+      { issuer: 'x y' },
+    ])
+      expect((await preview(wrong)).status).toBe(400);
+  });
+});

@@ -1,0 +1,114 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { X509Certificate } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { decodeJwt } from 'jose';
+import { z } from 'zod';
+import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
+import { createAuthority } from '../rig/certificates.js';
+import { freePort, startCorridor, type RunningCorridor } from '../rig/corridor.js';
+import { policyWithGrants, type PolicyDirectory } from '../rig/policy-directory.js';
+
+const authority = createAuthority('Private authority');
+const crm = 'https://crm.example/api';
+const grant = { workflow: 'nightly', purpose: 'indexing', resource: crm, scopes: ['crm:read'] };
+
+let directory: string;
+let server: RunningAuthorizationServer;
+let policies: PolicyDirectory;
+let corridor: RunningCorridor;
+
+beforeAll(async () => {
+  directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-certificates-'));
+  await writeFile(path.join(directory, 'ca.pem'), authority.cert);
+  const port = await freePort();
+  server = await startAuthorizationServer({
+    clients: [
+      {
+        client_id: 'indexer',
+        token_endpoint_auth_method: 'self_signed_tls_client_auth',
+        tls_client_certificate_bound_access_tokens: true,
+        jwks_uri: `http://127.0.0.1:${port}/oauth2/clients/indexer/jwks`,
+      },
+    ],
+    resources: { [crm]: { scopes: ['crm:read'] } },
+    tls: { host: 'localhost', ...authority.certify('localhost'), ca: authority.cert },
+  });
+  policies = await policyWithGrants([grant]);
+  corridor = await startCorridor({ catalogue: catalogue(), policies: policies.path, env: { CORRIDOR_SECRET_DIR: directory }, port });
+}, 120_000);
+afterAll(async () => {
+  await Promise.all([corridor.stop(), server.stop(), policies.remove()]);
+  await rm(directory, { recursive: true, force: true });
+});
+
+function catalogue(ca = 'ca.pem'): string {
+  return `
+version: 1
+authorization_servers:
+  upstream: { issuer: "${server.issuer}", allow_hosts: [localhost], ca: "file:${ca}" }
+resources:
+  crm: { uri: "${crm}", authorization_server: upstream, scopes: [crm:read], max_token_ttl: 1h }
+purposes:
+  indexing: { description: Keep the search index current }
+workflows:
+  nightly: { owner: search-team@example.com, purposes: [indexing], max_run_ttl: 1h }
+clients:
+  indexer: { client_id: indexer, authorization_server: upstream, owner: search-team@example.com, workflows: [nightly],
+             resources: [crm], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
+runtimes:
+  ci: { workflows: [nightly] }
+`;
+}
+
+const key = z.looseObject({ keys: z.tuple([z.looseObject({ x5c: z.tuple([z.string()]) })]) });
+
+describe('a client with a certificate that Corridor made, at a server that a private authority vouches for', () => {
+  it('is known by the key set that Corridor serves, and its token is recorded as bound (A6, A28, A29, A31)', async () => {
+    const shown = key.parse((await corridor.api('GET', '/oauth2/clients/indexer/jwks')).body).keys[0].x5c[0];
+    const { fingerprint256, subject } = new X509Certificate(Buffer.from(shown, 'base64'));
+    expect(subject).toBe('CN=indexer');
+
+    const created = z
+      .object({ key: z.string() })
+      .parse((await corridor.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' })).body);
+    const run = z
+      .object({ client_id: z.string(), client_secret: z.string() })
+      .parse((await corridor.api('POST', '/v1/runs', { workflow: 'nightly', purpose: 'indexing' }, created.key)).body);
+    const response = await fetch(`${corridor.issuer}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'crm:read', ...run }),
+    });
+    const given = z
+      .object({ access_token: z.string(), token_type: z.literal('Bearer'), attribution: z.string() })
+      .parse(await response.json());
+    expect(decodeJwt(given.access_token)['cnf']).toEqual({
+      'x5t#S256': Buffer.from(fingerprint256.replaceAll(':', ''), 'hex').toString('base64url'),
+    });
+    expect((await corridor.api('GET', `/v1/entries?run=${run.client_id}&type=token.released`)).body).toMatchObject({
+      entries: [
+        {
+          id: given.attribution,
+          method: 'self_signed_tls_client_auth',
+          token_endpoint: `${server.issuer}/mtls/token`,
+          token: { binding: 'mtls' },
+        },
+      ],
+    });
+    expect(await server.requests()).not.toHaveProperty('POST /token');
+  }, 60_000);
+
+  it('stays as it is when the catalogue is to trust a broken file, which is told by line and column', async () => {
+    await writeFile(path.join(directory, 'broken.pem'), authority.cert.slice(0, 200));
+    expect(await corridor.api('POST', '/v1/apply', { source: catalogue('broken.pem') })).toMatchObject({
+      status: 400,
+      body: {
+        code: 'catalogue_invalid',
+        problems: [{ line: 4, message: expect.stringContaining('authorization_servers.upstream.ca names a file') }],
+      },
+    });
+    const entries = await corridor.api('GET', '/v1/entries?type=catalogue.changed');
+    expect(z.object({ entries: z.array(z.unknown()) }).parse(entries.body).entries).toHaveLength(1);
+  }, 60_000);
+});

@@ -1,0 +1,100 @@
+import { decodeJwt } from 'jose';
+import { Secret } from '../../src/oauth/secret.js';
+import type { FormPost } from '../../src/upstreams/form-post.js';
+import { prepareIntrospection, readIntrospectionResponse } from '../../src/upstreams/introspection.js';
+import { prepareTokenRequest } from '../../src/upstreams/token-request.js';
+import { readTokenResponse } from '../../src/upstreams/token-response.js';
+import type { UpstreamOutcome, UpstreamToken } from '../../src/upstreams/token.js';
+import { UpstreamExchangeFailed } from '../../src/upstreams/upstream-http.js';
+import { response, success } from './answers.js';
+import { ISSUER, metadata, NOW, RESOURCE, resource, signing, wish, wishByKey } from './wish.js';
+
+const insists = wish({ resource: resource({ verifyAudience: true }) });
+const issued = ((): UpstreamToken => {
+  const outcome = readTokenResponse(insists, success(), NOW);
+  if (outcome.kind !== 'refused' || outcome.token === null) throw new Error('an opaque token says nothing of its audience');
+  return outcome.token;
+})();
+const active = { active: true, iss: ISSUER, aud: RESOURCE, scope: 'crm:read', client_id: 'corridor-indexer', exp: NOW / 1000 + 300 };
+const read = (body: unknown, status = 200, headers: Record<string, string> = {}): UpstreamOutcome =>
+  readIntrospectionResponse(insists, issued, response(status, JSON.stringify(body), headers));
+const faultOf = (outcome: UpstreamOutcome): string => (outcome.kind === 'token' ? 'none' : outcome.fault);
+
+function prepared(introspection: FormPost | 'unsupported'): FormPost {
+  if (introspection === 'unsupported') throw new Error('unsupported');
+  return introspection;
+}
+
+describe('the question what a token is', () => {
+  it('names the token, authenticated by the header for a secret', async () => {
+    const { endpoint, authorization, body } = prepared(await prepareIntrospection(wish(), new Secret('opaque'), metadata(), signing()));
+    expect(endpoint).toBe(`${ISSUER}/introspect`);
+    expect(body.reveal()).toBe('token=opaque&token_type_hint=access_token');
+    expect(authorization?.reveal()).toMatch(/^Basic /);
+  });
+
+  it('has an assertion of its own, which is for the issuer as ever, by the algorithms of its own endpoint (A24, A89)', async () => {
+    const [one, means] = [await wishByKey(), signing()];
+    const request = await prepareTokenRequest(one, metadata(), means);
+    const question = prepared(await prepareIntrospection(one, new Secret('opaque'), metadata(), means));
+    const claims = [request, question].map(({ body }) => decodeJwt(new URLSearchParams(body.reveal()).get('client_assertion') ?? ''));
+    expect(claims.map(({ aud }) => aud)).toEqual([ISSUER, ISSUER]);
+    expect(claims[0]?.jti).not.toBe(claims[1]?.jti);
+    const own = metadata({ tokenEndpointAlgorithms: ['ES256'], introspectionEndpointAlgorithms: ['RS256'] });
+    await expect(prepareIntrospection(one, new Secret('opaque'), own, signing())).rejects.toMatchObject({ fault: 'algorithm_unsupported' });
+  });
+
+  it('is not asked of a server that has no endpoint for it', async () => {
+    const silent = metadata({ introspectionEndpoint: null });
+    expect(await prepareIntrospection(wish(), new Secret('opaque'), silent, signing())).toBe('unsupported');
+  });
+});
+
+describe('what a server says of its token', () => {
+  it('is taken over: audience, scope and the earlier end', () => {
+    const outcome = read({ ...active, exp: NOW / 1000 + 100 });
+    expect(outcome).toMatchObject({ kind: 'token', token: { audience: [RESOURCE], issuedAt: NOW, expiresAt: NOW + 300_000 } });
+    if (outcome.kind !== 'token') throw new Error('no token');
+    expect(outcome.token.granted.tokens).toEqual(['crm:read']);
+    expect(outcome.token.usableUntil).toBe(NOW + 99_000);
+    expect(outcome.token.text).toBe(issued.text);
+  });
+
+  it('need not say more than for whom it is', () => {
+    expect(read({ active: true, aud: [RESOURCE] })).toMatchObject({ kind: 'token', token: { usableUntil: issued.usableUntil } });
+  });
+
+  it.each([
+    [{ ...active, active: 'true' }],
+    [{ ...active, active: 1 }],
+    [{ ...active, active: undefined }],
+    [{ ...active, active: false }],
+    [{ ...active, aud: undefined }],
+    [[active]],
+  ])('leaves the audience unverified in %j (A92)', (body) => {
+    expect(faultOf(read(body))).toBe('audience_unverified');
+  });
+
+  it('leaves it unverified with another status, in another type, and without an answer (A92)', () => {
+    expect(faultOf(read(active, 401))).toBe('audience_unverified');
+    expect(faultOf(read(active, 201))).toBe('audience_unverified');
+    expect(faultOf(read(active, 200, { 'content-type': 'text/html' }))).toBe('audience_unverified');
+    expect(faultOf(readIntrospectionResponse(insists, issued, new UpstreamExchangeFailed('timeout', true)))).toBe('audience_unverified');
+  });
+
+  it.each([
+    ['audience_mismatch', { aud: 'https://billing.example/api' }],
+    ['audience_mismatch', { aud: [RESOURCE, 'https://billing.example/api'] }],
+    ['issuer_mismatch', { iss: 'https://other.example' }],
+    ['client_mismatch', { client_id: 'another' }],
+    ['scope_broader', { scope: 'crm:read crm:admin' }],
+    ['lifetime_unusable', { exp: NOW / 1000 - 1 }],
+    ['lifetime_unusable', { exp: NOW / 1000 + 86_400 }],
+    ['token_type_unusable', { cnf: { jkt: 'thumbprint' } }],
+    ['token_type_unusable', { token_type: 'DPoP' }],
+  ])('is refused as %s when it says %j (A92)', (fault, members) => {
+    const outcome = read({ ...active, ...members });
+    expect(faultOf(outcome)).toBe(fault);
+    expect(outcome).toMatchObject({ token: { text: issued.text } });
+  });
+});

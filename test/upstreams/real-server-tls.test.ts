@@ -1,0 +1,189 @@
+import { X509Certificate } from 'node:crypto';
+import { decodeJwt } from 'jose';
+import { withOwnCertificate } from '../../src/credentials/own-certificate.js';
+import { generateKeyPair } from '../../src/credentials/key-pair.js';
+import { readReferencedCertificate } from '../../src/credentials/referenced-key.js';
+import type { CertificateMethod } from '../../src/catalogue/client-methods.js';
+import type { CertificateCredential } from '../../src/credentials/credential.js';
+import { Scope } from '../../src/oauth/scope.js';
+import { Secret } from '../../src/oauth/secret.js';
+import { UndiciUpstreamHttp } from '../../src/platform/upstream-http.js';
+import { readMetadata } from '../../src/upstreams/discovery.js';
+import { cacheKey, requestInputs } from '../../src/upstreams/request-inputs.js';
+import { prepareRevocation, readRevocationResponse, sendRevocation } from '../../src/upstreams/revocation.js';
+import { prepareTokenRequest, sendTokenRequest } from '../../src/upstreams/token-request.js';
+import { readTokenResponse } from '../../src/upstreams/token-response.js';
+import type { TokenWish, UpstreamOutcome } from '../../src/upstreams/token.js';
+import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
+import { createAuthority } from '../rig/certificates.js';
+import { client, metadata, RESOURCE, resource, secretCredential, server, signing, wish } from './wish.js';
+
+const authority = createAuthority('Private authority');
+const HOST = 'localhost';
+const clock = { now: () => Date.now() };
+const means = signing(clock);
+const http = new UndiciUpstreamHttp();
+
+let real: RunningAuthorizationServer;
+/** Two versions for a client that vouches for itself, and what an authority issued to another. */
+let own: readonly [CertificateCredential, CertificateCredential];
+let issued: CertificateCredential;
+
+async function credential(id: string, method: CertificateMethod, pem?: string): Promise<CertificateCredential> {
+  const pair =
+    pem === undefined
+      ? await withOwnCertificate(await generateKeyPair(), 'indexer', Date.now(), 1_000)
+      : await readReferencedCertificate(new Secret(pem), Date.now());
+  const bound = { client: 'indexer', createdAt: 0, issuer: '', tokenEndpointOrigin: '' };
+  return { ...bound, id, method, ...pair.key, privateKey: pair.privateKey };
+}
+
+beforeAll(async () => {
+  own = [await credential('cre1', 'self_signed_tls_client_auth'), await credential('cre2', 'self_signed_tls_client_auth')];
+  const byAuthority = authority.certify('indexer.example');
+  issued = await credential('cre3', 'tls_client_auth', byAuthority.key + byAuthority.cert);
+  const keys = own.map(({ publicKey, kid, algorithm }) => ({ ...publicKey, kid, alg: algorithm, use: 'sig' }));
+  real = await startAuthorizationServer({
+    clients: [
+      { client_id: 'own', token_endpoint_auth_method: 'self_signed_tls_client_auth', jwks: { keys } },
+      {
+        client_id: 'issued',
+        token_endpoint_auth_method: 'tls_client_auth',
+        tls_client_auth_san_dns: 'indexer.example',
+        tls_client_certificate_bound_access_tokens: true,
+      },
+      {
+        client_id: 'prover',
+        token_endpoint_auth_method: 'client_secret_basic',
+        client_secret: 'canary secret',
+        dpop_bound_access_tokens: true,
+      },
+    ],
+    resources: {
+      [RESOURCE]: { scopes: ['crm:read', 'crm:write'] },
+      'https://files.example/api': { scopes: ['files:read'], format: 'opaque' },
+    },
+    tls: { host: HOST, ...authority.certify(HOST), ca: authority.cert, clientAuthority: authority.cert },
+  });
+}, 60_000);
+afterAll(() => Promise.all([real.stop(), http.close()]));
+
+function wished(clientId: string, by: CertificateCredential, more: Partial<TokenWish> = {}): TokenWish {
+  return wish({
+    server: server({ issuer: real.issuer, allowHosts: [HOST], ca: { path: 'ca.pem', pem: authority.cert } }),
+    client: client({ clientId, method: by.method }),
+    credential: { ...by, issuer: real.issuer, tokenEndpointOrigin: real.issuer },
+    ...more,
+  });
+}
+
+async function obtain(one: TokenWish): Promise<UpstreamOutcome> {
+  const prepared = await prepareTokenRequest(one, await readMetadata(one.server, http, clock, 5_000), means);
+  return readTokenResponse(one, await sendTokenRequest(prepared, http, 5_000), Date.now());
+}
+
+async function obtained(one: TokenWish) {
+  const outcome = await obtain(one);
+  if (outcome.kind !== 'token') throw new Error(JSON.stringify(outcome));
+  return outcome.token;
+}
+
+describe('a client that authenticates by the certificate of its connection', () => {
+  it('is known by its own certificate, whose key set the server has, at the alias of the token endpoint (A28, A29)', async () => {
+    const token = await obtained(wished('own', own[0]));
+    expect(decodeJwt(token.text.reveal())).toMatchObject({ aud: RESOURCE, client_id: 'own' });
+    expect(await real.requests()).toMatchObject({ 'POST /mtls/token': 1 });
+    expect(await real.requests()).not.toHaveProperty('POST /token');
+  });
+
+  it('is known by what an authority issued, to which its tokens are bound (A31)', async () => {
+    const token = await obtained(wished('issued', issued));
+    expect(token).toMatchObject({ type: 'Bearer', binding: 'mtls' });
+    const certificate = new X509Certificate(Buffer.from(issued.publicKey.x5c?.[0] ?? '', 'base64'));
+    const thumbprint = Buffer.from(certificate.fingerprint256.replaceAll(':', ''), 'hex').toString('base64url');
+    expect(decodeJwt(token.text.reveal())['cnf']).toEqual({ 'x5t#S256': thumbprint });
+  });
+
+  it('is nobody with another certificate, and the connection of the right one does not help (A30)', async () => {
+    expect((await obtain(wished('own', own[0]))).kind).toBe('token');
+    const stranger = await credential('cre9', 'self_signed_tls_client_auth');
+    expect(await obtain(wished('own', stranger))).toMatchObject({ kind: 'failed', fault: 'client_refused' });
+    expect((await obtain(wished('own', own[0]))).kind).toBe('token');
+  });
+
+  it('shows a new version in a new connection, and no token of the old one is served any more (A30, A37)', async () => {
+    const [first, second] = [wished('own', own[0]), wished('own', own[1])];
+    await obtained(first);
+    expect((await obtained(second)).audience).toEqual([RESOURCE]);
+    expect(cacheKey(requestInputs(first, metadata()), 'run')).not.toBe(cacheKey(requestInputs(second, metadata()), 'run'));
+  });
+
+  it('revokes at the endpoint that has no alias, with its certificate too (A28, A89)', async () => {
+    const one = wished('own', own[0], { resource: resource({ uri: 'https://files.example/api' }), scope: Scope.of(['files:read']) });
+    const token = await obtained(one);
+    const prepared = await prepareRevocation(one, token.text, await readMetadata(one.server, http, clock, 5_000), means);
+    if (prepared === 'unsupported') throw new Error('it can be revoked');
+    expect(new URL(prepared.endpoint).pathname).toBe('/token/revocation');
+    expect(readRevocationResponse(await sendRevocation(prepared, http, 5_000), Date.now())).toEqual({ kind: 'revoked' });
+  });
+});
+
+describe('a client that proves possession of a key', () => {
+  async function proving(): Promise<TokenWish> {
+    return wish({
+      server: server({ issuer: real.issuer, allowHosts: [HOST], ca: { path: 'ca.pem', pem: authority.cert }, senderConstraint: 'dpop' }),
+      client: client({ clientId: 'prover' }),
+      credential: secretCredential('canary secret', { issuer: real.issuer, tokenEndpointOrigin: real.issuer }),
+      proofKey: await means.proofs.keyFor('cresecret', null),
+    });
+  }
+
+  it('is asked for a nonce once, and then gets tokens that are bound to the key, also of text that nobody can read (A32, A33, A34)', async () => {
+    const one = await proving();
+    expect(await obtain(one)).toEqual({ kind: 'failed', fault: 'nonce_required', retryAfter: null });
+    const token = await obtained(one);
+    expect(token).toMatchObject({ type: 'DPoP', binding: 'dpop', audience: [RESOURCE] });
+    expect(decodeJwt(token.text.reveal())['cnf']).toEqual({ jkt: one.proofKey?.thumbprint });
+    const opaque = { ...one, resource: resource({ uri: 'https://files.example/api' }), scope: Scope.of(['files:read']) };
+    expect(await obtained(opaque)).toMatchObject({ type: 'DPoP', binding: 'dpop', audience: 'unverified' });
+  });
+});
+
+describe('the request of a client with a certificate', () => {
+  const aliases = { tokenEndpoint: 'https://as.example/mtls/token', revocationEndpoint: null, introspectionEndpoint: null };
+  const by = async (): Promise<TokenWish> => {
+    const key = await credential('cre5', 'self_signed_tls_client_auth');
+    return wish({
+      client: client({ method: 'self_signed_tls_client_auth' }),
+      credential: { ...key, issuer: 'https://as.example', tokenEndpointOrigin: 'https://as.example' },
+    });
+  };
+
+  it('names the client, and nothing else that authenticates (A11, A29)', async () => {
+    const prepared = await prepareTokenRequest(await by(), metadata(), means);
+    expect(prepared.authorization).toBeNull();
+    expect([...new URLSearchParams(prepared.body.reveal()).keys()]).toEqual(['grant_type', 'scope', 'resource', 'client_id']);
+    expect(prepared).toMatchObject({ endpoint: 'https://as.example/token', certificate: { client: 'indexer', version: 'cre5' } });
+    expect(JSON.stringify(prepared)).not.toContain('PRIVATE');
+  });
+
+  it('goes to the alias, endpoint by endpoint, unless the catalogue names the endpoint, and its proof names it (A28, A32)', async () => {
+    const one = await by();
+    const about = metadata({ mtlsAliases: aliases });
+    expect((await prepareTokenRequest(one, about, means)).endpoint).toBe('https://as.example/mtls/token');
+    const proved = await prepareTokenRequest({ ...one, proofKey: await means.proofs.keyFor('cre5', null) }, about, means);
+    expect(decodeJwt(proved.proof?.text.reveal() ?? '')['htu']).toBe('https://as.example/mtls/token');
+    expect(await prepareRevocation(one, new Secret('x'), about, means)).toMatchObject({ endpoint: 'https://as.example/revoke' });
+    const named = { ...one, server: server({ tokenEndpoint: 'https://as.example/named' }) };
+    expect(
+      (await prepareTokenRequest(named, metadata({ mtlsAliases: aliases, tokenEndpoint: 'https://as.example/named' }), means)).endpoint,
+    ).toBe('https://as.example/named');
+    expect((await prepareTokenRequest(wish(), about, means)).endpoint).toBe('https://as.example/token');
+  });
+
+  it.each(['https://evil.example/token', 'http://as.example/token'])('does not go to the alias %s (A16, A73)', async (tokenEndpoint) => {
+    const about = metadata({ mtlsAliases: { ...aliases, tokenEndpoint } });
+    await expect(prepareTokenRequest(await by(), about, means)).rejects.toMatchObject({ fault: 'metadata_invalid' });
+    expect((await prepareTokenRequest(wish(), about, means)).endpoint).toBe('https://as.example/token');
+  });
+});
