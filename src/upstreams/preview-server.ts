@@ -1,4 +1,5 @@
 import type { AuthorizationServer } from '../catalogue/catalogue.js';
+import { signingAlgorithms } from '../catalogue/client-methods.js';
 import { clientShape } from '../catalogue/file-shape.js';
 import { profiles, standardProfile } from '../catalogue/profile.js';
 import { addressProblem } from '../catalogue/server-address.js';
@@ -159,8 +160,7 @@ function methodFor(document: ServerDocument): ClientMethod | null {
 }
 
 function algorithmFor(theirs: readonly string[] | null): string | null {
-  const ours: readonly string[] = clientShape.shape.algorithm.unwrap().options;
-  return ours.find((algorithm) => theirs === null || theirs.includes(algorithm)) ?? null;
+  return signingAlgorithms.find((algorithm) => theirs === null || theirs.includes(algorithm)) ?? null;
 }
 
 function refused(code: string, message: string): Remark {

@@ -82,6 +82,7 @@ describe('a catalogue file', () => {
       resource_parameter: audience
       assertion_type: client-authentication+jwt
       assertion_audience: issuer
+      assertion_certificate: x5c
       assertion_life: 2m
       assertion_backdate: 10s
       client_id_with_assertion: false
@@ -107,6 +108,7 @@ describe('a catalogue file', () => {
       resourceParameter: 'audience',
       assertionType: 'client-authentication+jwt',
       assertionAudience: 'issuer',
+      assertionCertificate: 'x5c',
       assertionLife: 120,
       assertionBackdate: 10,
       clientIdWithAssertion: false,
