@@ -180,9 +180,9 @@ export class MemoryReplica {
   }
 
   /** A token request of a run, from its context on: as IssueToken tells it. @throws OAuthError */
-  async ask(run: Run, resource: string, scope: readonly string[] = ['things:read']): Promise<Release> {
+  async ask(run: Run, resource: string, scope: readonly string[] = ['things:read'], details = AuthorizationDetails.none): Promise<Release> {
     const resources = [ResourceIndicator.parse(resource)];
-    const asked = { scope: Scope.of(scope), details: AuthorizationDetails.none, resources, traceparent: null };
+    const asked = { scope: Scope.of(scope), details, resources, traceparent: null };
     for (let attempt = 0; attempt < 8; attempt++) {
       const now = (await this.#runs.reload(run.id)) ?? run;
       const context = await loadContext(now, asked, this.world.facts, this.#runs, this.world.clock.now());
