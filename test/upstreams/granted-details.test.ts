@@ -22,6 +22,11 @@ describe('the authorization details of a token', () => {
     for (const scope of [undefined, null]) {
       expect(tokenOf(read(success({ scope, authorization_details: [payment] }), alone)).granted.isEmpty).toBe(true);
     }
+    // a JWT by RFC 9068 must name a scope only where one was asked for
+    const silent = jwt({ authorization_details: [payment] }, { alg: 'ES256', typ: 'at+jwt' });
+    const answer = success({ scope: undefined, access_token: silent, authorization_details: [payment] });
+    expect(tokenOf(read(answer, alone)).grantedDetails).toEqual(alone.details);
+    expect(inShort(read(answer, asked))).toMatch(/^refused scope_unusable/);
     expect(inShort(read(success({ scope: 'crm:read', authorization_details: [payment] }), alone))).toBe(
       'refused scope_broader opaque-token',
     );
