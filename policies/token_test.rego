@@ -5,6 +5,14 @@ import data.corridor.token
 # A world of its own, so that editing data.json does not change what the rules mean.
 grants := [
 	{"workflow": "nightly-index", "purpose": "search-indexing", "resource": "https://crm.example/api", "scopes": ["crm:read", "crm:list"], "max_ttl": 300},
+	{
+		"workflow": "nightly-index",
+		"purpose": "search-indexing",
+		"resource": "https://crm.example/api",
+		"scopes": [],
+		"authorization_details": [{"type": "crm_export", "actions": ["read", "list"]}],
+		"max_ttl": 120,
+	},
 	{"workflow": "nightly-index", "purpose": "backfill", "resource": "https://billing.example/api", "scopes": ["billing:read"], "max_ttl": 60},
 ]
 
@@ -94,6 +102,56 @@ test_gives_every_reason if {
 		{"code": "outside_hours"},
 		{"code": "scope_not_granted", "scope": "crm:write"},
 	])
+}
+
+# Authorization details: as what is asked for, beside scopes or without.
+
+export := {"type": "crm_export", "actions": ["read"]}
+
+test_grants_details_that_a_grant_names if {
+	answer({"request": {"scopes": [], "authorization_details": [export]}}) == {
+		"allow": true,
+		"reasons": [{"code": "granted"}],
+		"obligations": {"authorization_details": [export], "max_ttl": 120, "isolation": "run"},
+	}
+}
+
+test_grants_details_beside_scopes if {
+	answer({"request": {"authorization_details": [export]}}).obligations == {
+		"scopes": ["crm:read"],
+		"authorization_details": [export],
+		"max_ttl": 120,
+		"isolation": "run",
+	}
+}
+
+test_denies_details_that_no_grant_names if {
+	denied({"request": {"authorization_details": [export, {"type": "crm_export", "actions": ["write"]}]}}, [{"code": "details_not_granted", "type": "crm_export"}])
+}
+
+test_denies_details_where_there_is_no_grant if {
+	denied({"request": {"authorization_details": [export]}, "workflow": {"id": "inbox-triage"}}, [{"code": "no_grant"}])
+}
+
+test_denies_scopes_that_are_not_granted_beside_details if {
+	denied({"request": {"scopes": ["crm:write"], "authorization_details": [export]}}, [{"code": "scope_not_granted", "scope": "crm:write"}])
+}
+
+test_denies_details_below_a_ceiling if {
+	denied({"request": {"scopes": [], "authorization_details": [export]}, "workflow": {"labels": {"ceiling": "none"}}}, [{"code": "details_above_ceiling", "type": "crm_export"}])
+}
+
+test_denies_details_outside_hours if {
+	denied({"request": {"authorization_details": [export]}, "workflow": {"labels": {"hours": "office"}}, "now": {"hour": 18}}, [{"code": "outside_hours"}])
+}
+
+# Corridor denies an allowance that does not decide details.
+test_decides_no_details_that_are_no_list if {
+	not answer({"request": {"authorization_details": export}}).obligations.authorization_details
+}
+
+test_denies_no_details_and_no_scope if {
+	denied({"request": {"scopes": [], "authorization_details": []}}, [{"code": "no_scope_asked"}])
 }
 
 # What is missing denies, whatever it is.

@@ -107,6 +107,8 @@ export interface Outcome {
     /** No release after this; the token is then revoked where the server can. */
     readonly servedUntil: number;
     readonly granted: readonly string[];
+    /** Authorization details as canonical JSON; null for none. */
+    readonly grantedDetails: string | null;
     readonly audience: readonly string[] | 'unverified';
     /** Its server is known to return one text to several requests. */
     readonly reuses?: true;

@@ -1,3 +1,4 @@
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { EntryType } from './entry-log.js';
 
 /** Any end from which the story can be picked up. `tokenSha256` is hex. */
@@ -45,6 +46,7 @@ export interface TracedToken {
   /** As asked of the authorization server. */
   readonly scope: readonly string[];
   readonly granted: readonly string[];
+  readonly grantedDetails: AuthorizationDetails;
   readonly resource: { readonly id: string; readonly uri: string | null };
   readonly audience: readonly string[] | 'unverified' | null;
   readonly openedAt: number;

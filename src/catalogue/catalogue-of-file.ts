@@ -96,6 +96,7 @@ function resourceOf(file: ResourceFile, id: string): Resource {
     ...(file.audience !== undefined && { audience: file.audience }),
     authorizationServer: file.authorization_server,
     scopes: file.scopes.toSorted(),
+    ...(file.authorization_details_types !== undefined && { authorizationDetailsTypes: file.authorization_details_types.toSorted() }),
     defaultScopes: (file.default_scopes ?? []).toSorted(),
     maxTokenTtl: seconds(file.max_token_ttl),
     verifyAudience: file.verify_audience ?? false,

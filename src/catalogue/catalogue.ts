@@ -27,6 +27,8 @@ export interface Resource {
   readonly audience?: string;
   readonly authorizationServer: string;
   readonly scopes: readonly string[];
+  /** The types of authorization details (RFC 9396 §2) that may be asked for; absent where none may. */
+  readonly authorizationDetailsTypes?: readonly string[];
   readonly defaultScopes: readonly string[];
   readonly maxTokenTtl: number;
   /** Refuses a token whose audience cannot be learned. */

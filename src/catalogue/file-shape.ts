@@ -6,6 +6,7 @@ import {
   authorities,
   clientIdentifier,
   credential,
+  detailTypes,
   duration,
   flag,
   hosts,
@@ -126,6 +127,9 @@ export const resourceShape = z.strictObject({
     .describe(
       'The name by which its authorization server knows it, where that is not its uri: sent in its place, and what tokens may name',
     ),
+  authorization_details_types: atLeastOne(detailTypes('list the types or leave the member out'), 'list the types or leave the member out')
+    .optional()
+    .describe('The types of authorization details (RFC 9396) that may be asked for; none when left out'),
   default_scopes: scopes('list scopes or leave the member out').optional().describe('What is meant when a request names no scope'),
   max_token_ttl: span('say how long one of its tokens may be used, such as 1h').describe('How long a token may be served'),
   verify_audience: flag().optional().describe('Refuse a token whose audience cannot be learned'),

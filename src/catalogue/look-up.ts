@@ -41,6 +41,11 @@ export function onlyResourceOf(catalogue: Catalogue, workflow: string): Resource
   return only === undefined || more.length > 0 ? null : declared(catalogue.resources, only);
 }
 
+/** Every type of authorization details that may be asked for anywhere, sorted. */
+export function detailTypesOf({ resources }: Catalogue): readonly string[] {
+  return [...new Set(Object.values(resources).flatMap(({ authorizationDetailsTypes }) => authorizationDetailsTypes ?? []))].sort();
+}
+
 /** What is declared under an id that came from outside: `constructor` and the like are not there unless they were declared. */
 export function declared<T>(section: Readonly<Record<string, T>>, id: string): T | null {
   return Object.hasOwn(section, id) ? (section[id] ?? null) : null;

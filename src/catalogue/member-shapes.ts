@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { detailTypePattern } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
 import { authoritiesPath, parseCredentialSource } from './credential-source.js';
 import { durationPattern, longestDuration, parseDuration } from './duration.js';
@@ -87,6 +88,14 @@ export function word(missing: string) {
 
 export function words(missing: string) {
   return listOf(word(missing), missing);
+}
+
+/** Types of authorization details (RFC 9396 §2). */
+export function detailTypes(missing: string) {
+  const type = z
+    .string(says(missing, 'must be text: put it in quotes'))
+    .regex(detailTypePattern, 'must be one word of at most 256 characters in ASCII, without quotation marks or backslashes');
+  return listOf(type, missing);
 }
 
 export function hosts() {

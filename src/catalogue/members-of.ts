@@ -86,6 +86,7 @@ function membersOfResource(resource: Resource): Members {
     ...(resource.audience !== undefined && { audience: resource.audience }),
     authorization_server: resource.authorizationServer,
     scopes: resource.scopes,
+    ...(resource.authorizationDetailsTypes !== undefined && { authorization_details_types: resource.authorizationDetailsTypes }),
     ...(resource.defaultScopes.length > 0 && { default_scopes: resource.defaultScopes }),
     max_token_ttl: printDuration(resource.maxTokenTtl),
     ...(resource.senderConstraint !== undefined && { sender_constraint: resource.senderConstraint }),

@@ -49,6 +49,7 @@ const resource = z.strictObject({
   audience: z.string().optional(),
   authorizationServer: z.string(),
   scopes: texts,
+  authorizationDetailsTypes: texts.optional(),
   defaultScopes: texts,
   maxTokenTtl: z.number(),
   verifyAudience: z.boolean(),

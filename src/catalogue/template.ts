@@ -30,6 +30,7 @@ resources:
 #     authorization_server: idp
 #     scopes: [crm:read, crm:write]
 #     default_scopes: [crm:read] # meant when a request names none
+#     # authorization_details_types: [crm_export] # what may be asked for in detail (RFC 9396)
 #     max_token_ttl: 1h
 
 # Why runs happen. A purpose that needs a person's rights or consent belongs to a user flow: needs_user makes Corridor refuse it.

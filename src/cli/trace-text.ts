@@ -6,6 +6,7 @@ const token = z.looseObject({
   state: z.string(),
   sha256: z.string().optional(),
   scope: z.object({ decided: z.array(z.string()), granted: z.array(z.string()) }),
+  authorization_details: z.object({ granted: z.array(z.looseObject({ type: z.string() })) }).optional(),
   resource: z.looseObject({ id: z.string(), uri: z.string().optional() }),
   expires_at: z.string().optional(),
   exposed_until: z.string(),
@@ -76,9 +77,10 @@ export function printTraceText(trace: TraceShape): string {
 }
 
 function printToken(found: Token): string {
-  const scope = (found.scope.granted.length > 0 ? found.scope.granted : found.scope.decided).join(' ');
+  const scopes = found.scope.granted.length > 0 ? found.scope.granted : found.scope.decided;
+  const extent = [...scopes, ...(found.authorization_details?.granted ?? []).map(({ type }) => `{${type}}`)].join(' ');
   const hash = found.sha256 === undefined ? found.issuance : `${found.sha256.slice(0, 12)}…`;
-  return `${hash}  ${scope} at ${found.resource.uri ?? found.resource.id}, ${printLife(found)}`;
+  return `${hash}  ${extent} at ${found.resource.uri ?? found.resource.id}, ${printLife(found)}`;
 }
 
 function printLife(found: Token): string {

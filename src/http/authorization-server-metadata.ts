@@ -4,7 +4,7 @@ import { pathOf } from './oauth-path.js';
 /** How a run authenticates, at every endpoint. */
 const runMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 
-/** Corridor's metadata as an authorization server (RFC 8414 §2), made from configuration alone (CONFORMANCE B9). */
+/** Corridor's metadata as an authorization server (RFC 8414 §2), made from configuration alone (CONFORMANCE B9) but for what the catalogue declares. */
 export class AuthorizationServerMetadata {
   readonly issuer: string;
   readonly tokenEndpoint: string;

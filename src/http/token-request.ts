@@ -1,5 +1,6 @@
 import type { TokenRequest } from '../issuance/token-request.js';
-import { InvalidAuthorizationDetails, InvalidClient, InvalidRequest, UnsupportedGrantType } from '../oauth/errors.js';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
+import { InvalidClient, InvalidRequest, UnsupportedGrantType } from '../oauth/errors.js';
 import { ResourceIndicator } from '../oauth/resource-indicator.js';
 import { Scope } from '../oauth/scope.js';
 import { Secret } from '../oauth/secret.js';
@@ -19,12 +20,12 @@ export function parseTokenRequest(raw: PostedForm): TokenRequest {
   if (grant === null) throw new InvalidRequest('grant_type is missing');
   if (grant !== 'client_credentials') throw new UnsupportedGrantType('the only grant here is client_credentials');
   const clientAuthentication = parseClientAuthentication(form, raw.authorization);
-  // RFC 9396 §5: no type is known here, and to ignore what narrows a request would give more than was asked for
-  if (form.get('authorization_details') !== null) throw new InvalidAuthorizationDetails('no type of authorization details is known here');
+  const details = form.get('authorization_details');
   const scope = form.get('scope');
   return {
     clientAuthentication,
     scope: scope === null ? null : Scope.parse(scope),
+    details: details === null ? AuthorizationDetails.none : AuthorizationDetails.parse(details),
     resources: form.all('resource').map((uri) => ResourceIndicator.parse(uri)),
     traceparent:
       raw.traceparent !== undefined && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(raw.traceparent) ? raw.traceparent : null,

@@ -60,6 +60,7 @@ function printToken(token: TracedToken): Record<string, unknown> {
     sha256: token.sha256,
     jti: token.jti,
     scope: { decided: token.scope, granted: token.granted },
+    authorization_details: token.grantedDetails.isEmpty ? null : { granted: token.grantedDetails },
     resource: present({ ...token.resource }),
     audience: token.audience,
     opened_at: timestamp(token.openedAt),

@@ -4,11 +4,11 @@ import type { AuthorizationServer, Client } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
 import { timestamp } from '../oauth/clock.js';
 import type { Reason } from '../oauth/errors.js';
-import type { Scope } from '../oauth/scope.js';
 import type { Decision } from '../policy/decision.js';
 import { whoMembers } from '../runs/who-members.js';
 import type { UpstreamToken } from '../upstreams/token.js';
 import type { Context } from './context.js';
+import type { Allowed } from './decided.js';
 
 /*
  * The allow-lists of the entries about tokens: every member that stands in them is named here and nowhere else
@@ -20,6 +20,7 @@ export function requestMembers(context: Context, decision: Decision): EntryMembe
   return {
     ...whoMembers(context.run, ownerOf(context)),
     scope: { requested: context.requestedScope.tokens },
+    ...(context.requestedDetails.isEmpty ? {} : { authorization_details: { requested: context.requestedDetails.elements } }),
     resource: context.resource === null ? askedResource(context) : { id: context.resource.id, uri: context.resource.uri },
     decision: decisionMembers(decision),
     ...(context.traceparent === null ? {} : { traceparent: context.traceparent }),
@@ -92,14 +93,31 @@ export function suppressedMembers(suppressed: number): EntryMembers {
   return { suppressed };
 }
 
-/** The three scopes of a token: asked of us, decided by us, granted by the authorization server. */
-export function scopeMembers(context: Context, decided: Scope, granted: Scope | null): EntryMembers {
+/** What a token is for, three times: asked of us, decided by us, granted by the authorization server. */
+export function extentMembers(
+  { requestedScope, requestedDetails }: Context,
+  { scope, details }: Allowed,
+  token: UpstreamToken | null,
+): EntryMembers {
+  const granted = token?.grantedDetails ?? null;
   return {
-    scope: { requested: context.requestedScope.tokens, decided: decided.tokens, ...(granted === null ? {} : { granted: granted.tokens }) },
+    scope: { requested: requestedScope.tokens, decided: scope.tokens, ...(token === null ? {} : { granted: token.granted.tokens }) },
+    // what a server grants unasked is recorded too
+    ...(requestedDetails.isEmpty && granted?.isEmpty !== false
+      ? {}
+      : {
+          authorization_details: {
+            requested: requestedDetails.elements,
+            decided: details.elements,
+            ...(granted === null ? {} : { granted: granted.elements }),
+          },
+        }),
   };
 }
 
+/** Decided details stand beside it: they are long, and would not fit in twice. */
 function decisionMembers(decision: Decision): EntryMembers {
+  const { scopes, max_ttl, isolation } = decision.obligations;
   return {
     id: decision.id,
     by: decision.by,
@@ -107,7 +125,7 @@ function decisionMembers(decision: Decision): EntryMembers {
     ...(decision.inputSha256 === null ? {} : { input_sha256: decision.inputSha256 }),
     allow: decision.allow,
     reasons: decision.reasons.map(reasonMembers),
-    obligations: { ...decision.obligations },
+    obligations: { scopes, max_ttl, isolation },
   };
 }
 

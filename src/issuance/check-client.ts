@@ -6,6 +6,7 @@ import { declared } from '../catalogue/look-up.js';
 import type { CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
 import { ResourceIndicator } from '../oauth/resource-indicator.js';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
 import type { EndRun } from '../runs/end-run.js';
 import type { RunDirectory } from '../runs/run-directory.js';
@@ -109,7 +110,8 @@ export class CheckClient {
     await this.policy.ready(facts.policyRevision);
     let first: { context: Context; decided: TurnedAway } | null = null;
     for (const { resource, scope } of questions) {
-      const asked = { scope: Scope.of([scope]), resources: [ResourceIndicator.parse(resource.uri)], traceparent: null };
+      const resources = [ResourceIndicator.parse(resource.uri)];
+      const asked = { scope: Scope.of([scope]), details: AuthorizationDetails.none, resources, traceparent: null };
       const context = await loadContext(run, asked, facts, this.runs, this.clock.now());
       const decided = await this.decide.decideRequest(context);
       if (decided.kind === 'allowed') return { context, decided };
@@ -135,7 +137,7 @@ export class CheckClient {
       const current = await this.credentials.current(client.id);
       if (current === null) throw new UpstreamFailed('credential_unavailable');
       const credential = await boundCredential(this.credentials, current, endpointsFor({ server, client }, metadata));
-      const wish = { server, client, credential, resource, scope: allowed.scope };
+      const wish = { server, client, credential, resource, scope: allowed.scope, details: allowed.details };
       // nobody else has this key: the token is of this run, and asked for anew
       const key = cacheKey(requestInputs(wish, metadata), `check ${context.run.id}`);
       const own = { ...allowed, isolation: 'run' } as const;

@@ -139,6 +139,7 @@ const EXPLAINED: Partial<Readonly<Record<UpstreamFault, string>>> = {
   target_rejected: 'the server does not know the resource, or does not let this client have it',
   request_rejected: 'the server does not accept the request as it was sent: look at the profile',
   scope_broader: 'it has more scopes than were asked for',
+  details_broader: 'it has authorization details, and none were asked for',
   audience_mismatch: 'it is for another audience than the resource',
   audience_unverified: 'its audience cannot be learned, and the resource insists on that',
   lifetime_unusable: 'it lives longer than max_token_life, or says something else than a time',

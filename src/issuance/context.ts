@@ -1,4 +1,5 @@
 import type { AuthorizationServer, Client, Resource, Workflow } from '../catalogue/catalogue.js';
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Reason } from '../oauth/errors.js';
 import type { Scope } from '../oauth/scope.js';
 import type { Run } from '../runs/run.js';
@@ -8,7 +9,7 @@ import type { Asked } from './token-request.js';
 /** Whose refusal it is and how it is answered. */
 export interface Refusal {
   readonly by: 'guardrail' | 'suspension';
-  readonly error: 'unauthorized_client' | 'access_denied' | 'invalid_target' | 'invalid_scope';
+  readonly error: 'unauthorized_client' | 'access_denied' | 'invalid_target' | 'invalid_scope' | 'invalid_authorization_details';
   readonly reason: Reason;
 }
 
@@ -25,8 +26,9 @@ export interface Context {
   readonly run: Run;
   readonly asked: Asked;
   readonly traceparent: string | null;
-  /** As asked; empty when nothing was asked and no default could be found. */
+  /** As asked; empty when nothing was asked and no default could be found, or details alone are asked for. */
   readonly requestedScope: Scope;
+  readonly requestedDetails: AuthorizationDetails;
   /** As asked or found; null when it could not be told which is meant. */
   readonly resource: Resource | null;
   readonly resourceAsked: string | null;

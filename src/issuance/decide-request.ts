@@ -4,6 +4,7 @@ import type { CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Randomness } from '../oauth/identifier.js';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
 import { Secret } from '../oauth/secret.js';
 import { buildInputs, type InputParty } from '../policy/build-input.js';
@@ -46,7 +47,8 @@ export class DecideRequest {
     const [own, ...ancestors] = await Promise.all(outcome.admitted.parties.map((party) => this.#inputParty(party, counters)));
     if (own === undefined) throw new TypeError('a request without parties');
     const { resource } = outcome.admitted;
-    const request = { resource, scope: context.requestedScope, timeZone: context.facts.catalogue.timeZone, now };
+    const { requestedScope: scope, requestedDetails: details } = context;
+    const request = { resource, scope, details, timeZone: context.facts.catalogue.timeZone, now };
     const inputs = buildInputs([own, ...ancestors], request, this.localTime);
     const decided = await this.decide.decide({ revision, inputs, key: counters === null && !anew ? key : null });
     return this.#decided(context, outcome.admitted, decided, counters ?? [], key);
@@ -72,6 +74,7 @@ export class DecideRequest {
       decision,
       admitted,
       scope,
+      details: obligations.authorization_details ?? AuthorizationDetails.none,
       maxTtl: Math.min(obligations.max_ttl ?? Infinity, admitted.resource.maxTokenTtl),
       isolation: obligations.isolation ?? ('run' as const),
       counters: counters.map(({ key: counter, version }) => ({ key: counter, version })),
@@ -113,7 +116,8 @@ export class DecideRequest {
 }
 
 /** Names the question: whatever can differ in an input differs here (DESIGN §6 "Equal questions are asked once"). */
-function questionKey({ run, resource, requestedScope, facts }: Context, now: number): string {
+function questionKey({ run, resource, requestedScope, requestedDetails, facts }: Context, now: number): string {
   const minute = Math.floor(now / 60_000);
-  return [run.id, resource?.id ?? '', requestedScope.toString(), printEpoch(facts.epoch), minute].join('\n');
+  const key = [run.id, resource?.id ?? '', requestedScope.toString(), printEpoch(facts.epoch), minute].join('\n');
+  return requestedDetails.isEmpty ? key : `${key}\n${requestedDetails.toString()}`;
 }

@@ -1,9 +1,10 @@
 import type { CounterRead } from '../attribution/entry-log.js';
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Scope } from '../oauth/scope.js';
 import type { Decision } from '../policy/decision.js';
 import type { Admitted, Refusal } from './context.js';
 
-/** A decision and what it rests on. `scope` and `maxTtl` (seconds) are what was decided, with the obligations' absences filled in. */
+/** A decision and what it rests on. `scope`, `details` and `maxTtl` (seconds) are what was decided, with the obligations' absences filled in. */
 export type Decided = Refused | PolicyDecided<'denied'> | PolicyDecided<'allowed'>;
 export type TurnedAway = Refused | PolicyDecided<'denied'>;
 export type Allowed = PolicyDecided<'allowed'>;
@@ -19,6 +20,7 @@ interface PolicyDecided<Kind extends 'denied' | 'allowed'> {
   readonly decision: Decision;
   readonly admitted: Admitted;
   readonly scope: Scope;
+  readonly details: AuthorizationDetails;
   readonly maxTtl: number;
   readonly isolation: 'run' | 'workflow';
   readonly counters: readonly CounterRead[];

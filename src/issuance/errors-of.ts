@@ -1,5 +1,6 @@
 import {
   AccessDenied,
+  InvalidAuthorizationDetails,
   InvalidScope,
   InvalidTarget,
   ServerError,
@@ -28,6 +29,8 @@ export function errorOfRefusal(refusal: Refusal, decision: Decision, attribution
       return new InvalidTarget('the resource is unknown, ambiguous or not for this run', detail);
     case 'invalid_scope':
       return new InvalidScope('the scope is missing, is not one of this resource, or cannot be had without others', detail);
+    case 'invalid_authorization_details':
+      return new InvalidAuthorizationDetails('a type of authorization details is not one of this resource', detail);
   }
 }
 
@@ -49,6 +52,9 @@ export function errorOfFault(
   const detail = { reasons: [{ code: fault }], ...(attribution === null ? {} : { attribution }) };
   if (kind === 'refused')
     return new ServerError('the authorization server issued another token than was asked for; it is not handed out', detail);
+  if (fault === 'details_rejected' || fault === 'details_type_unsupported') {
+    return new InvalidAuthorizationDetails('the authorization server does not accept the authorization details', detail);
+  }
   if (fault === 'scope_rejected' || fault === 'target_rejected' || fault === 'request_rejected') {
     return new ServerError('the authorization server does not accept the request', detail);
   }

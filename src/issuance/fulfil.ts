@@ -5,7 +5,7 @@ import type { Clock } from '../oauth/clock.js';
 import type { UpstreamFault } from '../upstreams/token.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import { isRecorded, type Answer } from './answer.js';
-import { requestColumns, requestMembers, scopeMembers, suppressedMembers, unsentMembers } from './attribution-of.js';
+import { extentMembers, requestColumns, requestMembers, suppressedMembers, unsentMembers } from './attribution-of.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import { errorOfFault } from './errors-of.js';
@@ -107,7 +107,7 @@ export class Fulfil {
       {
         ...requestMembers(context, allowed.decision),
         ...unsentMembers(server, client, fault, because),
-        ...scopeMembers(context, allowed.scope, null),
+        ...extentMembers(context, allowed, null),
         ...suppressedMembers(suppressed),
       },
       { ...requestColumns(context, allowed.decision), client: client.id },

@@ -34,6 +34,8 @@ export interface LiveGivenToken {
   readonly resource: string;
   readonly jti: string | null;
   readonly granted: readonly string[];
+  /** As text; null for none. */
+  readonly grantedDetails: string | null;
   readonly audience: readonly string[] | 'unverified';
   readonly issuedAt: number;
   /** From then on it is not live. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { declared } from '../catalogue/look-up.js';
 import type { Clock } from '../oauth/clock.js';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
 import type { Secret } from '../oauth/secret.js';
 import type { AuthenticateRun } from '../runs/authenticate-run.js';
@@ -20,6 +21,7 @@ export interface Introspection {
   readonly clientId: string;
   readonly subject: string;
   readonly scope: Scope;
+  readonly details: AuthorizationDetails;
   readonly audience: readonly string[];
   readonly tokenType: 'Bearer';
   readonly jti: string | null;
@@ -82,6 +84,7 @@ function introspectionOf(live: LiveGivenToken, asker: Asker, { catalogue }: Fact
     clientId: client.clientId,
     subject: subjectOf(token) ?? client.clientId,
     scope: Scope.of(live.granted),
+    details: AuthorizationDetails.restore(live.grantedDetails),
     // of an opaque token the audience cannot be read: it was asked for this resource, and is handed out for no other
     audience: live.audience === 'unverified' ? [resource.uri] : live.audience,
     tokenType: 'Bearer',

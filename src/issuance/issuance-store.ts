@@ -38,6 +38,8 @@ export interface LiveIssuance extends Attempt {
   readonly expiresAt: number;
   readonly servedUntil: number;
   readonly granted: readonly string[];
+  /** As text; null for none. */
+  readonly grantedDetails: string | null;
   readonly audience: readonly string[] | 'unverified';
 }
 

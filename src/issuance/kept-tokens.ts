@@ -1,4 +1,5 @@
 import type { Sealer } from '../credentials/sealer.js';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
 import { readClaims } from '../upstreams/access-token-claims.js';
 import { learnBinding } from '../upstreams/token-binding.js';
@@ -48,6 +49,7 @@ export class KeptTokens {
       expiresAt,
       usableUntil: servedUntil,
       granted: Scope.of(kept.granted),
+      grantedDetails: AuthorizationDetails.restore(kept.grantedDetails),
       audience,
     } as const;
     return { issuance, token, servedUntil, ...through };

@@ -1,6 +1,7 @@
 import type { Resource } from '../catalogue/catalogue.js';
 import { allOrNothing, clientFor, declared, hasClients, onlyResourceOf, resourceByIndicator } from '../catalogue/look-up.js';
 import { senderConstraintOf } from '../catalogue/sender-constraint.js';
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
 import { isStillTrusted } from '../runs/claim-mapping.js';
 import type { RunDirectory } from '../runs/run-directory.js';
@@ -26,7 +27,8 @@ export async function loadContext(run: Run, asked: Asked, facts: Facts, runs: Ru
     run,
     asked,
     traceparent: asked.traceparent,
-    requestedScope: asked.scope ?? Scope.of('found' in resource ? resource.found.defaultScopes : []),
+    requestedScope: asked.scope ?? defaultScope(asked, resource),
+    requestedDetails: asked.details,
     resource: 'found' in resource ? resource.found : null,
     resourceAsked: asked.resources[0]?.uri ?? null,
   };
@@ -34,10 +36,15 @@ export async function loadContext(run: Run, asked: Asked, facts: Facts, runs: Ru
   if (stopped !== null) return { ...context, outcome: { kind: 'refused', refusal: stopped } };
   if ('refusal' in resource) return { ...context, outcome: { kind: 'refused', refusal: resource.refusal } };
 
-  const admitted = admit(facts, lineage, resource.found, context.requestedScope);
+  const admitted = admit(facts, lineage, resource.found, context.requestedScope, asked.details);
   return 'refusal' in admitted
     ? { ...context, outcome: { kind: 'refused', refusal: admitted.refusal } }
     : { ...context, outcome: { kind: 'admitted', admitted: admitted.found } };
+}
+
+/** Details alone are asked for where they stand alone (RFC 9396 §3): the default would be scopes that nobody named. */
+function defaultScope({ details }: Asked, resource: Looked<Resource>): Scope {
+  return 'found' in resource && details.isEmpty ? Scope.of(resource.found.defaultScopes) : Scope.none;
 }
 
 function runOver(lineage: readonly Run[], run: Run, now: number): Refusal | null {
@@ -85,7 +92,7 @@ function resourceMeant(facts: Facts, run: Run, { resources }: Asked): Looked<Res
 }
 
 /** Every party must reach the resource through a client of its own; nothing wider than the catalogue is ever asked. */
-function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope: Scope): Looked<Admitted> {
+function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope: Scope, details: AuthorizationDetails): Looked<Admitted> {
   const parties: Party[] = [];
   for (const run of lineage) {
     const party = partyOf(facts, run, resource);
@@ -95,10 +102,13 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
   const server = declared(facts.catalogue.authorizationServers, resource.authorizationServer);
   const [first, ...ancestors] = parties;
   if (server === null || first === undefined) return { refusal: invalidTarget('resource_not_available') };
-  if (scope.isEmpty) return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_missing' } } };
+  if (scope.isEmpty && details.isEmpty) return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_missing' } } };
   const [outside] = scope.without(Scope.of(resource.scopes));
   if (outside !== undefined)
     return { refusal: { by: 'guardrail', error: 'invalid_scope', reason: { code: 'scope_unknown', scope: outside } } };
+  const type = details.types.find((one) => resource.authorizationDetailsTypes?.includes(one) !== true);
+  if (type !== undefined)
+    return { refusal: { by: 'guardrail', error: 'invalid_authorization_details', reason: { code: 'details_type_unknown', type } } };
   const all = allOrNothing(server, first.client, resource);
   if (all !== null && !all.equals(scope)) return { refusal: cannotNarrow };
   // DESIGN §4.1: who is handed a token that is bound to a key of ours could not use it (CONFORMANCE D6)

@@ -16,9 +16,9 @@ import { isRecorded, type Answer } from './answer.js';
 import {
   causeMembers,
   clientMembers,
+  extentMembers,
   requestColumns,
   requestMembers,
-  scopeMembers,
   tokenColumns,
   tokenMembers,
   type Cause,
@@ -126,7 +126,7 @@ export class MintToken {
     const isReleased = minting.cause === null && token.type === 'Bearer';
     const release = isReleased ? prepareRelease(context, allowed, live, false, this.entries) : null;
     const outcome = this.#outcome(minting, issuance, 'issued', token, {
-      ...scopeMembers(context, allowed.scope, token.granted),
+      ...extentMembers(context, allowed, token),
       ...tokenMembers(token, rowServedUntil(minting, live)),
     });
     const [recorded, released] = await this.#appendOutcome(minting, token, release === null ? [outcome] : [outcome, release.append]);
@@ -152,7 +152,7 @@ export class MintToken {
       const release = prepareRelease(context, allowed, live, false, this.entries);
       const members = {
         shared_with: held.issuance,
-        ...scopeMembers(context, allowed.scope, token.granted),
+        ...extentMembers(context, allowed, token),
         ...tokenMembers(token, servedUntil),
       };
       const outcome = this.#outcome(minting, issuance, 'issued', token, members, { sharedWith: held.issuance });
@@ -162,7 +162,7 @@ export class MintToken {
     }
     const members = {
       fault: 'token_reused',
-      ...scopeMembers(context, allowed.scope, token.granted),
+      ...extentMembers(context, allowed, token),
       ...tokenMembers(token, token.issuedAt),
     };
     // the text is the other issuance's, and is revoked with it
@@ -176,7 +176,7 @@ export class MintToken {
     const token = outcome.kind === 'refused' ? outcome.token : null;
     const append = this.#outcome(minting, issuance, outcome.kind, token, {
       fault: outcome.fault,
-      ...scopeMembers(minting.context, minting.allowed.scope, token?.granted ?? null),
+      ...extentMembers(minting.context, minting.allowed, token),
       ...(token === null ? {} : tokenMembers(token, token.issuedAt)),
     });
     const [recorded] = await this.#appendOutcome(minting, token, [append]);
@@ -220,7 +220,7 @@ export class MintToken {
         ...causeMembers(minting.cause),
         issuance,
         ...clientMembers(through(minting)),
-        ...scopeMembers(context, allowed.scope, null),
+        ...extentMembers(context, allowed, null),
         ...(prepared.assertionJti === null ? {} : { assertion: { jti: prepared.assertionJti } }),
       },
       { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance },
@@ -257,7 +257,7 @@ export class MintToken {
     issuance: string,
     state: Outcome['state'],
     token: UpstreamToken | null,
-    members: ReturnType<typeof scopeMembers>,
+    members: ReturnType<typeof extentMembers>,
     elsewhere?: { readonly sharedWith?: string },
   ): Append {
     const { context, allowed, wish } = minting;
@@ -297,6 +297,7 @@ export class MintToken {
                 expiresAt: token.expiresAt,
                 servedUntil: Math.max(servedUntil, token.issuedAt),
                 granted: token.granted.tokens,
+                grantedDetails: token.grantedDetails.toKept(),
                 audience: token.audience,
                 ...(wish.server.profile.reusesTokens ? { reuses: true } : {}),
               }

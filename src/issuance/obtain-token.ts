@@ -78,7 +78,7 @@ export class ObtainToken {
     const { server, resource, parties } = allowed.admitted;
     const { client } = parties[0];
     const credential = await boundCredential(this.credentials, version, endpointsFor({ server, client }, metadata));
-    const sent = { server, client, credential, resource, scope: allowed.scope };
+    const sent = { server, client, credential, resource, scope: allowed.scope, details: allowed.details };
     const wish: TokenWish =
       senderConstraintOf(sent) === 'dpop'
         ? { ...sent, proofKey: await this.proofs.keyFor(credential.id, metadata.proofAlgorithms ?? null) }

@@ -6,6 +6,7 @@ import { declared } from '../catalogue/look-up.js';
 import type { Credential, CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
 import type { Clock } from '../oauth/clock.js';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import { Scope } from '../oauth/scope.js';
 import { suspensionThatStops } from '../suspensions/stops.js';
@@ -94,6 +95,7 @@ export class ProveCredential {
       resource,
       credential: await boundCredential(this.credentials, credential, endpointsFor({ server, client }, metadata)),
       scope: leastScope(resource),
+      details: AuthorizationDetails.none,
     };
     const asking = { facts, wish, metadata, rotation, issuance: newIdentifier('iss', this.clock.now(), this.randomness) };
     const prepared = await prepareTokenRequest(wish, metadata, this.signing);
@@ -147,7 +149,12 @@ export class ProveCredential {
       ...(outcome.kind === 'token' ? {} : { fault: outcome.fault }),
       ...(token === null
         ? {}
-        : { ...tokenMembers(token, token.issuedAt), scope: { decided: wish.scope.tokens, granted: token.granted.tokens } }),
+        : {
+            ...tokenMembers(token, token.issuedAt),
+            scope: { decided: wish.scope.tokens, granted: token.granted.tokens },
+            // none is asked for
+            ...(token.grantedDetails.isEmpty ? {} : { authorization_details: { granted: token.grantedDetails.elements } }),
+          }),
     };
     const columns = { ...columnsOf(asking), ...(token === null ? {} : tokenColumns(token)) };
     return {
@@ -164,7 +171,8 @@ export class ProveCredential {
   #kept(issuance: string, token: UpstreamToken): NonNullable<Outcome['token']> {
     const { sha256, jti, issuedAt, expiresAt, audience } = token;
     const sealed = this.sealer.seal(`issuance ${issuance}`, token.text);
-    return { sha256, jti, sealed, issuedAt, expiresAt, servedUntil: issuedAt, granted: token.granted.tokens, audience };
+    const granted = { granted: token.granted.tokens, grantedDetails: token.grantedDetails.toKept() };
+    return { sha256, jti, sealed, issuedAt, expiresAt, servedUntil: issuedAt, ...granted, audience };
   }
 }
 

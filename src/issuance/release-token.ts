@@ -3,7 +3,7 @@ import type { Append, Appended, EntryColumns } from '../attribution/entry-log.js
 import type { EntryMaker } from '../attribution/entry.js';
 import { ServerError } from '../oauth/errors.js';
 import type { Decision } from '../policy/decision.js';
-import { clientMembers, requestColumns, requestMembers, scopeMembers, tokenColumns, tokenMembers } from './attribution-of.js';
+import { clientMembers, extentMembers, requestColumns, requestMembers, tokenColumns, tokenMembers } from './attribution-of.js';
 import { again, isRecorded, type Answer } from './answer.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
@@ -74,7 +74,7 @@ function say(context: Context, allowed: Allowed, live: LiveToken, cached: boolea
       method: party.client.method,
       credential: live.credential,
     }),
-    ...scopeMembers(context, allowed.scope, live.token.granted),
+    ...extentMembers(context, allowed, live.token),
     ...tokenMembers(live.token, servedUntil),
   });
   const columns = {
@@ -105,6 +105,7 @@ export function answerOfRelease(prepared: PreparedRelease, appended: Appended): 
       tokenType: 'Bearer',
       expiresIn,
       scope: live.token.granted,
+      details: live.token.grantedDetails,
       attribution: append.entry.id,
     },
   };

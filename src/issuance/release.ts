@@ -1,3 +1,4 @@
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Scope } from '../oauth/scope.js';
 import type { Secret } from '../oauth/secret.js';
 
@@ -8,6 +9,7 @@ export interface Release {
   /** Whole seconds, at least 1: what is left of the token, of its release and of the run, whichever is least. */
   readonly expiresIn: number;
   readonly scope: Scope;
+  readonly details: AuthorizationDetails;
   /** The entry that records it. */
   readonly attribution: string;
 }

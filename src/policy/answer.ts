@@ -1,3 +1,4 @@
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Reason } from '../oauth/errors.js';
 import type { Obligations } from './decision.js';
 
@@ -11,7 +12,7 @@ export type PolicyAnswer =
   | { readonly kind: 'malformed'; readonly at: 'decision' | 'allow' | 'reasons' | 'obligations' };
 
 const MEMBERS = new Set(['allow', 'reasons', 'obligations']);
-const OBLIGATIONS = new Set(['scopes', 'max_ttl', 'isolation']);
+const OBLIGATIONS = new Set(['scopes', 'authorization_details', 'max_ttl', 'isolation']);
 
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 const MOST_REASONS = 16;
@@ -66,13 +67,16 @@ function readReason(value: unknown): Reason | null {
   return { ...read, code };
 }
 
-function readObligations({ scopes, max_ttl, isolation }: Members): Obligations | null {
+function readObligations({ scopes, authorization_details, max_ttl, isolation }: Members): Obligations | null {
   const decided = scopes === undefined ? undefined : readScopes(scopes);
   if (decided === null) return null;
+  const details = authorization_details === undefined ? undefined : readDetails(authorization_details);
+  if (details === null) return null;
   if (max_ttl !== undefined && !isTtl(max_ttl)) return null;
   if (isolation !== undefined && isolation !== 'run' && isolation !== 'workflow') return null;
   return {
     ...(decided === undefined ? {} : { scopes: decided }),
+    ...(details === undefined ? {} : { authorization_details: details }),
     ...(max_ttl === undefined ? {} : { max_ttl }),
     ...(isolation === undefined ? {} : { isolation }),
   };
@@ -80,9 +84,13 @@ function readObligations({ scopes, max_ttl, isolation }: Members): Obligations |
 
 /** Rego's sets come out unsorted. */
 function readScopes(value: unknown): string[] | null {
-  if (!Array.isArray(value) || value.length === 0) return null;
+  if (!Array.isArray(value)) return null;
   const scopes = value.filter((scope) => typeof scope === 'string');
   return scopes.length === value.length ? [...new Set(scopes)].sort() : null;
+}
+
+function readDetails(value: unknown): AuthorizationDetails | null {
+  return Array.isArray(value) && value.length === 0 ? AuthorizationDetails.none : AuthorizationDetails.of(value);
 }
 
 function isTtl(value: unknown): value is number {

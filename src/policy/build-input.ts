@@ -1,4 +1,5 @@
 import type { Client, Resource, Workflow } from '../catalogue/catalogue.js';
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Scope } from '../oauth/scope.js';
 import type { Run } from '../runs/run.js';
 import type { Counters, PolicyInput } from './input.js';
@@ -18,6 +19,7 @@ export interface InputParty {
 export interface InputRequest {
   readonly resource: Resource;
   readonly scope: Scope;
+  readonly details: AuthorizationDetails;
   readonly timeZone: string;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -41,7 +43,7 @@ export function buildInputs(
 function buildInput(
   { run, workflow, client, credentialCreatedAt, counters }: InputParty,
   ancestors: readonly InputParty[],
-  { resource, scope }: InputRequest,
+  { resource, scope, details }: InputRequest,
   now: PolicyInput['now'],
 ): PolicyInput {
   return {
@@ -67,7 +69,11 @@ function buildInput(
       ...(counters === undefined ? {} : { counters: { tokens: counters.workflow.tokens } }),
     },
     // as the catalogue writes it: a policy compares texts, and an indicator may be asked for in two forms (RFC 8707 §2)
-    request: { resource: resource.uri, scopes: [...scope.tokens] },
+    request: {
+      resource: resource.uri,
+      scopes: [...scope.tokens],
+      ...(details.isEmpty ? {} : { authorization_details: details.elements }),
+    },
     resource: {
       id: resource.id,
       uri: resource.uri,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Clock } from '../oauth/clock.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import { Scope } from '../oauth/scope.js';
@@ -18,7 +19,7 @@ export const tokenEntrypoint = 'corridor/token/decision';
 /**
  * What is to be decided. `inputs` are the run's own and one for each of its ancestors, the nearest first; all are of one
  * minute. `key` names the question: two that can differ in any member of an input MUST have different keys, so the run, its
- * credential, the resource, the scopes, the facts' epoch and the minute belong into it. Null: not to be remembered.
+ * credential, the resource, the scopes and details, the facts' epoch and the minute belong into it. Null: not to be remembered.
  */
 export interface Question {
   readonly revision: string | null;
@@ -91,7 +92,10 @@ export class Decide {
   }
 
   async #ask(revision: string, own: PolicyInput, ancestors: readonly PolicyInput[], texts: readonly string[]): Promise<Word> {
-    const asked = Scope.of(own.request.scopes);
+    const { scopes, authorization_details: elements } = own.request;
+    const details = elements === undefined ? AuthorizationDetails.none : AuthorizationDetails.of(elements);
+    if (details === null) throw new TypeError('an input holds no authorization details');
+    const asked = { scope: Scope.of(scopes), details };
     const ask = async (input: PolicyInput, index: number): Promise<Spoken> => {
       const result = await this.evaluator.evaluate(revision, tokenEntrypoint, texts[index] ?? '');
       return { run: input.run.id, word: wordOf(result, asked) };

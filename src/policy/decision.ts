@@ -1,8 +1,10 @@
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Reason } from '../oauth/errors.js';
 
-/** What the decision obliges Corridor to. Absent: scopes as asked, the resource's and the run's time, isolation `run`. Seconds. */
+/** What the decision obliges Corridor to. Absent: scopes as asked, no details (none were asked for), the resource's and the run's time, isolation `run`. Seconds. */
 export interface Obligations {
   readonly scopes?: readonly string[];
+  readonly authorization_details?: AuthorizationDetails;
   readonly max_ttl?: number;
   readonly isolation?: 'run' | 'workflow';
 }
@@ -30,6 +32,7 @@ export const policyFailureCodes = {
   malformed: 'policy_malformed',
   unknownObligation: 'policy_unknown_obligation',
   broader: 'policy_broader_than_asked',
+  detailsUndecided: 'policy_details_undecided',
   nothingInCommon: 'policy_nothing_in_common',
   inputRefused: 'policy_input_refused',
   threw: 'policy_error',

@@ -1,3 +1,5 @@
+import type { AuthorizationDetail } from '../oauth/authorization-details.js';
+
 /** What the policy sees (EXAMPLES "Input and decision"): this is a wire format, hence its names. Times are seconds since 1970. */
 export interface PolicyInput {
   readonly version: 1;
@@ -29,7 +31,13 @@ export interface PolicyInput {
     readonly labels: Readonly<Record<string, string>>;
     readonly counters?: Counters;
   };
-  readonly request: { readonly resource: string; readonly scopes: readonly string[] };
+  readonly request: {
+    readonly resource: string;
+    /** Empty only where details are asked for. */
+    readonly scopes: readonly string[];
+    /** Absent where none are asked for. */
+    readonly authorization_details?: readonly AuthorizationDetail[];
+  };
   readonly resource: {
     readonly id: string;
     readonly uri: string;

@@ -1,7 +1,7 @@
 import type { Reason } from '../oauth/errors.js';
 import { Scope } from '../oauth/scope.js';
 import { type Obligations, policyFailureCodes } from './decision.js';
-import { denial, type Word } from './word.js';
+import { type Asked, denial, type Word } from './word.js';
 
 /** The policy's word on a run, or on one of its ancestors. */
 export interface Spoken {
@@ -10,11 +10,11 @@ export interface Spoken {
 }
 
 /**
- * One word out of those on a run and on each of its ancestors (DESIGN §3): all must allow, scopes intersect, the shortest
- * life wins, and a token is shared only if all say so. The run itself comes first. A no outweighs a failure: it would be no
+ * One word out of those on a run and on each of its ancestors (DESIGN §3): all must allow, scopes intersect, the
+ * narrowest details and the shortest life win, and a token is shared only if all say so. The run itself comes first. A no outweighs a failure: it would be no
  * answer worth waiting for.
  */
-export function wordOnLineage(lineage: readonly [Spoken, ...Spoken[]], asked: Scope): Word {
+export function wordOnLineage(lineage: readonly [Spoken, ...Spoken[]], asked: Asked): Word {
   const [own, ...ancestors] = lineage;
   if (ancestors.length === 0) return own.word;
 
@@ -23,7 +23,7 @@ export function wordOnLineage(lineage: readonly [Spoken, ...Spoken[]], asked: Sc
 
   const obliged = lineage.map(({ word }) => (word.allow ? word.obligations : {}));
   const obligations = strictest(obliged, asked);
-  if (obligations.scopes?.length === 0) return denial({ code: policyFailureCodes.nothingInCommon });
+  if (obligations === null) return denial({ code: policyFailureCodes.nothingInCommon });
   return { allow: true, reasons: own.word.allow ? own.word.reasons : [], obligations };
 }
 
@@ -34,11 +34,17 @@ function ofAncestor({ run, word }: Spoken): Word {
   return { ...word, reasons: [marked(first), ...more.map(marked)] };
 }
 
-function strictest(all: readonly Obligations[], asked: Scope): Obligations {
+/** Null where there is nothing on which all agree. */
+function strictest(all: readonly Obligations[], asked: Asked): Obligations | null {
   const scopes = all.flatMap((one) => (one.scopes === undefined ? [] : [Scope.of(one.scopes)]));
+  const inCommon = scopes.reduce((left, scope) => left.intersect(scope), asked.scope);
+  const details = all.flatMap((one) => one.authorization_details ?? []);
+  const narrowest = details.find((one) => details.every((other) => one.isNoBroaderThan(other)));
+  if ((inCommon.isEmpty && !asked.scope.isEmpty) || (narrowest === undefined && details.length > 0)) return null;
   const lives = all.flatMap((one) => one.max_ttl ?? []);
   return {
-    ...(scopes.length === 0 ? {} : { scopes: scopes.reduce((left, scope) => left.intersect(scope), asked).tokens }),
+    ...(scopes.length === 0 ? {} : { scopes: inCommon.tokens }),
+    ...(narrowest === undefined ? {} : { authorization_details: narrowest }),
     ...(lives.length === 0 ? {} : { max_ttl: Math.min(...lives) }),
     ...(all.every((one) => one.isolation === 'workflow') ? { isolation: 'workflow' } : {}),
   };

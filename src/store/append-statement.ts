@@ -81,6 +81,7 @@ function printEffect(effect: Append['effect']): object {
         token_jti: token.jti,
         sealed: base64(token.sealed),
         granted: token.granted,
+        granted_details: token.grantedDetails,
         audience: token.audience === 'unverified' ? null : token.audience,
         issued_at: token.issuedAt,
         expires_at: token.expiresAt,

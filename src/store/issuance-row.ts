@@ -49,6 +49,7 @@ export const liveRow = z
     expires_at: time,
     served_until: time,
     granted: texts,
+    granted_details: z.string().nullable(),
     audience: texts.nullable(),
   })
   .transform((row): LiveIssuance => ({
@@ -62,6 +63,7 @@ export const liveRow = z
     expiresAt: row.expires_at,
     servedUntil: row.served_until,
     granted: row.granted,
+    grantedDetails: row.granted_details,
     audience: row.audience ?? 'unverified',
   }));
 

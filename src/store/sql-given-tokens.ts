@@ -8,7 +8,7 @@ import { repeatOnce } from './repeat-once.js';
 // No join: with outdated statistics whole tables would be read for it. A text that was revoked in one issuance is dead in all of them.
 const LIVE = `
   select i.id, i.run, (select r.purpose from run r where r.id = i.run) as purpose, i.workflow, i.isolation, i.client, i.authorization_server,
-    i.resource, i.token_jti, i.granted, i.audience, i.issued_at, i.served_until
+    i.resource, i.token_jti, i.granted, i.granted_details, i.audience, i.issued_at, i.served_until
   from issuance i
   where i.token_sha256 = $1 and i.state = 'issued' and i.revocation is null and i.served_until > now()
     and not exists (select from issuance twin where twin.token_sha256 = $1 and twin.revocation in ('pending', 'revoked'))
@@ -27,15 +27,17 @@ const liveRow = z
     resource: z.string(),
     token_jti: z.string().nullable(),
     granted: texts,
+    granted_details: z.string().nullable(),
     audience: texts.nullable(),
     issued_at: time,
     served_until: time,
   })
-  .transform(({ id, authorization_server, token_jti, audience, issued_at, served_until, ...live }): LiveGivenToken => ({
+  .transform(({ id, authorization_server, token_jti, granted_details, audience, issued_at, served_until, ...live }): LiveGivenToken => ({
     ...live,
     issuance: id,
     authorizationServer: authorization_server,
     jti: token_jti,
+    grantedDetails: granted_details,
     audience: audience ?? 'unverified',
     issuedAt: issued_at,
     servedUntil: served_until,

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { entryTypes } from '../attribution/entry-log.js';
 import type { TracedRun, TracedToken } from '../attribution/trace.js';
+import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { bytes, count, texts, time } from './column-types.js';
 import { parseRecorded } from './recorded-members.js';
 
 export const TOKEN_COLUMNS = `
-  id, client, state, token_sha256, token_jti, scope, granted, resource, audience, audience_verified, opened_at, expires_at, served_until,
+  id, client, state, token_sha256, token_jti, scope, granted, granted_details, resource, audience, audience_verified, opened_at, expires_at, served_until,
   exposed_until, revocation,
   case when state in ('open', 'unknown') then exposed_until > clock_timestamp()
     else coalesce(expires_at > clock_timestamp() and revocation is distinct from 'revoked', false) end as live`;
@@ -19,6 +20,7 @@ export const tokenRow = z
     token_jti: z.string().nullable(),
     scope: texts,
     granted: texts.nullable(),
+    granted_details: z.string().nullable(),
     resource: z.string(),
     audience: texts.nullable(),
     audience_verified: z.boolean(),
@@ -38,6 +40,7 @@ export const tokenRow = z
       jti: row.token_jti,
       scope: row.scope,
       granted: row.granted ?? [],
+      grantedDetails: AuthorizationDetails.restore(row.granted_details),
       resource: { id: row.resource, uri: null },
       audience: row.token_sha256 === null ? null : row.audience_verified && row.audience !== null ? row.audience : 'unverified',
       openedAt: row.opened_at,

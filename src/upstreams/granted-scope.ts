@@ -16,9 +16,9 @@ export interface GrantedScope {
 /**
  * What the server granted, by its response (RFC 6749 §5.1: absent means as requested) and by the claims of the token that hold
  * scopes (RFC 9068 §2.2.3, or as the profile says): what all of them name. More than was asked for in any of them is refused
- * (CONFORMANCE A56), and so is nothing of it, or a statement that cannot be understood. A JWT by RFC 9068 names the scope that was
- * asked for (§2.2.3), so that one which names none, in an answer which names none, was granted nothing: some servers leave out in
- * silence what they do not know. `mustSay` is whether the token is such a JWT.
+ * (CONFORMANCE A56), and so is nothing of what was asked, or a statement that cannot be understood. A JWT by RFC 9068 names the scope
+ * that was asked for (§2.2.3), so that one which names none, in an answer which names none, was granted nothing: some servers leave out
+ * in silence what they do not know. `mustSay` is whether the token is such a JWT. Where no scope was asked there is none to say.
  */
 export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null, mustSay = false): GrantedScope {
   const { scope: requested } = wish;
@@ -35,6 +35,7 @@ export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | 
     granted = narrowed ? granted.intersect(meant) : meant;
     narrowed = true;
   }
+  if (requested.isEmpty) return { granted, fault: null };
   if (!narrowed && mustSay && canNarrow(wish.server.profile)) return { granted: Scope.none, fault: 'scope_unusable' };
   return { granted, fault: granted.intersect(requested).isEmpty ? 'scope_unusable' : null };
 }

@@ -5,6 +5,7 @@ import { authenticateClient, type Party } from './client-authentication.js';
 import { endpointsFor } from './endpoints.js';
 import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
+import { grantedDetails } from './granted-details.js';
 import { grantedScope } from './granted-scope.js';
 import type { ServerMetadata } from './metadata.js';
 import { learnBinding } from './token-binding.js';
@@ -56,10 +57,12 @@ export function readIntrospectionResponse(wish: TokenWish, token: UpstreamToken,
   const { audience, fault: audienceFault } = learnAudience(wish, new Map(), members);
   const { binding, fault: bindingFault } = learnBinding(wish, members);
   const { granted, fault: scopeFault } = grantedScope(wish, token.granted.toString(), members, false);
+  const details = grantedDetails(wish, token.grantedDetails.elements, members);
   const life = members.has('exp') ? tokenLifetime(wish, undefined, members, token.issuedAt) : { ...token, fault: null };
   const learned: UpstreamToken = {
     ...token,
     granted,
+    grantedDetails: details.granted,
     binding,
     audience,
     expiresAt: Math.max(token.expiresAt, life.expiresAt),
@@ -71,6 +74,7 @@ export function readIntrospectionResponse(wish: TokenWish, token: UpstreamToken,
     bindingFault,
     audienceFault,
     scopeFault,
+    details.fault,
     life.fault,
     audience === 'unverified' ? 'audience_unverified' : null,
   ];

@@ -17,6 +17,8 @@ export interface ServerMetadata {
   readonly tokenEndpointAlgorithms: readonly string[] | null;
   readonly revocationEndpointAlgorithms: readonly string[] | null;
   readonly introspectionEndpointAlgorithms: readonly string[] | null;
+  /** The types of authorization details that it knows (RFC 9396 §10); null where it does not say. */
+  readonly authorizationDetailsTypes: readonly string[] | null;
   /** Where clients go that show a certificate (RFC 8705 §5), as the document says it: checked by `endpointsFor`. */
   readonly mtlsAliases?: {
     readonly tokenEndpoint: string | null;
@@ -52,6 +54,7 @@ export function metadataOfDocument(server: AuthorizationServer, document: Server
     tokenEndpointAlgorithms: document.token_endpoint_auth_signing_alg_values_supported,
     revocationEndpointAlgorithms: document.revocation_endpoint_auth_signing_alg_values_supported,
     introspectionEndpointAlgorithms: document.introspection_endpoint_auth_signing_alg_values_supported,
+    authorizationDetailsTypes: document.authorization_details_types_supported,
     ...(document.dpop_signing_alg_values_supported && { proofAlgorithms: document.dpop_signing_alg_values_supported }),
     ...(document.mtls_endpoint_aliases && {
       mtlsAliases: {
@@ -76,6 +79,7 @@ export function metadataOfCatalogue(server: AuthorizationServer): ServerMetadata
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
     introspectionEndpointAlgorithms: null,
+    authorizationDetailsTypes: null,
     warnings: [],
     source: 'catalogue',
   });

@@ -5,7 +5,7 @@ import { retryAfter } from './retry-after.js';
 import type { UpstreamFault, UpstreamOutcome } from './token.js';
 import type { UpstreamResponse } from './upstream-http.js';
 
-/** What error codes mean, the registered ones and those that servers made up (RFC 6749 §5.2, RFC 8707 §2, CONFORMANCE Q37). */
+/** What error codes mean, the registered ones and those that servers made up (RFC 6749 §5.2, RFC 8707 §2, RFC 9396 §5, CONFORMANCE Q37). */
 const faultOfCode: ReadonlyMap<string, UpstreamFault> = new Map([
   ['invalid_client', 'client_refused'],
   ['unauthorized_client', 'client_refused'],
@@ -13,6 +13,7 @@ const faultOfCode: ReadonlyMap<string, UpstreamFault> = new Map([
   ['bad_client_secret', 'client_refused'],
   ['invalid_scope', 'scope_rejected'],
   ['invalid_target', 'target_rejected'],
+  ['invalid_authorization_details', 'details_rejected'],
   ['slow_down', 'throttled'],
   ['too_many_requests', 'throttled'],
   ['temporarily_unavailable', 'server_unavailable'],

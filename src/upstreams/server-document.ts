@@ -10,10 +10,12 @@ const PRINTABLE = /^[\x20-\x7e]*$/;
 const printable = z.string().max(MAX_TEXT).regex(PRINTABLE);
 // null and "" are taken as absent (CONFORMANCE Q36)
 const text = printable.nullish().transform((value) => value || null);
-const list = z
-  .array(z.string())
-  .nullish()
-  .transform((value) => value?.filter((item) => item.length <= MOST && PRINTABLE.test(item)).slice(0, MOST) ?? null);
+const listOf = (longest: number) =>
+  z
+    .array(z.string())
+    .nullish()
+    .transform((value) => value?.filter((item) => item.length <= longest && PRINTABLE.test(item)).slice(0, MOST) ?? null);
+const list = listOf(100);
 const flag = z
   .boolean()
   .nullish()
@@ -44,7 +46,8 @@ export const documentShape = z.object({
   introspection_endpoint_auth_signing_alg_values_supported: list,
   grant_types_supported: list.catch(null),
   dpop_signing_alg_values_supported: list.catch(null),
-  authorization_details_types_supported: list.catch(null),
+  // as long as a catalogue may declare them: of one that is left out nothing would be asked
+  authorization_details_types_supported: listOf(256).catch(null),
   tls_client_certificate_bound_access_tokens: flag,
 });
 export type ServerDocument = z.output<typeof documentShape>;

@@ -6,6 +6,7 @@ import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import type { ServerMetadata } from './metadata.js';
 import type { TokenWish } from './token.js';
+import { UpstreamFailed } from './upstream-failed.js';
 import { reachOf, type UpstreamHttp } from './upstream-http.js';
 import { wishParameters } from './wish-parameters.js';
 
@@ -17,9 +18,11 @@ export interface PreparedTokenRequest extends FormPost {
 
 /**
  * Builds the client credentials request (RFC 6749 §4.4.2) of a wish.
- * @throws UpstreamFailed when the credential cannot be used here
+ * @throws UpstreamFailed when the credential cannot be used here, or the server says that it knows other details (CONFORMANCE A46)
  */
 export async function prepareTokenRequest(wish: TokenWish, metadata: ServerMetadata, signing: Signing): Promise<PreparedTokenRequest> {
+  const { authorizationDetailsTypes: known } = metadata;
+  if (known !== null && wish.details.types.some((type) => !known.includes(type))) throw new UpstreamFailed('details_type_unsupported');
   const endpoint = endpointsFor(wish, metadata).tokenEndpoint;
   const authentication = await authenticateClient(wish, metadata, metadata.tokenEndpointAlgorithms, signing);
   return {

@@ -3,6 +3,7 @@ import { Secret } from '../oauth/secret.js';
 import { isAccessTokenJwt, readClaims, type Claims } from './access-token-claims.js';
 import { isJson, readMembers } from './answer-body.js';
 import type { UpstreamAnswer } from './form-post.js';
+import { grantedDetails } from './granted-details.js';
 import { grantedScope } from './granted-scope.js';
 import { readRefusal } from './refusal.js';
 import { membersOf } from '../oauth/strict-json.js';
@@ -82,6 +83,7 @@ function understood(
   const claims = read instanceof Map ? read : null;
   const { audience, fault: audienceFault } = learnAudience(wish, members, claims);
   const { granted, fault: scopeFault } = grantedScope(wish, members.get('scope'), claims, claims !== null && isAccessTokenJwt(text));
+  const details = grantedDetails(wish, members.get('authorization_details'), claims);
   const typeFits = hasType(
     members.get('token_type'),
     wish.proofKey === undefined ? ['bearer', ...wish.server.profile.otherBearerNames] : ['dpop'],
@@ -95,6 +97,7 @@ function understood(
     bindingFault,
     audienceFault,
     scopeFault,
+    details.fault,
     lifetimeFault,
     wish.resource.verifyAudience && audience === 'unverified' ? 'audience_unverified' : null,
   ];
@@ -108,6 +111,7 @@ function understood(
     expiresAt,
     usableUntil,
     granted,
+    grantedDetails: details.granted,
     audience,
   };
   return { token, fault: faults.find((fault) => fault !== null) ?? null };

@@ -1,16 +1,18 @@
 import type { AuthorizationServer, Client, Resource } from '../catalogue/catalogue.js';
 import type { Credential } from '../credentials/credential.js';
+import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Scope } from '../oauth/scope.js';
 import type { Secret } from '../oauth/secret.js';
 import type { ProofKey } from './proofs-of-possession.js';
 
-/** What is wanted of an authorization server: one resource, these scopes, as this client with this credential. */
+/** What is wanted of an authorization server: one resource, these scopes and details (none of one kind, perhaps), as this client with this credential. */
 export interface TokenWish {
   readonly server: AuthorizationServer;
   readonly client: Client;
   readonly credential: Credential;
   readonly resource: Resource;
   readonly scope: Scope;
+  readonly details: AuthorizationDetails;
   /** What the token is to be bound to (RFC 9449); absent for a bearer token. */
   readonly proofKey?: ProofKey;
 }
@@ -33,6 +35,7 @@ export interface UpstreamToken {
   /** No use after this: the earliest end that anyone names, or the profile's default, less a margin for clocks. */
   readonly usableUntil: number;
   readonly granted: Scope;
+  readonly grantedDetails: AuthorizationDetails;
   /** What could be learned of the audience. */
   readonly audience: readonly string[] | 'unverified';
 }
@@ -54,11 +57,14 @@ export type UpstreamFault =
   | 'client_refused'
   | 'scope_rejected'
   | 'target_rejected'
+  | 'details_rejected'
   | 'request_rejected'
   | 'nonce_required'
   // what it issued
   | 'scope_broader'
   | 'scope_unusable'
+  | 'details_broader'
+  | 'details_unusable'
   | 'audience_mismatch'
   | 'issuer_mismatch'
   | 'client_mismatch'
@@ -72,6 +78,7 @@ export type UpstreamFault =
   | 'metadata_unavailable'
   | 'metadata_invalid'
   | 'algorithm_unsupported'
+  | 'details_type_unsupported'
   | 'credential_unavailable'
   | 'credential_bound_elsewhere';
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { profiles, standardProfile } from '../../src/catalogue/profile.js';
+import { parseStoredCatalogue } from '../../src/catalogue/stored-catalogue.js';
 import { parseCatalogueFile } from '../../src/catalogue/parse-catalogue-file.js';
 import { catalogueOf, example, exampleWith, problemsOf, readProjectFile } from './example.js';
 
@@ -150,6 +151,12 @@ describe('a catalogue file', () => {
     expect(resources.billing).toMatchObject({ verifyAudience: true, labels: { tier: 'gold' } });
   });
 
+  it('may say which types of authorization details a resource takes, and keeps them', () => {
+    const catalogue = catalogueOf(exampleWith('default_scopes: [crm:read]', 'authorization_details_types: [payment, account]'));
+    expect(catalogue.resources.crm?.authorizationDetailsTypes).toEqual(['account', 'payment']);
+    expect(parseStoredCatalogue(JSON.parse(JSON.stringify(catalogue)))).toEqual(catalogue);
+  });
+
   it('means the same in whatever order its lists are', () => {
     expect(catalogueOf(exampleWith('[crm:read, crm:write]', '[crm:write, crm:read]'))).toEqual(catalogueOf(example));
   });
@@ -252,6 +259,24 @@ const rows: Row[] = [
     'default_scopes: [crm:read]',
     'default_scopes: [crm:read, crm:admin]',
     '6:128: resources.crm.default_scopes holds a scope that scopes does not: add it there or remove it here',
+  ],
+  [
+    'no type of authorization details',
+    'default_scopes: [crm:read]',
+    'authorization_details_types: []',
+    '6:130: resources.crm.authorization_details_types is empty: list the types or leave the member out',
+  ],
+  [
+    'a type of authorization details that is an object',
+    'default_scopes: [crm:read]',
+    'authorization_details_types: [{ type: payment }]',
+    '6:131: resources.crm.authorization_details_types must be text: put it in quotes',
+  ],
+  [
+    'a type of authorization details in two words',
+    'default_scopes: [crm:read]',
+    'authorization_details_types: [account, a payment]',
+    '6:140: resources.crm.authorization_details_types must be one word of at most 256 characters in ASCII, without quotation marks or backslashes',
   ],
   [
     'a scope of two words (A40)',

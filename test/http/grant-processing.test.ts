@@ -197,7 +197,6 @@ describe('a token', () => {
       session_state: 'canary-4',
       ok: true,
       x: null,
-      authorization_details: [{ type: 'canary-5' }],
     };
     door.server.at('/token', issue(canaries));
     const { status, body } = await door.ask(await door.startRun());

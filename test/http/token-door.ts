@@ -17,6 +17,9 @@ export const bound = 'https://bound.example/api';
 /** Served by no client. */
 export const hidden = 'https://hidden.example/api';
 
+/** What a grant gives at crm, where it takes details. */
+export const exportDetail = { type: 'crm_export', actions: ['list', 'read'], region: 'eu' };
+
 export interface SecretRun {
   readonly id: string;
   readonly secret: string;
@@ -37,6 +40,8 @@ export interface TokenAnswer {
 export interface TokenDoorOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly port?: number;
+  /** Types of authorization details that crm takes. */
+  readonly detailTypes?: readonly string[];
 }
 
 /** The codes that Corridor documents, and the statuses that each may have. */
@@ -72,18 +77,18 @@ export class TokenDoor {
     private readonly ownsThem = true,
   ) {}
 
-  static async open({ env = {}, port }: TokenDoorOptions = {}): Promise<TokenDoor> {
+  static async open({ env = {}, port, detailTypes = [] }: TokenDoorOptions = {}): Promise<TokenDoor> {
     const server = (await HostileAuthorizationServer.start()).publish().at('/token', issue()).at('/revoke', json({}));
     const policies = await policyWithGrants(
       workflows.flatMap((workflow) => [
-        { workflow, purpose, resource: crm, scopes: ['crm:read'] },
+        { workflow, purpose, resource: crm, scopes: ['crm:read'], authorization_details: [exportDetail] },
         { workflow, purpose, resource: billing, scopes: ['billing:read'] },
         { workflow, purpose, resource: bare, scopes: ['bare:use'] },
         { workflow, purpose, resource: bound, scopes: ['bound:use'] },
       ]),
     );
     const corridor = await startCorridor({
-      catalogue: catalogue(server.issuer),
+      catalogue: catalogue(server.issuer, detailTypes),
       policies: policies.path,
       env: { ...upstreamSecret, ...env },
       ...(port === undefined ? {} : { port }),
@@ -209,7 +214,8 @@ export function issue(more: Readonly<Record<string, unknown>> = {}): Behaviour {
   };
 }
 
-function catalogue(issuer: string): string {
+function catalogue(issuer: string, detailTypes: readonly string[] = []): string {
+  const types = detailTypes.length === 0 ? '' : `authorization_details_types: [${detailTypes.join(', ')}], `;
   const ours = 'authorization_server: upstream, owner: search-team@example.com';
   const renewal = 'rotate_every: 90d, max_token_life: 1h';
   const secret = 'method: client_secret_basic, credential: "env:CORRIDOR_CLIENT_INDEXER"';
@@ -218,7 +224,7 @@ version: 1
 authorization_servers:
   upstream: { issuer: "${issuer}", profile: standard, allow_hosts: [127.0.0.1] }
 resources:
-  crm: { uri: "${crm}", authorization_server: upstream, scopes: [crm:read, crm:write], default_scopes: [crm:read], max_token_ttl: 1h }
+  crm: { uri: "${crm}", authorization_server: upstream, scopes: [crm:read, crm:write], default_scopes: [crm:read], ${types}max_token_ttl: 1h }
   billing: { uri: "${billing}", authorization_server: upstream, scopes: [billing:read], max_token_ttl: 1h }
   bare: { uri: "${bare}", authorization_server: upstream, scopes: [bare:use], default_scopes: [bare:use], max_token_ttl: 1h }
   bound: { uri: "${bound}", authorization_server: upstream, scopes: [bound:use], default_scopes: [bound:use], max_token_ttl: 1h, sender_constraint: dpop }

@@ -235,8 +235,8 @@ describe('the grant', () => {
 });
 
 describe('authorization details', () => {
-  it.each(['[]', '[{"type":"payment"}]', 'not json', '{}', '[{"type":"crm:read"},{}]'])(
-    'of %s are refused, since no type is known (B54)',
+  it.each(['[]', '[{"type":"payment"}]', 'not json', '{}', '[{"type":"crm:read"},{}]', '[{"type":"a","type":"b"}]'])(
+    'of %s are refused where no type is declared, and nothing is sent (B54)',
     async (details) => {
       const before = door.upstreamRequests;
       expect(await ask(`${good}&${form({ authorization_details: details })}`)).toMatchObject({

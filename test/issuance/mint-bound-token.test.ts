@@ -8,6 +8,7 @@ import type { Context } from '../../src/issuance/context.js';
 import { MintToken, type Minting } from '../../src/issuance/mint-token.js';
 import { prepareRelease } from '../../src/issuance/release-token.js';
 import { RevokeToken } from '../../src/issuance/revoke-token.js';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import type { Run } from '../../src/runs/run.js';
@@ -91,15 +92,26 @@ function requestOf(scope: Scope): { context: Context; allowed: Allowed } {
       ...{
         facts,
         run,
-        asked: { scope, resources: [], traceparent: null },
+        asked: { scope, details: AuthorizationDetails.none, resources: [], traceparent: null },
         traceparent: null,
         requestedScope: scope,
+        requestedDetails: AuthorizationDetails.none,
         resource: resource(),
         resourceAsked: null,
       },
       outcome: { kind: 'admitted', admitted },
     },
-    allowed: { kind: 'allowed', decision, admitted, scope, maxTtl: 300, isolation: 'run', counters: [], input: null },
+    allowed: {
+      kind: 'allowed',
+      decision,
+      admitted,
+      scope,
+      details: AuthorizationDetails.none,
+      maxTtl: 300,
+      isolation: 'run',
+      counters: [],
+      input: null,
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { OAuthError } from '../../src/oauth/errors.js';
 import type { Run } from '../../src/runs/run.js';
 import { MemoryWorld, type MemoryReplica, type MemoryWorldOptions } from '../rig/memory-world.js';
@@ -77,6 +78,29 @@ describe('renewal ahead of time', () => {
     expect(new Set(intents.map(({ members }) => (members['decision'] as { id: string }).id)).size).toBe(server.calls.length);
     expect(releases).toHaveLength(120);
     expect(releases.filter(({ members }) => members['cached'] === false)).toHaveLength(1);
+  });
+
+  it('asks for the authorization details that were asked for, which another replica hands on as they were granted (A46)', async () => {
+    open({
+      resources: { crm: { authorizationDetailsTypes: ['payment'] } },
+      policy: ({ request }) => ({ allow: true, obligations: { authorization_details: request.authorization_details } }),
+    });
+    const [both, one] = [
+      { type: 'payment', actions: ['initiate', 'status'] },
+      { type: 'payment', actions: ['status'] },
+    ];
+    const details = AuthorizationDetails.parse(JSON.stringify([both]));
+    Object.assign(server, { latency: 0 });
+    server.behaviour = (_, __, form) => server.issue(form, { authorization_details: [one] });
+    await replica.ask(run, crm, [], details);
+    await world.pass(MINUTE, [replica]);
+    expect(entriesOf('token.requested').map(({ members }) => [members['cause'], members['authorization_details']])).toEqual([
+      [undefined, { requested: [both], decided: [both] }],
+      ['renewal', { requested: [both], decided: [both] }],
+    ]);
+    const elsewhere = await world.replica({ alone: false }).ask(run, crm, [], details);
+    expect([elsewhere.accessToken.reveal(), elsewhere.scope.tokens, elsewhere.details.elements]).toEqual(['opaque-1', [], [one]]);
+    expect(server.calls).toHaveLength(2);
   });
 
   it('leaves a token alone that nobody was handed since it came', async () => {

@@ -13,9 +13,15 @@ default decision := {"allow": true, "reasons": [{"code": "granted"}]}
 decision := {"allow": true, "reasons": [{"code": "granted"}], "obligations": {"scopes": [input.request.scopes[0]]}} if {
 	input.run.operator == "less"
 }
+
+decision := {"allow": true, "reasons": [{"code": "granted"}], "obligations": {"authorization_details": input.request.authorization_details}} if {
+	input.run.operator == "ada"
+	input.request.authorization_details
+}
 `;
 
 const purpose = 'search-indexing';
+const details = '[{"type":"export"}]';
 const resourceOf = (name: string): string => `https://${name}.example/api`;
 
 let corridor: RunningCorridor;
@@ -68,11 +74,16 @@ async function start(workflow = 'nightly', operator = 'ada'): Promise<Run> {
   return { id, secret };
 }
 
-async function ask({ id, secret }: Run, name: string, scope: string) {
+async function ask({ id, secret }: Run, name: string, scope: string, details = '') {
   const response = await fetch(`${corridor.issuer}/token`, {
     method: 'POST',
     headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
-    body: new URLSearchParams({ grant_type: 'client_credentials', resource: resourceOf(name), scope }),
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      resource: resourceOf(name),
+      ...(scope === '' ? {} : { scope }),
+      ...(details === '' ? {} : { authorization_details: details }),
+    }),
   });
   return { status: response.status, body: z.record(z.string(), z.unknown()).parse(await response.json()) };
 }
@@ -92,22 +103,33 @@ describe('a server that grants all that the client holds', () => {
   });
 
   it.each([
-    ['a part of it', 'nightly', 'ada', 'read'],
-    ['more than this client holds', 'reading', 'ada', 'read write'],
-    ['all of it where the policy decides less', 'nightly', 'less', 'read write'],
-  ])('is not asked for %s: refused as cannot_narrow before anything is sent, and recorded', async (_, workflow, operator, scope) => {
-    const before = asked('all');
-    const run = await start(workflow, operator);
-    const { status, body } = await ask(run, 'all', scope);
-    expect(status).toBe(400);
-    expect(body).toMatchObject({ error: 'invalid_scope', reasons: [{ code: 'cannot_narrow' }] });
-    const [entry] = await entriesOf(run);
-    expect(entry).toMatchObject({
-      id: body['attribution'],
-      type: 'token.refused',
-      decision: { by: 'guardrail', allow: false, reasons: [{ code: 'cannot_narrow' }] },
-    });
-    expect(asked('all')).toBe(before);
+    ['a part of it', 'nightly', 'ada', 'read', ''],
+    ['more than this client holds', 'reading', 'ada', 'read write', ''],
+    ['all of it where the policy decides less', 'nightly', 'less', 'read write', ''],
+    ['authorization details without a scope', 'nightly', 'ada', '', details],
+  ])(
+    'is not asked for %s: refused as cannot_narrow before anything is sent, and recorded',
+    async (_, workflow, operator, scope, detailed) => {
+      const before = asked('all');
+      const run = await start(workflow, operator);
+      const { status, body } = await ask(run, 'all', scope, detailed);
+      expect(status).toBe(400);
+      expect(body).toMatchObject({ error: 'invalid_scope', reasons: [{ code: 'cannot_narrow' }] });
+      const [entry] = await entriesOf(run);
+      expect(entry).toMatchObject({
+        id: body['attribution'],
+        type: 'token.refused',
+        decision: { by: 'guardrail', allow: false, reasons: [{ code: 'cannot_narrow' }] },
+      });
+      expect(asked('all')).toBe(before);
+    },
+  );
+
+  it('is asked for authorization details beside all of it', async () => {
+    const { status } = await ask(await start(), 'all', 'read write', details);
+    // it says nothing of them, so that its token is not handed out: but it was asked
+    expect(status).toBe(502);
+    expect(new URLSearchParams(servers['all']?.requestsAt('/token').at(-1)?.body).get('authorization_details')).toBe(details);
   });
 
   it('gives a client that holds less exactly that', async () => {
@@ -188,7 +210,7 @@ ${server('all', '{ name: standard, scope_form: dot_default, resource_parameter: 
 ${server('repeating', 'standard')}
 ${server('sharing', '{ name: standard, reuses_tokens: true }')}
 resources:
-${['all', 'repeating', 'sharing'].map((name) => `  ${name}: { uri: "${resourceOf(name)}", authorization_server: ${name}, scopes: [read, write], max_token_ttl: 1h }`).join('\n')}
+${['all', 'repeating', 'sharing'].map((name) => `  ${name}: { uri: "${resourceOf(name)}", authorization_server: ${name}, scopes: [read, write], authorization_details_types: [export], max_token_ttl: 1h }`).join('\n')}
 purposes:
   ${purpose}: { description: Keep the search index current }
 workflows:

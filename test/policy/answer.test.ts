@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { readAnswer } from '../../src/policy/answer.js';
 import { wordOf } from '../../src/policy/word.js';
@@ -58,7 +59,9 @@ describe('the answer of a policy', () => {
     ],
     ['obligations that are null', { allow: true, obligations: null }, 'obligations'],
     ['obligations that are a list', { allow: true, obligations: [] }, 'obligations'],
-    ['no scope at all', { allow: true, obligations: { scopes: [] } }, 'obligations'],
+    ['details that are one object', { allow: true, obligations: { authorization_details: { type: 'x' } } }, 'obligations'],
+    ['a detail without a type', { allow: true, obligations: { authorization_details: [{ actions: ['read'] }] } }, 'obligations'],
+    ['details without end', { allow: true, obligations: { authorization_details: Array(33).fill({ type: 'x' }) } }, 'obligations'],
     ['scopes as one text', { allow: true, obligations: { scopes: 'a b' } }, 'obligations'],
     ['a scope that is a number', { allow: true, obligations: { scopes: ['a', 1] } }, 'obligations'],
     ['a life of nothing', { allow: true, obligations: { max_ttl: 0 } }, 'obligations'],
@@ -71,7 +74,7 @@ describe('the answer of a policy', () => {
     expect(readAnswer(answer)).toEqual({ kind: 'malformed', at });
   });
 
-  it.each(['sender_constraint', 'delivery', 'approval', 'authorization_details', 'maxTtl', '__proto__'])(
+  it.each(['sender_constraint', 'delivery', 'approval', 'maxTtl', '__proto__'])(
     'is not understood with the obligation %s',
     (obligation) => {
       const answer = JSON.parse(`{"allow":true,"obligations":{"${obligation}":1}}`) as unknown;
@@ -81,15 +84,40 @@ describe('the answer of a policy', () => {
 });
 
 describe('an allowance', () => {
-  const asked = Scope.of(['a', 'b']);
+  const elements = [{ type: 'x', actions: ['read', 'write'] }, { type: 'y' }];
+  const asked = { scope: Scope.of(['a', 'b']), details: AuthorizationDetails.none };
+  const inDetail = { ...asked, details: AuthorizationDetails.parse(JSON.stringify(elements)) };
+  const word = (obligations: object, about = asked) => wordOf({ kind: 'value', value: { allow: true, obligations } }, about);
   const isAllowed = (answer: unknown): boolean => wordOf({ kind: 'value', value: answer }, asked).allow;
+
+  it('decides something of what was asked: no scope at all, or no details, is malformed unless nothing was asked', () => {
+    const malformed = { allow: false, failure: false, reasons: [{ code: 'policy_malformed', at: 'obligations' }] };
+    expect(word({ scopes: [] })).toEqual(malformed);
+    expect(word({ authorization_details: [] }, inDetail)).toEqual(malformed);
+    expect(word({ authorization_details: [] }).allow).toBe(true);
+    expect(word({ scopes: [], authorization_details: elements }, { ...inDetail, scope: Scope.none }).allow).toBe(true);
+  });
+
+  it('must decide details that were asked for, no broader than they were', () => {
+    const denied = (code: string) => ({ allow: false, failure: false, reasons: [{ code }] });
+    expect(word({ scopes: ['a'] }, inDetail)).toEqual(denied('policy_details_undecided'));
+    const narrower = [{ type: 'x', actions: ['read'] }];
+    expect(word({ authorization_details: narrower }, inDetail)).toMatchObject({
+      allow: true,
+      obligations: { authorization_details: AuthorizationDetails.parse(JSON.stringify(narrower)) },
+    });
+    for (const broader of [[{ type: 'x' }], [{ type: 'z' }], [...elements, { type: 'y' }], [{ type: 'y', actions: ['read'] }]]) {
+      expect(word({ authorization_details: broader }, inDetail)).toEqual(denied('policy_broader_than_asked'));
+    }
+    expect(word({ authorization_details: narrower })).toEqual(denied('policy_broader_than_asked'));
+  });
 
   it('never comes out of anything that the published schema does not describe', () => {
     const anything = fc.oneof(fc.jsonValue(), nearDecisions(fc.jsonValue()));
     let allowed = 0;
     fc.assert(
       fc.property(anything, (answer) => {
-        if (!isAllowed(answer)) return;
+        if (!isAllowed(answer) && !wordOf({ kind: 'value', value: answer }, inDetail).allow) return;
         allowed++;
         expect(schema.safeParse(answer).success).toBe(true);
         expect(answer).toMatchObject({ allow: true });
@@ -138,6 +166,7 @@ function nearDecisions(anything: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
     fc.record(
       {
         scopes: or(fc.subarray(['a', 'b', 'c'], { minLength: 1 })),
+        authorization_details: or(fc.array(or(fc.constantFrom({ type: 'x', actions: ['read'] }, { type: 'y' })), { maxLength: 2 })),
         max_ttl: or(fc.integer({ min: -10, max: 100 })),
         isolation: or(fc.constantFrom('run', 'workflow')),
       },

@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
 import type { Client, Resource, Workflow } from '../../src/catalogue/catalogue.js';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { buildInputs, type InputParty } from '../../src/policy/build-input.js';
 import { LocalTime } from '../../src/policy/local-time.js';
@@ -58,7 +59,13 @@ const resource: Resource = {
   labels: {},
 };
 const party: InputParty = { run, workflow, client, credentialCreatedAt: at('2026-03-02T08:00:00Z') };
-const request = { resource, scope: Scope.of(['crm:read']), timeZone: 'Europe/Berlin', now: at('2026-03-03T13:05:42.123Z') };
+const request = {
+  resource,
+  scope: Scope.of(['crm:read']),
+  details: AuthorizationDetails.none,
+  timeZone: 'Europe/Berlin',
+  now: at('2026-03-03T13:05:42.123Z'),
+};
 
 describe('the input of a policy', () => {
   it('is what the documentation shows', () => {
@@ -73,6 +80,14 @@ describe('the input of a policy', () => {
     expect(attested.run.attested).toEqual(signed.claims);
     expect(schema.parse(attested)).toEqual(attested);
     expect(schema.safeParse({ ...input, run: { ...input.run, credential: 'secret' } }).success).toBe(false);
+  });
+
+  it('holds the authorization details that are asked for, and only then', () => {
+    const elements = [{ type: 'crm_export', actions: ['read'], depth: [{ one: [1] }] }];
+    const details = AuthorizationDetails.parse(JSON.stringify(elements));
+    const [input] = buildInputs([party], { ...request, scope: Scope.none, details }, new LocalTime());
+    expect(input.request).toEqual({ resource: 'https://crm.example/api', scopes: [], authorization_details: elements });
+    expect(schema.parse(input)).toEqual(input);
   });
 
   it('is the same for a whole minute, and another one afterwards', () => {

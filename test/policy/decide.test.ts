@@ -211,6 +211,27 @@ describe('a child run', () => {
     expect(decision).toMatchObject({ allow: false, failure: false, reasons: [{ code: 'policy_nothing_in_common' }] });
   });
 
+  it('gets the narrowest details that any of them may have, if all of them may', async () => {
+    const wide = { type: 'x', actions: ['list', 'read', 'write'] };
+    const [list, read, both] = [['list'], ['read'], ['list', 'read']].map((actions) => ({ ...wide, actions }));
+    const asking = (run: string) => inputWith({ run, scopes: [], details: [wide] });
+    const inDetail = async (...words: readonly (readonly unknown[])[]) => {
+      const runs = ['child', 'parent', 'grandparent'];
+      const { decide } = decideBy((input) => allow({ authorization_details: words[runs.indexOf(input.run.id)] ?? [] }));
+      return (await decide.decide({ revision, inputs: [asking('child'), asking('parent'), asking('grandparent')], key: null })).decision;
+    };
+    for (const words of [
+      [[wide], [both], [read]],
+      [[read], [both], [wide]],
+      [[both], [read], [wide]],
+    ]) {
+      const { allow: allowed, obligations } = await inDetail(...words);
+      expect({ allowed, details: obligations.authorization_details?.elements }).toEqual({ allowed: true, details: [read] });
+    }
+    // each is within what was asked, and none within the others
+    expect(await inDetail([wide], [list], [read])).toMatchObject({ allow: false, reasons: [{ code: 'policy_nothing_in_common' }] });
+  });
+
   it('is denied when nobody can tell about an ancestor', async () => {
     const { decision } = await decided({ parent: { kind: 'timeout' } });
     expect(decision).toMatchObject({ allow: false, failure: true, reasons: [{ code: 'policy_timeout', ancestor: 'parent' }] });

@@ -25,7 +25,17 @@ export const exampleInput: PolicyInput = {
   client: { id: 'indexer', owner: 'search-team@example.com', method: 'private_key_jwt', credential_age_days: 1 },
 };
 
-export function inputWith({ scopes, run, agent }: { scopes?: readonly string[]; run?: string; agent?: string }): PolicyInput {
+export function inputWith({
+  scopes,
+  details,
+  run,
+  agent,
+}: {
+  scopes?: readonly string[];
+  details?: PolicyInput['request']['authorization_details'];
+  run?: string;
+  agent?: string;
+}): PolicyInput {
   return {
     ...exampleInput,
     run: {
@@ -33,6 +43,10 @@ export function inputWith({ scopes, run, agent }: { scopes?: readonly string[]; 
       id: run ?? exampleInput.run.id,
       agent: { ...exampleInput.run.agent, name: agent ?? exampleInput.run.agent.name },
     },
-    request: { ...exampleInput.request, scopes: scopes ?? exampleInput.request.scopes },
+    request: {
+      ...exampleInput.request,
+      scopes: scopes ?? exampleInput.request.scopes,
+      ...(details === undefined ? {} : { authorization_details: details }),
+    },
   };
 }

@@ -70,6 +70,21 @@ describe('the starter policy', () => {
     }
   });
 
+  it('is checked with the details of the input, and denies those that no grant names', async () => {
+    const source = await readPolicyDirectory(directory);
+    const rule = (member: string) => ({
+      ...source,
+      files: { ...source.files, 'more.rego': `package more\n\np if input.request.${member}[0].type == "x"\n` },
+    });
+    expect(await compiler.check(rule('authorization_details'))).toEqual({ ok: true, diagnostics: [] });
+    expect((await compiler.check(rule('authorisation_details'))).ok).toBe(false);
+    expect(await decisionOn(inputWith({ details: [{ type: 'crm_export', actions: ['read'] }] }))).toMatchObject({
+      allow: false,
+      failure: false,
+      reasons: [{ code: 'details_not_granted', type: 'crm_export' }],
+    });
+  });
+
   it('denies what no grant says, and says why', async () => {
     expect(await decisionOn(inputWith({ scopes: ['crm:read', 'crm:write'] }))).toMatchObject({
       allow: false,

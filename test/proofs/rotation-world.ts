@@ -23,6 +23,7 @@ import { RevokeDue } from '../../src/issuance/revoke-due.js';
 import { RevokeToken } from '../../src/issuance/revoke-token.js';
 import { RotateCredentials } from '../../src/issuance/rotate-credentials.js';
 import { TokenCache } from '../../src/issuance/token-cache.js';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import { LocalKeyEncryptionKey } from '../../src/platform/keys/local-key-encryption-key.js';
@@ -294,14 +295,25 @@ export class Replica {
         {
           facts,
           run,
-          asked: { scope, resources: [], traceparent: null },
+          asked: { scope, details: AuthorizationDetails.none, resources: [], traceparent: null },
           traceparent: null,
           requestedScope: scope,
+          requestedDetails: AuthorizationDetails.none,
           resource: crm,
           resourceAsked: crm.uri,
           outcome: { kind: 'admitted', admitted },
         },
-        { kind: 'allowed', decision: decision(), admitted, scope, maxTtl: 300, isolation: 'run', counters: [], input: null },
+        {
+          kind: 'allowed',
+          decision: decision(),
+          admitted,
+          scope,
+          details: AuthorizationDetails.none,
+          maxTtl: 300,
+          isolation: 'run',
+          counters: [],
+          input: null,
+        },
       );
       if (answer.kind === 'released') return createHash('sha256').update(answer.release.accessToken.reveal()).digest('hex');
       if (answer.kind === 'turned_away') return `none: ${answer.error.message}`;

@@ -108,8 +108,9 @@ export class MemoryLog extends EntryLog {
         cacheKey,
         isolation,
       };
-      const nothing = { sealed: null, tokenSha256: '', tokenJti: null, issuedAt: 0, expiresAt: 0, servedUntil: 0, granted: [] };
-      this.#issuances.set(effect.issuance, { ...attempt, ...nothing, audience: 'unverified', state: 'open', revocation: null });
+      const nothing = { sealed: null, tokenSha256: '', tokenJti: null, issuedAt: 0, expiresAt: 0, servedUntil: 0 };
+      const granted = { granted: [], grantedDetails: null, audience: 'unverified' } as const;
+      this.#issuances.set(effect.issuance, { ...attempt, ...nothing, ...granted, state: 'open', revocation: null });
     }
     if (effect?.kind === 'outcome') {
       const issuance = this.#issuances.get(effect.issuance);

@@ -23,6 +23,7 @@ import { prepareTurnAway, answerOfTurnAway } from '../../src/issuance/turn-away.
 import { OAuthError } from '../../src/oauth/errors.js';
 import type { Randomness } from '../../src/oauth/identifier.js';
 import { ResourceIndicator } from '../../src/oauth/resource-indicator.js';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import { Decide } from '../../src/policy/decide.js';
@@ -179,8 +180,9 @@ export class MemoryReplica {
   }
 
   /** A token request of a run, from its context on: as IssueToken tells it. @throws OAuthError */
-  async ask(run: Run, resource: string, scope: readonly string[] = ['things:read']): Promise<Release> {
-    const asked = { scope: Scope.of(scope), resources: [ResourceIndicator.parse(resource)], traceparent: null };
+  async ask(run: Run, resource: string, scope: readonly string[] = ['things:read'], details = AuthorizationDetails.none): Promise<Release> {
+    const resources = [ResourceIndicator.parse(resource)];
+    const asked = { scope: Scope.of(scope), details, resources, traceparent: null };
     for (let attempt = 0; attempt < 8; attempt++) {
       const now = (await this.#runs.reload(run.id)) ?? run;
       const context = await loadContext(now, asked, this.world.facts, this.#runs, this.world.clock.now());

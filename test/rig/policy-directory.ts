@@ -8,6 +8,7 @@ export interface Grant {
   readonly purpose: string;
   readonly resource: string;
   readonly scopes: readonly string[];
+  readonly authorization_details?: readonly { readonly type: string }[];
   readonly max_ttl?: number;
 }
 

@@ -235,6 +235,7 @@ describe.each(databases)('the record on %s', (_, open) => {
         expires_at: null,
         served_until: null,
         granted: null,
+        granted_details: null,
         audience: null,
         audience_verified: false,
         revocation: null,

@@ -24,6 +24,7 @@ describe.each(databases)('tokens that runs were given, on %s', (_name, open) => 
   it('are live for the run that they were made for and for the server of their resource, and for nobody else', async () => {
     const [run, stranger] = [await world.running(), await world.running()];
     const issuance = await world.issuance({ run, tokenJti: 'jti1' });
+    await world.rows(`update issuance set granted_details = '[{"type":"payment"}]' where id = $1`, issuance);
     const live = await tokens.live(sha256(issuance), { run });
     expect(live).toEqual({
       issuance,
@@ -36,6 +37,7 @@ describe.each(databases)('tokens that runs were given, on %s', (_name, open) => 
       resource: 'crm',
       jti: 'jti1',
       granted: ['crm:read'],
+      grantedDetails: '[{"type":"payment"}]',
       audience: 'unverified',
       issuedAt: expect.any(Number) as number,
       servedUntil: expect.any(Number) as number,

@@ -76,6 +76,7 @@ export function tokenOf(given: Partial<Token> = {}): Token {
     expiresAt: now + 3_600_000,
     servedUntil: now + 300_000,
     granted: ['crm:read'],
+    grantedDetails: null,
     audience: ['https://crm.example/api'],
     ...given,
   };

@@ -1,3 +1,4 @@
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import type { Trace } from '../../src/attribution/trace.js';
 import type { Database } from '../../src/store/database.js';
 import { timeOfIdentifier } from '../../src/store/identifier-time.js';
@@ -38,6 +39,7 @@ describe.each(databases)('tracing on %s', (_name, open) => {
       jti: 'jti1',
       scope: ['crm:read'],
       granted: ['crm:read'],
+      grantedDetails: AuthorizationDetails.none,
       resource,
       audience: 'unverified',
       openedAt: expect.any(Number) as number,

@@ -138,6 +138,7 @@ describe('a metadata document', () => {
       revocation_endpoint: `${ISSUER}/revoke`,
       token_endpoint_auth_signing_alg_values_supported: ['ES256'],
       revocation_endpoint_auth_signing_alg_values_supported: null,
+      authorization_details_types_supported: ['payment'],
       grant_types_supported: ['client_credentials'],
       authorization_endpoint: null,
       more: { unknown: [1] },
@@ -150,10 +151,11 @@ describe('a metadata document', () => {
       tokenEndpointAlgorithms: ['ES256'],
       revocationEndpointAlgorithms: null,
       introspectionEndpointAlgorithms: null,
+      authorizationDetailsTypes: ['payment'],
       warnings: [],
       source: 'document',
     });
-    expect(await judged({ revocation_endpoint: '' })).toMatchObject({ revocationEndpoint: null });
+    expect(await judged({ revocation_endpoint: '' })).toMatchObject({ revocationEndpoint: null, authorizationDetailsTypes: null });
     const [own, strange] = [`${ISSUER}/introspect`, 'https://other.example/introspect'];
     expect(await judged({ introspection_endpoint: own })).toMatchObject({ introspectionEndpoint: own });
     expect(await judged({ introspection_endpoint: strange })).toMatchObject({ introspectionEndpoint: null });
@@ -248,6 +250,7 @@ describe('a server whose token endpoint the catalogue names', () => {
       tokenEndpointAlgorithms: null,
       revocationEndpointAlgorithms: null,
       introspectionEndpointAlgorithms: null,
+      authorizationDetailsTypes: null,
       warnings: [],
       source: 'catalogue',
     });

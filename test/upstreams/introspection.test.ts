@@ -1,4 +1,5 @@
 import { decodeJwt } from 'jose';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Secret } from '../../src/oauth/secret.js';
 import type { FormPost } from '../../src/upstreams/form-post.js';
 import { prepareIntrospection, readIntrospectionResponse } from '../../src/upstreams/introspection.js';
@@ -60,6 +61,25 @@ describe('what a server says of its token', () => {
     expect(outcome.token.text).toBe(issued.text);
   });
 
+  it('may say that fewer details were granted, and never more (A46, RFC 9396 §9.2)', () => {
+    const [both, one] = [
+      { type: 'payment', actions: ['initiate', 'status'] },
+      { type: 'payment', actions: ['status'] },
+    ];
+    const asked = { ...insists, details: AuthorizationDetails.parse(JSON.stringify([both])) };
+    const given = { ...issued, grantedDetails: asked.details };
+    const said = (details: unknown) =>
+      readIntrospectionResponse(asked, given, response(200, JSON.stringify({ ...active, authorization_details: details })));
+    const grantedBy = (details: unknown) => {
+      const outcome = said(details);
+      return outcome.kind === 'token' ? outcome.token.grantedDetails.elements : faultOf(outcome);
+    };
+    expect(grantedBy([one])).toEqual([one]);
+    expect(grantedBy(undefined)).toEqual([both]);
+    expect(grantedBy([both, one])).toBe('details_broader');
+    expect(grantedBy([])).toBe('details_unusable');
+  });
+
   it('need not say more than for whom it is', () => {
     expect(read({ active: true, aud: [RESOURCE] })).toMatchObject({ kind: 'token', token: { usableUntil: issued.usableUntil } });
   });
@@ -88,6 +108,7 @@ describe('what a server says of its token', () => {
     ['issuer_mismatch', { iss: 'https://other.example' }],
     ['client_mismatch', { client_id: 'another' }],
     ['scope_broader', { scope: 'crm:read crm:admin' }],
+    ['details_broader', { authorization_details: [{ type: 'payment' }] }],
     ['lifetime_unusable', { exp: NOW / 1000 - 1 }],
     ['lifetime_unusable', { exp: NOW / 1000 + 86_400 }],
     ['binding_mismatch', { cnf: { jkt: 'thumbprint' } }],

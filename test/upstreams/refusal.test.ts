@@ -12,6 +12,7 @@ describe('an answer without a token', () => {
     [400, { error: 'invalid_scope' }, 'scope_rejected'],
     [400, { error: 'invalid_target' }, 'target_rejected'],
     [401, { error: 'invalid_target' }, 'target_rejected'],
+    [400, { error: 'invalid_authorization_details' }, 'details_rejected'],
     [400, { error: 'slow_down' }, 'throttled'],
     [403, { error: 'too_many_requests' }, 'throttled'],
     [400, { error: 'temporarily_unavailable' }, 'server_unavailable'],

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { cacheKey, requestInputs, type Inputs } from '../../src/upstreams/request-inputs.js';
 import { client, metadata, profile, resource, secretCredential, server, wish } from './wish.js';
@@ -56,6 +57,7 @@ describe('the key of a cached token (A67)', () => {
     ['verification of the audience', wish({ resource: resource({ verifyAudience: true }) })],
     ['constraint of the sender', wish({ resource: resource({ senderConstraint: 'mtls' }) })],
     ['scope', wish({ scope: Scope.of(['crm:read', 'crm:write']) })],
+    ['authorization details', wish({ details: AuthorizationDetails.parse('[{"type":"payment"}]') })],
     ['isolation domain', wish(), metadata(), 'run02'],
   ])('differs with the %s', (_, one, about = metadata(), domain = 'run01') => {
     expect(cacheKey(requestInputs(one, about), domain)).not.toBe(cacheKey(requestInputs(wish(), metadata()), 'run01'));

@@ -45,6 +45,8 @@ describe('what is kept of a metadata document', () => {
     expect(read({ grant_types_supported: ['client_credentials', '\u001b[31m', 'x'.repeat(101)] }).grant_types_supported).toEqual([
       'client_credentials',
     ]);
+    const types = ['payment', 'x'.repeat(256), 'x'.repeat(257)];
+    expect(read({ authorization_details_types_supported: types }).authorization_details_types_supported).toEqual(types.slice(0, 2));
     const many = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`${'a'.repeat(index + 1)}_endpoint`, ISSUER]));
     expect(Object.keys(read({ mtls_endpoint_aliases: { ...many, 'x\n_endpoint': ISSUER } }).mtls_endpoint_aliases ?? {})).toHaveLength(10);
   });

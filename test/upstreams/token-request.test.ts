@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import { prepareTokenRequest, type PreparedTokenRequest } from '../../src/upstreams/token-request.js';
@@ -72,6 +73,25 @@ describe('what is asked for', () => {
     expect(parametersOf(audience)).toContainEqual(['audience', 'https://crm.example/api']);
     const none = await prepare(wish({ server: server({ profile: profile({ resourceParameter: null }) }) }));
     expect(parametersOf(none).map(([name]) => name)).toEqual(['grant_type', 'scope']);
+  });
+
+  it('says details as canonical JSON, beside the scope or without one (A46)', async () => {
+    const details = AuthorizationDetails.parse('[{"type":"payment","actions":["initiate"]}]');
+    const parameter = ['authorization_details', '[{"actions":["initiate"],"type":"payment"}]'];
+    const names = async (one: TokenWish) => parametersOf(await prepare(one)).filter(([name]) => name !== 'grant_type');
+    const resourceParameter = ['resource', 'https://crm.example/api'];
+    expect(await names(wish({ details }))).toEqual([['scope', 'crm:read'], parameter, resourceParameter]);
+    expect(await names(wish({ scope: Scope.none, details }))).toEqual([parameter, resourceParameter]);
+  });
+
+  it('is not sent with details of a type that the server does not list, if it lists any (A46)', async () => {
+    const one = wish({ details: AuthorizationDetails.parse('[{"type":"account"},{"type":"payment"}]') });
+    for (const listed of [[], ['account'], ['account', 'Payment']]) {
+      expect(await faultOf(prepare(one, metadata({ authorizationDetailsTypes: listed })))).toBe('details_type_unsupported');
+    }
+    for (const listed of [null, ['payment', 'account']]) {
+      expect(parametersOf(await prepare(one, metadata({ authorizationDetailsTypes: listed })))).toHaveLength(4);
+    }
   });
 
   it('goes to the endpoint with its query (A2)', async () => {

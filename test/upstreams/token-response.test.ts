@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { UpstreamExchangeFailed } from '../../src/upstreams/upstream-http.js';
 import { response, success } from './answers.js';
@@ -20,6 +21,7 @@ describe('a token response', () => {
       expiresAt: NOW + 300_000,
       usableUntil: NOW + 297_000,
       granted: Scope.of(['crm:read']),
+      grantedDetails: AuthorizationDetails.none,
       audience: 'unverified',
     });
     expect(token.text.reveal()).toBe('opaque-token');

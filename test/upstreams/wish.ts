@@ -6,6 +6,7 @@ import { standardProfile, type Profile } from '../../src/catalogue/profile.js';
 import type { KeyCredential, SecretCredential } from '../../src/credentials/credential.js';
 import type { Clock } from '../../src/oauth/clock.js';
 import type { Randomness } from '../../src/oauth/identifier.js';
+import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import type { Signing } from '../../src/upstreams/client-assertion.js';
@@ -105,6 +106,7 @@ export function wish(more: Partial<TokenWish> = {}): TokenWish {
     credential: secretCredential(),
     resource: resource(),
     scope: Scope.of(['crm:read']),
+    details: AuthorizationDetails.none,
     ...more,
   };
 }
@@ -132,6 +134,7 @@ export function metadata(more: Partial<ServerMetadata> = {}): ServerMetadata {
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
     introspectionEndpointAlgorithms: null,
+    authorizationDetailsTypes: null,
     warnings: [],
     source: 'document',
     ...more,

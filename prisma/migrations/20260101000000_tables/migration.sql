@@ -147,6 +147,7 @@ CREATE TABLE "issuance" (
     "expires_at" TIMESTAMPTZ(3),
     "served_until" TIMESTAMPTZ(3),
     "granted" TEXT[],
+    "granted_details" TEXT,
     "audience" TEXT[],
     "audience_verified" BOOLEAN NOT NULL DEFAULT false,
     "revocation" TEXT,
