@@ -74,8 +74,8 @@ export class Fulfil {
     const { first, result } = await this.obtainToken.obtain(minting);
     if (result.kind === 'again') return result;
     if (result.kind === 'live') {
-      if (!first || result.answer === null) return this.#release(minting, result.cached);
-      return noted(result.answer, context, result.cached);
+      // a token that is asked for once is not in use
+      return first && result.answer !== null ? result.answer : this.#release(minting, result.cached);
     }
     const old = this.cache.get(key, this.clock.now(), allowed.maxTtl);
     if (old !== null) return this.#release(minting, old);
@@ -92,7 +92,12 @@ export class Fulfil {
     const [appended] = await this.log.append([release.append]);
     const answer: Answer = appended === undefined ? { kind: 'again', verdict: 'bad' } : answerOfRelease(release, appended);
     if (answer.kind === 'again' && answer.verdict === 'not_live') this.cache.drop(key, cached.live.issuance);
-    return noted(answer, context, cached);
+    if (answer.kind === 'released') {
+      // it is in use, and renewed in time
+      cached.usedBy = context.run;
+      cached.asked = context.asked;
+    }
+    return answer;
   }
 
   /** Without an intent nothing else says it, so it is recorded, every 10 seconds for each run and resource: a flood must not become one of entries. */
@@ -125,13 +130,4 @@ export class Fulfil {
 
 function isClientRefused(answer: Answer): boolean {
   return answer.kind === 'turned_away' && answer.fault === 'client_refused';
-}
-
-/** A token that is in use is renewed in time. */
-function noted(answer: Answer, { run, asked }: Context, cached: CachedToken): Answer {
-  if (answer.kind === 'released') {
-    cached.usedBy = run;
-    cached.asked = asked;
-  }
-  return answer;
 }

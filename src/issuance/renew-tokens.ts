@@ -23,7 +23,7 @@ const ATTEMPTS = 3;
 type Renewed = 'renewed' | 'over' | 'later' | { readonly again: Verdict };
 
 /**
- * Renews tokens ahead of their end, off the path of requests: those that were handed out since they came, on behalf of the run that was
+ * Renews tokens ahead of their end, off the path of requests: those that were handed out again since they came, on behalf of the run that was
  * handed each last, decided anew as a request of that run with its own intent (DESIGN §3 "Renewal"). It is handed to nobody: the run
  * gets it when it asks. One that cannot be had leaves the old one in use until its end.
  */

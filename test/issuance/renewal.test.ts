@@ -93,6 +93,7 @@ describe('renewal ahead of time', () => {
     Object.assign(server, { latency: 0 });
     server.behaviour = (_, __, form) => server.issue(form, { authorization_details: [one] });
     await replica.ask(run, crm, [], details);
+    await replica.ask(run, crm, [], details);
     await world.pass(MINUTE, [replica]);
     expect(entriesOf('token.requested').map(({ members }) => [members['cause'], members['authorization_details']])).toEqual([
       [undefined, { requested: [both], decided: [both] }],
@@ -103,16 +104,17 @@ describe('renewal ahead of time', () => {
     expect(server.calls).toHaveLength(2);
   });
 
-  it('leaves a token alone that nobody was handed since it came', async () => {
+  it('leaves a token alone that was asked for once, and one that nobody was handed since it came', async () => {
+    await ask(world.start());
+    await ask();
     await ask();
     await world.pass(HOUR, [replica]);
-    expect(server.calls).toHaveLength(2); // the first was handed out, and the one that came in its place was not
+    expect(server.calls).toHaveLength(3); // the one of the second run was in use, and what came in its place was not
   });
 
   it('does not renew for a run that has ended, nor past its end, and says nothing then', async () => {
     const [ended, ending] = [world.start(), world.start({ expiresAt: world.clock.now() + 50_000 })];
-    await ask(ended);
-    await ask(ending);
+    for (const one of [ended, ended, ending, ending]) await ask(one);
     world.end(ended);
     await world.pass(10 * MINUTE, [replica]);
     expect(server.calls).toHaveLength(2);
@@ -122,6 +124,7 @@ describe('renewal ahead of time', () => {
   it('asks the policy again, and records its no', async () => {
     let allow = true;
     open({ policy: () => ({ allow, reasons: allow ? [] : [{ code: 'outside_hours' }] }) });
+    await ask();
     await ask();
     allow = false;
     await world.pass(HOUR, [replica]);
@@ -159,6 +162,7 @@ describe('renewal ahead of time', () => {
     const runs = Array.from({ length: 40 }, () => world.start());
     await Promise.all([...runs.map((one) => replica.ask(one, crm)), world.pass(1_000, [replica])]);
     const begun = world.clock.now();
+    for (const one of runs) await replica.ask(one, crm);
     await world.pass(MINUTE, [replica]);
     const times = server.calls.slice(40).map(({ at }) => at - begun);
     expect(times).toHaveLength(40);
