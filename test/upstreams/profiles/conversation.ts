@@ -7,6 +7,9 @@ import { readTokenResponse } from '../../../src/upstreams/token-response.js';
 import type { TokenWish, UpstreamOutcome, UpstreamToken } from '../../../src/upstreams/token.js';
 import { json, type Behaviour, type HostileAuthorizationServer } from '../../rig/hostile-authorization-server.js';
 import { client as open, hostile } from '../exchanges.js';
+import type { Credential } from '../../../src/credentials/credential.js';
+import { generateKeyPair } from '../../../src/credentials/key-pair.js';
+import { withOwnCertificate } from '../../../src/credentials/own-certificate.js';
 import { client, keyCredential, metadata, NOW, resource, secretCredential, server, signing, wish } from '../wish.js';
 import { askedOf, type Vendor } from './vendor.js';
 
@@ -63,6 +66,12 @@ export async function converse(vendor: Vendor, deviation: Deviation = {}): Promi
   };
 }
 
+/** A key with a certificate of its own, which some vendors want to see. */
+async function certifiedKey(bound: { issuer: string; tokenEndpointOrigin: string }): Promise<Credential> {
+  const { key, privateKey } = await withOwnCertificate(await generateKeyPair('ES256'), 'corridor-indexer', NOW, 86_400_000);
+  return { ...(await keyCredential('ES256', bound)), ...key, privateKey };
+}
+
 async function wishAt(
   vendor: Vendor,
   { profile, verifyAudience = false, clientId = 'corridor-indexer', secret = 'canary secret' }: Deviation,
@@ -79,7 +88,7 @@ async function wishAt(
       tokenEndpoint: `${origin}${vendor.tokenPath}`,
     }),
     client: client({ method: vendor.method, clientId }),
-    credential: vendor.method === 'private_key_jwt' ? await keyCredential('ES256', bound) : secretCredential(secret, bound),
+    credential: vendor.method === 'private_key_jwt' ? await certifiedKey(bound) : secretCredential(secret, bound),
     resource: resource({ uri: uri ?? origin, ...(audience !== undefined && { audience }), scopes, verifyAudience }),
   });
 }

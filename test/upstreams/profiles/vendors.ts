@@ -99,7 +99,7 @@ const entra: Vendor = {
         [asked.form.has('resource'), refuse('invalid_request', 400, "AADSTS901002: The 'resource' request parameter isn't supported.")],
         [asked.form.get('client_id') !== asked.client, refuse('invalid_request', 400, "AADSTS900144: the body must contain 'client_id'.")],
         [unauthenticated(asked) || assertion?.aud !== asked.tokenEndpoint, refuse('invalid_client', 401, 'AADSTS700023')],
-        [header?.typ !== 'JWT', refuse('invalid_client', 401)],
+        [header?.typ !== 'JWT' || typeof header['x5t#S256'] !== 'string', refuse('invalid_client', 401, 'AADSTS700027')],
         [asked.scopes.join() !== 'api://crm/.default', refuse('invalid_scope', 400, 'AADSTS1002012')],
       ],
       json({ token_type: 'Bearer', expires_in: 3599, ext_expires_in: 3599, access_token: jwt(claims) }),

@@ -4,8 +4,8 @@ import type { Epoch } from '../../src/attribution/epoch.js';
 import { epochAfter, FactsLocked, type FactChange } from '../../src/issuance/fact-changes.js';
 import { Database, DatabaseUnavailable, StatementRefused, type Row } from '../../src/store/database.js';
 import { SqlEntryLog } from '../../src/store/sql-entry-log.js';
-import { databases, manyConnections } from './both-databases.js';
-import { entryOf, identifier, newRun, World } from './world.js';
+import { databases, manyConnections } from '../store/both-databases.js';
+import { entryOf, identifier, newRun, World } from '../store/world.js';
 
 const stop: () => FactChange = () => ({
   kind: 'suspension.raised',

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { corridorCommand, type Finished } from '../rig/command-line.js';
 import { startCorridor, type RunningCorridor } from '../rig/corridor.js';
-import { catalogue } from './catalogue.js';
+import { catalogue } from '../cli/catalogue.js';
 
 let running: RunningCorridor;
 let directory: string;

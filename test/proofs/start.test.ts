@@ -4,11 +4,11 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { corridorCommand } from './rig/command-line.js';
-import { freePort } from './rig/corridor.js';
+import { corridorCommand } from '../rig/command-line.js';
+import { freePort } from '../rig/corridor.js';
 
-const main = path.resolve(import.meta.dirname, '../dist/main.js');
-const policies = path.resolve(import.meta.dirname, '../policies');
+const main = path.resolve(import.meta.dirname, '../../dist/main.js');
+const policies = path.resolve(import.meta.dirname, '../../policies');
 
 let directory: string;
 let children: ChildProcess[];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { parseAnswer, sendRaw, sendSlowly } from '../rig/raw-http.js';
-import { basic, crm, expectOAuthAnswer, form, TokenDoor, type SecretRun } from './token-door.js';
+import { basic, crm, expectOAuthAnswer, form, TokenDoor, type SecretRun } from '../http/token-door.js';
 
 let door: TokenDoor;
 let run: SecretRun;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import type { RunBySecret } from '../interop/world.js';
-import { basic, crm, startGivenTokensWorld, type Answer, type GivenTokensWorld } from './given-tokens-world.js';
+import { basic, crm, startGivenTokensWorld, type Answer, type GivenTokensWorld } from '../http/given-tokens-world.js';
 
 let world: GivenTokensWorld;
 beforeAll(async () => {

@@ -5,9 +5,9 @@ import { suspended } from '../../src/issuance/load-context.js';
 import { maxAncestors } from '../../src/runs/run.js';
 import type { Database } from '../../src/store/database.js';
 import { namesRuns, suspensionKinds, type StoppableRun, type SuspensionKind } from '../../src/suspensions/suspension.js';
-import { databases } from './both-databases.js';
-import { catalogue as sample, catalogueChange, suspension } from './fact-change-samples.js';
-import { World } from './world.js';
+import { databases } from '../store/both-databases.js';
+import { catalogue as sample, catalogueChange, suspension } from '../store/fact-change-samples.js';
+import { World } from '../store/world.js';
 
 const few = (prefix: string) => fc.constantFrom(`${prefix}1`, `${prefix}2`);
 const some = (prefix: string) => fc.uniqueArray(few(prefix), { minLength: 1 });
