@@ -102,7 +102,8 @@ describe('details compared member by member (A46)', () => {
   });
 
   it('are an order: what is no broader than what is no broader is no broader', () => {
-    const element = fc.record({ type: fc.constantFrom('a', 'b'), actions: fc.subarray(['x', 'y', 'z']) }, { requiredKeys: ['type'] });
+    // few enough to choose from that one often narrows another
+    const element = fc.record({ type: fc.constant('a'), actions: fc.subarray(['x', 'y'], { minLength: 1 }) });
     const details = fc.array(element, { minLength: 1, maxLength: 3 }).map((elements) => of(...elements));
     let chains = 0;
     fc.assert(
@@ -114,6 +115,6 @@ describe('details compared member by member (A46)', () => {
       }),
       { numRuns: 3000 },
     );
-    expect(chains).toBeGreaterThan(10);
+    expect(chains).toBeGreaterThan(50);
   });
 });
