@@ -130,6 +130,11 @@ export interface Revocation {
   readonly state: 'revoked' | 'unsupported';
 }
 
+/** An entry that rests on nothing which could have moved, and does nothing else. */
+export function byItself(entry: Entry): Append {
+  return { entry, epoch: null, run: null, effect: null, counters: [], decisionInput: null };
+}
+
 /** A count that the decision read, by key (`run:<id>` or `workflow:<id>@<date>`), with the version it had (0: no row yet). */
 export interface CounterRead {
   readonly key: string;

@@ -1,5 +1,5 @@
 import { Conflict, Invalid, NotFound } from '../access/errors.js';
-import type { EntryLog } from '../attribution/entry-log.js';
+import { byItself, type EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import type { Catalogue, Workflow } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
@@ -75,7 +75,7 @@ export class Drill {
       replicas: figures.replicas.map(({ url, refused, letThrough }) => ({ url, refused_ms: refused, let_through: letThrough })),
     };
     const entry = this.entries.make('suspension.drilled', epoch, members, { run: run.id, workflow: run.workflow });
-    await this.log.append([{ entry, epoch: null, run: null, effect: null, counters: [], decisionInput: null }]);
+    await this.log.append([byItself(entry)]);
     return entry.id;
   }
 

@@ -1,4 +1,4 @@
-import type { EntryLog } from '../attribution/entry-log.js';
+import { byItself, type EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import { declared } from '../catalogue/look-up.js';
 import type { Catalogue } from '../catalogue/catalogue.js';
@@ -69,7 +69,7 @@ export class LimitRequests {
     const decision = refusalDecision(facts.policyRevision, 'guardrail', reason, this.clock, this.randomness);
     const members = { ...requestMembers(context, decision), ...suppressedMembers(suppressed) };
     const entry = this.entries.make('token.refused', facts.epoch, members, requestColumns(context, decision));
-    const [appended] = await this.log.append([{ entry, epoch: null, run: null, effect: null, counters: [], decisionInput: null }]);
+    const [appended] = await this.log.append([byItself(entry)]);
     return new SlowDown(sentence, {
       ...detail,
       decision: decision.id,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EntryLog } from '../attribution/entry-log.js';
+import { byItself, type EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import { declared } from '../catalogue/look-up.js';
 import type { Clock } from '../oauth/clock.js';
@@ -74,6 +74,6 @@ export class ReportRejectedToken {
     const members = { ...whoMembers(run, owner), issuance, client, resource: { id: resource }, token: { sha256 } };
     const columns = { run: run.id, workflow, ...(owner === null ? {} : { owner }), client, resource, issuance, tokenSha256: sha256 };
     const entry = this.entries.make('token.rejected', epoch, members, columns);
-    await this.log.append([{ entry, epoch: null, run: null, effect: null, counters: [], decisionInput: null }]);
+    await this.log.append([byItself(entry)]);
   }
 }
