@@ -30,6 +30,16 @@ export function allOrNothing({ profile }: AuthorizationServer, client: Client, r
   return canNarrow(profile) ? null : Scope.of(client.holds?.[resource.id] ?? resource.scopes);
 }
 
+/**
+ * The least that can be asked for there, in the order in which it is tried: all where its server cannot narrow, else one scope alone, of
+ * those first that are given without being asked for.
+ */
+export function leastScopes(server: AuthorizationServer, client: Client, resource: Resource): readonly Scope[] {
+  const all = allOrNothing(server, client, resource);
+  if (all !== null) return [all];
+  return [...new Set([...resource.defaultScopes, ...resource.scopes])].map((scope) => Scope.of([scope]));
+}
+
 /** Whether any client serves this workflow. */
 export function hasClients(catalogue: Catalogue, workflow: string): boolean {
   return indexOf(catalogue).clients.has(workflow);

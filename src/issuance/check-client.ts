@@ -1,24 +1,19 @@
 import { Conflict, Invalid, NotFound, Unavailable } from '../access/errors.js';
-import type { EntryLog } from '../attribution/entry-log.js';
+import { byItself, type EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import type { Catalogue, Client, Resource } from '../catalogue/catalogue.js';
-import { declared } from '../catalogue/look-up.js';
-import type { CredentialStore } from '../credentials/credential.js';
+import { declared, leastScopes } from '../catalogue/look-up.js';
 import type { Clock } from '../oauth/clock.js';
 import { ResourceIndicator } from '../oauth/resource-indicator.js';
 import { AuthorizationDetails } from '../oauth/authorization-details.js';
-import { Scope } from '../oauth/scope.js';
+import type { Scope } from '../oauth/scope.js';
 import type { EndRun } from '../runs/end-run.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
 import { localRuntime, type StartRun } from '../runs/start-run.js';
-import type { MetadataCache } from '../upstreams/metadata-cache.js';
-import { endpointsFor } from '../upstreams/endpoints.js';
-import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { ActivatePolicy } from './activate-policy.js';
 import { isRecorded } from './answer.js';
-import { boundCredential } from './bound-credential.js';
 import { checkEntry, outcomeOf, type CheckOutcome, type ClientCheck } from './client-check.js';
 import type { Context } from './context.js';
 import type { Allowed, TurnedAway } from './decided.js';
@@ -27,6 +22,7 @@ import type { FactsSource } from './facts.js';
 import type { GivenTokens } from './given-tokens.js';
 import { loadContext } from './load-context.js';
 import type { Minted, MintToken } from './mint-token.js';
+import type { ObtainToken } from './obtain-token.js';
 import type { RevokeDue } from './revoke-due.js';
 import { prepareTurnAway } from './turn-away.js';
 
@@ -50,11 +46,11 @@ export interface CheckWish {
 
 interface Question {
   readonly resource: Resource;
-  readonly scope: string;
+  readonly scope: Scope;
 }
 
 /**
- * Tries a client: a run of its own gets a token of one scope by the path of every other, policy and suspensions included, and revokes it.
+ * Tries a client: a run of its own gets the least token by the path of every other, policy and suspensions included, and revokes it.
  * No cached token is used and nobody else is ever given this one.
  */
 export class CheckClient {
@@ -65,8 +61,7 @@ export class CheckClient {
     private readonly endRun: EndRun,
     private readonly runs: RunDirectory,
     private readonly decide: DecideRequest,
-    private readonly credentials: CredentialStore,
-    private readonly metadata: MetadataCache,
+    private readonly obtainToken: ObtainToken,
     private readonly mintToken: MintToken,
     private readonly tokens: GivenTokens,
     private readonly revokeDue: RevokeDue,
@@ -111,7 +106,7 @@ export class CheckClient {
     let first: { context: Context; decided: TurnedAway } | null = null;
     for (const { resource, scope } of questions) {
       const resources = [ResourceIndicator.parse(resource.uri)];
-      const asked = { scope: Scope.of([scope]), details: AuthorizationDetails.none, resources, traceparent: null };
+      const asked = { scope, details: AuthorizationDetails.none, resources, traceparent: null };
       const context = await loadContext(run, asked, facts, this.runs, this.clock.now());
       const decided = await this.decide.decideRequest(context);
       if (decided.kind === 'allowed') return { context, decided };
@@ -130,18 +125,10 @@ export class CheckClient {
   }
 
   async #obtained(context: Context, allowed: Allowed): Promise<CheckOutcome | 'again'> {
-    const { server, resource, parties } = allowed.admitted;
-    const { client } = parties[0];
     try {
-      const metadata = await this.metadata.get(server);
-      const current = await this.credentials.current(client.id);
-      if (current === null) throw new UpstreamFailed('credential_unavailable');
-      const credential = await boundCredential(this.credentials, current, endpointsFor({ server, client }, metadata));
-      const wish = { server, client, credential, resource, scope: allowed.scope, details: allowed.details };
-      // nobody else has this key: the token is of this run, and asked for anew
-      const key = cacheKey(requestInputs(wish, metadata), `check ${context.run.id}`);
-      const own = { ...allowed, isolation: 'run' } as const;
-      const minted = await this.mintToken.mint({ context, allowed: own, wish, metadata, cacheKey: key, cause: null });
+      // nobody else has its key: the token is of this run, and asked for anew
+      const minting = await this.obtainToken.want(context, { ...allowed, isolation: 'run' });
+      const minted = await this.mintToken.mint(minting);
       if (minted.kind === 'again') return 'again';
       allowed.input?.stored();
       return outcomeOf.minted(context, allowed, minted, await this.#revoked(context.run, minted));
@@ -168,7 +155,7 @@ export class CheckClient {
     const { epoch } = await this.facts.current();
     const { members, columns } = checkEntry(client, run, outcome, by);
     const entry = this.entries.make('client.checked', epoch, members, columns);
-    await this.log.append([{ entry, epoch: null, run: null, effect: null, counters: [], decisionInput: null }]);
+    await this.log.append([byItself(entry)]);
     return { client: client.id, run: run.id, workflow: run.workflow, at: this.clock.now(), entry: entry.id, ...outcome };
   }
 }
@@ -186,14 +173,15 @@ function errandOf(catalogue: Catalogue, client: Client, wish: CheckWish): { work
   throw new Invalid('purpose_not_declared', `workflow ${workflow.id} has ${purposes.join(', ') || 'no purpose without a user'}`);
 }
 
-/** One scope of one resource each, those that are meant when nobody says any first. @throws Invalid */
+/** The least of one resource each, those that are meant when nobody says any first. @throws Invalid */
 function questionsOf(catalogue: Catalogue, client: Client, wish: CheckWish): readonly Question[] {
   const resources = client.resources.filter((id) => wish.resource === null || id === wish.resource);
   const questions = resources.flatMap((id) => {
     const resource = declared(catalogue.resources, id);
-    if (resource === null) return [];
-    const scopes = [...new Set([...resource.defaultScopes, ...resource.scopes])];
-    return scopes.filter((scope) => wish.scope === null || scope === wish.scope).map((scope) => ({ resource, scope }));
+    const server = declared(catalogue.authorizationServers, client.authorizationServer);
+    if (resource === null || server === null) return [];
+    const scopes = leastScopes(server, client, resource).filter((scope) => wish.scope === null || scope.has(wish.scope));
+    return scopes.map((scope) => ({ resource, scope }));
   });
   if (questions.length > 0) return questions.slice(0, QUESTIONS);
   if (resources.length === 0) throw new Invalid('resource_not_reached', `client ${client.id} reaches ${client.resources.join(', ')}`);

@@ -26,10 +26,14 @@ import {
 } from './attribution-of.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
-import { answerOfRelease, prepareRelease } from './release-token.js';
+import type { ObtainedThrough } from './kept-tokens.js';
+import { answerOfRelease, prepareRelease, type PreparedRelease } from './release-token.js';
 import type { IssuanceStore } from './issuance-store.js';
 import type { RevokeToken } from './revoke-token.js';
 import type { LiveToken } from './token-cache.js';
+
+/** What is sent, and where. */
+type Sent = Pick<Minting, 'wish' | 'metadata'>;
 
 /** One token that is wanted, with all that its request will say. */
 export interface Minting {
@@ -57,9 +61,9 @@ export type Minted =
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
 /** Milliseconds: for the exchange with the authorization server, for asking it what it issued, and from when on anyone may close the intent as unknown. */
-const EXCHANGE_DEADLINE = 10_000;
+export const EXCHANGE_DEADLINE = 10_000;
 const INTROSPECTION_DEADLINE = 4_000;
-const INTENT_DEADLINE = 20_000;
+export const INTENT_DEADLINE = 20_000;
 
 /** One attempt at an authorization server: a durable intent, the exchange, exactly one outcome (DESIGN §7 "Intents"). */
 export class MintToken {
@@ -113,28 +117,29 @@ export class MintToken {
     }
   }
 
-  /** The outcome and the release to whom asked first share a flush; what is bound to a key of ours is released to nobody. */
+  /** The outcome and the release to whom asked first share a flush. */
   async #issued(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
-    const { context, allowed, metadata, wish } = minting;
+    const { context, allowed } = minting;
     const live: LiveToken = {
       issuance,
       token,
       servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000),
-      tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint,
-      credential: credentialOf(wish),
+      ...obtainedThrough(minting),
     };
-    const isReleased = minting.cause === null && token.type === 'Bearer';
-    const release = isReleased ? prepareRelease(context, allowed, live, false, this.entries) : null;
+    const release = this.#release(minting, live);
     const outcome = this.#outcome(minting, issuance, 'issued', token, {
       ...extentMembers(context, allowed, token),
       ...tokenMembers(token, rowServedUntil(minting, live)),
     });
-    const [recorded, released] = await this.#appendOutcome(minting, token, release === null ? [outcome] : [outcome, release.append]);
+    const [recorded, released] = await this.#appendOutcome(minting, token, [outcome, ...appendOf(release)]);
     if (recorded?.verdict === 'reused') return this.#reused(minting, issuance, token);
     if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null, token };
-    if (release === null) return { kind: 'live', live, answer: null };
-    if (released === undefined) throw new LogUnavailable('a release got no verdict');
-    return { kind: 'live', live, answer: answerOfRelease(release, released) };
+    return { kind: 'live', live, answer: answerTo(release, released) };
+  }
+
+  /** To whom asked first; nobody is handed a renewal, or what is bound to a key of ours. */
+  #release({ context, allowed, cause }: Minting, live: LiveToken): PreparedRelease | null {
+    return cause === null && live.token.type === 'Bearer' ? prepareRelease(context, allowed, live, false, this.entries) : null;
   }
 
   /**
@@ -143,22 +148,20 @@ export class MintToken {
    * who asks about a token is told its workflow.
    */
   async #reused(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
-    const { context, allowed, wish, metadata } = minting;
+    const { context, allowed, wish } = minting;
     const held = wish.server.profile.reusesTokens ? await this.issuances.liveOfText(token.sha256) : null;
     if (held?.workflow === context.run.workflow) {
       const servedUntil = Math.min(held.servedUntil, token.usableUntil, token.issuedAt + allowed.maxTtl * 1000);
-      const through = { tokenEndpoint: metadata.tokenEndpoint, credential: credentialOf(wish) };
-      const live: LiveToken = { issuance: held.issuance, token, servedUntil, ...through };
-      const release = prepareRelease(context, allowed, live, false, this.entries);
+      const live: LiveToken = { issuance: held.issuance, token, servedUntil, ...obtainedThrough(minting) };
+      const release = this.#release(minting, live);
       const members = {
         shared_with: held.issuance,
         ...extentMembers(context, allowed, token),
         ...tokenMembers(token, servedUntil),
       };
       const outcome = this.#outcome(minting, issuance, 'issued', token, members, { sharedWith: held.issuance });
-      const [recorded, released] = await this.log.append([outcome, release.append]);
-      if (released === undefined) throw new LogUnavailable('a release got no verdict');
-      if (isRecorded(recorded?.verdict)) return { kind: 'live', live, answer: answerOfRelease(release, released) };
+      const [recorded, released] = await this.log.append([outcome, ...appendOf(release)]);
+      if (isRecorded(recorded?.verdict)) return { kind: 'live', live, answer: answerTo(release, released) };
     }
     const members = {
       fault: 'token_reused',
@@ -219,7 +222,7 @@ export class MintToken {
         ...requestMembers(context, allowed.decision),
         ...causeMembers(minting.cause),
         issuance,
-        ...clientMembers(through(minting)),
+        ...clientMembers(throughOf(minting)),
         ...extentMembers(context, allowed, null),
         ...(prepared.assertionJti === null ? {} : { assertion: { jti: prepared.assertionJti } }),
       },
@@ -269,7 +272,7 @@ export class MintToken {
         ...requestMembers(context, allowed.decision),
         ...causeMembers(minting.cause),
         issuance,
-        ...clientMembers(through(minting)),
+        ...clientMembers(throughOf(minting)),
         ...members,
       },
       { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance, ...(token === null ? {} : tokenColumns(token)) },
@@ -309,21 +312,28 @@ export class MintToken {
   }
 }
 
+function appendOf(release: PreparedRelease | null): readonly Append[] {
+  return release === null ? [] : [release.append];
+}
+
+function answerTo(release: PreparedRelease | null, released: Appended | undefined): Answer | null {
+  if (release === null) return null;
+  if (released === undefined) throw new LogUnavailable('a release got no verdict');
+  return answerOfRelease(release, released);
+}
+
 /** A token of one run is over with that run; one that runs share lives on with the others. */
 function rowServedUntil({ context, allowed }: Minting, live: Pick<LiveToken, 'servedUntil'>): number {
   return allowed.isolation === 'run' ? Math.min(live.servedUntil, context.run.expiresAt) : live.servedUntil;
 }
 
-export function credentialOf({ credential }: TokenWish): LiveToken['credential'] {
-  return { id: credential.id, kid: 'kid' in credential ? credential.kid : null };
+export function obtainedThrough({ wish, metadata }: Sent): ObtainedThrough {
+  const { credential } = wish;
+  const kid = 'kid' in credential ? credential.kid : null;
+  return { tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint, credential: { id: credential.id, kid } };
 }
 
-function through({ wish, metadata }: Minting): Through {
-  return {
-    issuer: wish.server.issuer,
-    tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint,
-    clientId: wish.client.clientId,
-    method: wish.client.method,
-    credential: credentialOf(wish),
-  };
+export function throughOf(sent: Sent): Through {
+  const { server, client } = sent.wish;
+  return { issuer: server.issuer, clientId: client.clientId, method: client.method, ...obtainedThrough(sent) };
 }

@@ -1,9 +1,7 @@
 import type { FaultLog } from '../access/fault-log.js';
-import { senderConstraintOf } from '../catalogue/sender-constraint.js';
 import type { Credential, CredentialStore } from '../credentials/credential.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Decision } from '../policy/decision.js';
-import { endpointsFor } from '../upstreams/endpoints.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
 import type { ProofsOfPossession } from '../upstreams/proofs-of-possession.js';
@@ -11,13 +9,13 @@ import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
 import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { Answer } from './answer.js';
-import { boundCredential } from './bound-credential.js';
 import type { Cause } from './attribution-of.js';
 import type { Circuits, Turn } from './circuits.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import type { KeptTokens } from './kept-tokens.js';
-import { credentialOf, type Minted, type Minting, type MintToken } from './mint-token.js';
+import { makeWish } from './make-wish.js';
+import { obtainedThrough, type Minted, type Minting, type MintToken } from './mint-token.js';
 import type { RecentFailures } from './recent-failures.js';
 import { SingleFlight } from './single-flight.js';
 import { isFresh, type CachedToken, type LiveToken, type TokenCache } from './token-cache.js';
@@ -77,12 +75,8 @@ export class ObtainToken {
     const { context, allowed, metadata } = asking;
     const { server, resource, parties } = allowed.admitted;
     const { client } = parties[0];
-    const credential = await boundCredential(this.credentials, version, endpointsFor({ server, client }, metadata));
-    const sent = { server, client, credential, resource, scope: allowed.scope, details: allowed.details };
-    const wish: TokenWish =
-      senderConstraintOf(sent) === 'dpop'
-        ? { ...sent, proofKey: await this.proofs.keyFor(credential.id, metadata.proofAlgorithms ?? null) }
-        : sent;
+    const wanted = { server, client, resource, scope: allowed.scope, details: allowed.details };
+    const wish = await makeWish(wanted, version, metadata, this.credentials, this.proofs);
     return { ...asking, wish, cacheKey: keyOf(context, allowed, wish, metadata) };
   }
 
@@ -152,12 +146,8 @@ export class ObtainToken {
 
   /** The token that another replica obtained, or this one before it was started, if it can be served for a good while. */
   async #kept(minting: Minting, old: LiveToken | null): Promise<Obtained | null> {
-    const { cacheKey: key, allowed, wish, metadata } = minting;
-    const kept = await this.kept.find(
-      key,
-      { tokenEndpoint: endpointsFor(wish, metadata).tokenEndpoint, credential: credentialOf(wish) },
-      wish,
-    );
+    const { cacheKey: key, allowed, wish } = minting;
+    const kept = await this.kept.find(key, obtainedThrough(minting), wish);
     if (kept === null || !isFresh(kept, this.clock.now(), allowed.maxTtl)) return null;
     if (old !== null && kept.servedUntil <= old.servedUntil) return null;
     return { kind: 'live', cached: this.cache.set(key, kept), minted: false, answer: null };

@@ -2,16 +2,14 @@ import type { Append, EntryLog, Outcome } from '../attribution/entry-log.js';
 import { LogUnavailable } from '../attribution/entry-log.js';
 import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
 import type { Client, Resource } from '../catalogue/catalogue.js';
-import { declared } from '../catalogue/look-up.js';
+import { declared, leastScopes } from '../catalogue/look-up.js';
 import type { Credential, CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
 import type { Clock } from '../oauth/clock.js';
 import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
-import { Scope } from '../oauth/scope.js';
 import { suspensionThatStops } from '../suspensions/stops.js';
 import type { Signing } from '../upstreams/client-assertion.js';
-import { endpointsFor } from '../upstreams/endpoints.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
 import { cacheKey, requestInputs } from '../upstreams/request-inputs.js';
@@ -22,8 +20,9 @@ import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 import { isRecorded } from './answer.js';
 import { clientMembers, tokenColumns, tokenMembers } from './attribution-of.js';
-import { boundCredential } from './bound-credential.js';
 import type { Facts, FactsSource } from './facts.js';
+import { makeWish } from './make-wish.js';
+import { EXCHANGE_DEADLINE, INTENT_DEADLINE, throughOf } from './mint-token.js';
 
 /**
  * proven: the server issued a token to it, whatever token. not: it did not, and why; `retryAfter` in seconds is the server's own word.
@@ -34,9 +33,6 @@ export type Proof =
   | { readonly kind: 'not'; readonly fault: UpstreamFault; readonly retryAfter: number | null }
   | { readonly kind: 'held'; readonly fault: 'suspended' | 'nothing_to_ask_for' | 'facts_moving' };
 
-/** Milliseconds, as for any token request. */
-const EXCHANGE_DEADLINE = 10_000;
-const INTENT_DEADLINE = 20_000;
 const ATTEMPTS = 3;
 
 interface Asking {
@@ -89,14 +85,10 @@ export class ProveCredential {
     if (suspensionThatStops(facts.suspensions, stopped, this.clock.now()) !== null) return { kind: 'held', fault: 'suspended' };
 
     const metadata = await this.metadata.get(server);
-    const wish = {
-      server,
-      client,
-      resource,
-      credential: await boundCredential(this.credentials, credential, endpointsFor({ server, client }, metadata)),
-      scope: leastScope(resource),
-      details: AuthorizationDetails.none,
-    };
+    const [scope] = leastScopes(server, client, resource);
+    if (scope === undefined) return { kind: 'held', fault: 'nothing_to_ask_for' };
+    const wanted = { server, client, resource, scope, details: AuthorizationDetails.none };
+    const wish = await makeWish(wanted, credential, metadata, this.credentials, this.signing.proofs);
     const asking = { facts, wish, metadata, rotation, issuance: newIdentifier('iss', this.clock.now(), this.randomness) };
     const prepared = await prepareTokenRequest(wish, metadata, this.signing);
     const [intended] = await this.log.append([this.#intent(asking, prepared)]);
@@ -188,25 +180,14 @@ function leastOf({ resources }: Client, { catalogue }: Facts): Resource | null {
   return first === undefined ? null : declared(catalogue.resources, first);
 }
 
-/** One scope, of those that are given without being asked for where there are any. */
-function leastScope({ scopes, defaultScopes }: Resource): Scope {
-  return Scope.of([...defaultScopes, ...scopes].slice(0, 1));
-}
-
 /** The allow-list of what entries of a proof say: as of any token, but of no run. */
 function membersOf({ wish, metadata, issuance, rotation }: Asking): EntryMembers {
-  const { server, client, credential, resource, scope } = wish;
+  const { resource, scope } = wish;
   return {
     cause: 'rotation',
     rotation,
     issuance,
-    ...clientMembers({
-      issuer: server.issuer,
-      tokenEndpoint: metadata.tokenEndpoint,
-      clientId: client.clientId,
-      method: client.method,
-      credential: { id: credential.id, kid: credential.method === 'private_key_jwt' ? credential.kid : null },
-    }),
+    ...clientMembers(throughOf({ wish, metadata })),
     resource: { id: resource.id, uri: resource.uri },
     scope: { decided: scope.tokens },
   };

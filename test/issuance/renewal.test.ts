@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { standardProfile } from '../../src/catalogue/profile.js';
 import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { OAuthError } from '../../src/oauth/errors.js';
 import type { Run } from '../../src/runs/run.js';
@@ -186,7 +187,8 @@ describe('renewal ahead of time', () => {
     expect(server.calls.length).toBeLessThanOrEqual(17);
   });
 
-  it('does not ask again and again a server that gives the same text until it is over', async () => {
+  /** Answers with one text until its minute is over. */
+  const repeatTheText = async (): Promise<void> => {
     server.behaviour = (_, __, form) => {
       const now = world.clock.now();
       const end = Math.ceil((now + 1) / MINUTE) * MINUTE;
@@ -195,7 +197,21 @@ describe('renewal ahead of time', () => {
       return answer(200, { access_token: `text-${end}`, token_type: 'Bearer', expires_in: left, scope: form.get('scope') });
     };
     await world.clock.pass(MINUTE - (world.clock.now() % MINUTE));
+  };
+
+  it('does not ask again and again a server that gives the same text until it is over', async () => {
+    await repeatTheText();
     await traffic(1_000, 10 * MINUTE);
     expect(server.calls.length).toBeLessThan(60);
+  });
+
+  it('hands nobody the text that its server gave again, also where the profile says that it does', async () => {
+    open({ server: { profile: { ...standardProfile, reusesTokens: true } } });
+    await repeatTheText();
+    const { waits, refused } = await traffic(5_000, 10 * MINUTE);
+    const shared = entriesOf('token.issued').filter(({ members }) => 'shared_with' in members);
+    expect(shared.length).toBeGreaterThan(5);
+    expect(new Set(shared.map(({ members }) => members['cause']))).toEqual(new Set(['renewal']));
+    expect([entriesOf('token.released').length, refused]).toEqual([waits.length, 0]);
   });
 });

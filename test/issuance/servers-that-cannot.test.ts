@@ -136,6 +136,15 @@ describe('a server that grants all that the client holds', () => {
     const { status, body } = await ask(await start('reading'), 'all', 'read');
     expect([status, body['scope']]).toEqual([200, 'read']);
   });
+
+  it.each([
+    ['whole', ['read', 'write']],
+    ['part', ['read']],
+  ])('is asked by the check of client %s for all that it holds, which is the least', async (client, scope) => {
+    const { status, body } = await corridor.api('POST', `/v1/clients/${client}/check`, {});
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ asked: { scope }, returned: { scope } });
+  });
 });
 
 describe('a server that gives one text to two runs', () => {

@@ -1,4 +1,4 @@
-import { EntryLog, type Append, type Appended, type EntryType, type Verdict } from '../../src/attribution/entry-log.js';
+import { EntryLog, type Append, type Appended, type EntryType, type Outcome, type Verdict } from '../../src/attribution/entry-log.js';
 import type { Epoch } from '../../src/attribution/epoch.js';
 import { sameEpoch } from '../../src/attribution/epoch.js';
 import { IssuanceStore, type DueRevocation, type LiveIssuance, type OpenIntent } from '../../src/issuance/issuance-store.js';
@@ -115,12 +115,21 @@ export class MemoryLog extends EntryLog {
     if (effect?.kind === 'outcome') {
       const issuance = this.#issuances.get(effect.issuance);
       if (issuance?.state !== 'open') return 'late';
+      if (effect.state === 'issued' && effect.token !== null && this.#isHeldElsewhere(effect.token, issuance)) return 'reused';
       const { sha256: tokenSha256, jti: tokenJti, ...token } = effect.token ?? { sha256: '', jti: null };
       Object.assign(issuance, { state: effect.state, tokenSha256, tokenJti, ...token });
     }
     this.counts[entry.type] = (this.counts[entry.type] ?? 0) + 1;
     if (this.keeping) this.#kept.push({ type: entry.type, members: JSON.parse(entry.text) as Record<string, unknown> });
     return 'recorded';
+  }
+
+  /** Whether the text lives in an issuance of another isolation domain, or of any where its server reuses tokens. */
+  #isHeldElsewhere({ sha256, reuses }: NonNullable<Outcome['token']>, own: Issuance): boolean {
+    const domainOf = ({ isolation, run, workflow }: Issuance): string => (isolation === 'run' ? `run ${run}` : `workflow ${workflow}`);
+    return [...this.#issuances.values()].some(
+      (other) => other.tokenSha256 === sha256 && this.#isLive(other) && (reuses === true || domainOf(other) !== domainOf(own)),
+    );
   }
 
   #isActive(id: string): boolean {
