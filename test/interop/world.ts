@@ -52,7 +52,25 @@ export interface World {
 
 /** With the starter policy and grants for this world, or with the Rego that is given in its place. */
 export async function startWorld(rego?: string, env: Readonly<Record<string, string>> = {}): Promise<World> {
+  const started: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of started.splice(0).reverse()) await end();
+  };
+  try {
+    return { ...(await build(started, rego, env)), stop };
+  } catch (error) {
+    await stop(); // else its processes would keep the tests from ending
+    throw error;
+  }
+}
+
+async function build(
+  started: (() => Promise<void>)[],
+  rego: string | undefined,
+  env: Readonly<Record<string, string>>,
+): Promise<Omit<World, 'stop'>> {
   const mcp = await startProtectedMcpServer('mcp:use');
+  started.push(() => mcp.stop());
   const secret = randomBytes(32).toString('hex');
   const authorizationServer = await startAuthorizationServer({
     clients: [{ client_id: 'corridor-indexer', token_endpoint_auth_method: 'client_secret_basic', client_secret: secret }],
@@ -62,7 +80,9 @@ export async function startWorld(rego?: string, env: Readonly<Record<string, str
       [mcp.url]: { scopes: ['mcp:use'] },
     },
   });
+  started.push(() => authorizationServer.stop());
   const api = await startProtectedApi({ issuer: authorizationServer.issuer, audience: crm, scope: 'crm:read' });
+  started.push(() => api.stop());
   const policies =
     rego !== undefined
       ? await policyOf(rego)
@@ -71,11 +91,13 @@ export async function startWorld(rego?: string, env: Readonly<Record<string, str
           { workflow, purpose, resource: ledger, scopes: ['ledger:read'] },
           { workflow, purpose, resource: mcp.url, scopes: ['mcp:use'] },
         ]);
+  started.push(() => policies.remove());
   const corridor = await startCorridor({
     catalogue: catalogue(authorizationServer.issuer, mcp.url),
     policies: policies.path,
     env: { CORRIDOR_CLIENT_INDEXER: secret, ...env },
   });
+  started.push(() => corridor.stop());
   mcp.trust({ tokenIssuer: authorizationServer.issuer, authorizationServer: corridor.issuer });
   const created = await corridor.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
   const { key } = z.object({ key: z.string() }).parse(created.body);
@@ -117,10 +139,6 @@ export async function startWorld(rego?: string, env: Readonly<Record<string, str
         .entries.find((entry) => entry.id === id);
     },
     callApi: async (token) => (await fetch(`${api.url}/customers`, { headers: { authorization: `Bearer ${token}` } })).status,
-    stop: async () => {
-      await corridor.stop();
-      await Promise.all([api.stop(), authorizationServer.stop(), mcp.stop(), policies.remove()]);
-    },
   };
 }
 

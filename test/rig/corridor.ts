@@ -50,7 +50,8 @@ export interface RunningCorridor {
 }
 
 const root = path.resolve(import.meta.dirname, '../..');
-const PATIENCE = 60_000;
+/** Shorter than what a test's hook may take, so that what Corridor said is seen. */
+const PATIENCE = 40_000;
 
 export async function startCorridor(options: CorridorOptions): Promise<RunningCorridor> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-test-'));
@@ -112,14 +113,15 @@ function collect(child: ChildProcess): () => string {
 
 async function untilReady(child: ChildProcess, url: string, output: () => string): Promise<void> {
   const metadata = `${url}/.well-known/oauth-authorization-server/oauth2`;
-  for (const deadline = Date.now() + PATIENCE; Date.now() < deadline && child.exitCode === null; await wait(50)) {
+  const alive = (): boolean => child.exitCode === null && child.signalCode === null;
+  for (const deadline = Date.now() + PATIENCE; Date.now() < deadline && alive(); await wait(50)) {
     const ready = await fetch(metadata, { signal: AbortSignal.timeout(2_000) }).then(
       (response) => response.ok,
       () => false,
     );
     if (ready) return;
   }
-  const what = child.exitCode === null ? 'was not ready in time' : `ended with ${child.exitCode}`;
+  const what = alive() ? 'was not ready in time' : `ended with ${child.exitCode ?? child.signalCode}`;
   throw new Error(`Corridor ${what}. It said:\n${output()}`);
 }
 
