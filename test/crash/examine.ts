@@ -48,10 +48,15 @@ export function examine({ issued, received, entries }: Evidence): Examined {
   }
 
   const issuanceOf = new Map<string, string>();
-  const unknown = [...closed.values()].flat().filter(({ type }) => type === 'token.unknown');
+  // each token takes the oldest doubt that it can be of, and the oldest token comes first: if there is a doubt for each, each finds one
+  const unknown = [...closed.values()]
+    .flat()
+    .filter(({ type }) => type === 'token.unknown')
+    .map((doubt) => ({ ...doubt, opened: intents.get(doubt.issuance)?.[0] }))
+    .sort((one, other) => (one.opened?.time ?? 0) - (other.opened?.time ?? 0));
   const left = new Set(unknown);
   const outcomeOf = new Map(entries.flatMap((entry) => (entry.type === 'token.issued' ? [[entry.token?.sha256, entry] as const] : [])));
-  for (const token of issued) {
+  for (const token of [...issued].sort((one, other) => one.issued_at - other.issued_at)) {
     const outcome = outcomeOf.get(token.sha256);
     const intent = intents.get(outcome?.issuance)?.[0];
     if (outcome?.issuance !== undefined && intent !== undefined) {
@@ -60,7 +65,7 @@ export function examine({ issued, received, entries }: Evidence): Examined {
         findings.push(`${outcome.issuance} is recorded for another attempt than its own (${token.issued_at - intent.time} ms)`);
       continue;
     }
-    const doubt = [...left].find(({ issuance }) => intents.get(issuance)?.some((opened) => isAttempt(token, opened)) === true);
+    const doubt = [...left].find(({ opened }) => opened !== undefined && isAttempt(token, opened));
     if (doubt?.issuance === undefined) {
       findings.push(`a token of ${token.client_id} for ${token.resource} (${token.sha256.slice(0, 8)}) is not in the record`);
       continue;

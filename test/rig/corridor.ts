@@ -51,7 +51,7 @@ export interface RunningCorridor {
 
 const root = path.resolve(import.meta.dirname, '../..');
 /** Shorter than what a test's hook may take, so that what Corridor said is seen. */
-const PATIENCE = 40_000;
+const PATIENCE = 55_000;
 
 export async function startCorridor(options: CorridorOptions): Promise<RunningCorridor> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-test-'));

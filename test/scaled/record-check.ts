@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { kinds, suspensionKinds } from './kinds.js';
 import type { Call, OwnerChange, Subject } from './history.js';
 import { Intervals } from './intervals.js';
+import { clientOf, losing, type Resource } from './scaled-catalogue.js';
 
 const name = z.object({ id: z.string() });
 const time = z.iso.datetime().transform((text) => Date.parse(text));
@@ -113,9 +114,9 @@ export class RecordCheck {
     if (answer === undefined) return; // it reached nobody
     for (const [issuance, { subject, expiresAt }] of this.#live) {
       if (expiresAt < at) this.#live.delete(issuance);
-      if (expiresAt < at + AS_GOOD_AS_OVER || !this.#covers(kind, target, subject)) continue;
+      if (expiresAt < at + AS_GOOD_AS_OVER || !this.#covers(kind, target, subject) || perhapsOutOfReach(kind, target, subject)) continue;
       this.compared++;
-      const finding = `${issuance} was released before ${suspension} (${kind} ${target}) and is not in its exposure`;
+      const finding = `${issuance} for ${subject.resource} was released before ${suspension} (${kind} ${target}) and is not in its exposure`;
       if (!answer.listed.has(issuance)) this.#missing.push({ issuance, until: at + answer.took + CLOCKS, finding });
     }
   }
@@ -131,4 +132,12 @@ export class RecordCheck {
     this.#live.delete(issuance);
     this.#missing = this.#missing.filter((missing) => missing.issuance !== issuance || at > missing.until);
   }
+}
+
+/**
+ * Whether a client's suspension names the token of a descendant that it may not reach at the moment: the catalogue takes `files` from
+ * one workflow and gives it back, and without it the descendant's token is kept from it by that, and not by the suspension.
+ */
+function perhapsOutOfReach(kind: string, target: string, { resource, clients: [own] }: Subject): boolean {
+  return kind === 'client' && target === clientOf(losing) && resource === ('files' satisfies Resource) && own !== target;
 }
