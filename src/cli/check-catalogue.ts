@@ -21,12 +21,7 @@ export async function checkCatalogue(
 ): Promise<CheckedCatalogue> {
   const file = paths.configFile;
   const source = await readTextFile(file).catch((error: unknown) => ({ problem: `${file} cannot be read (${systemErrorCode(error)}).` }));
-  if (source === null) {
-    return {
-      problems: paths.isConfigFileNamed ? [{ message: `CORRIDOR_CONFIG names ${file}, which is not there.` }] : [],
-      refersTo: null,
-    };
-  }
+  if (source === null) return { problems: [], refersTo: null };
   if (typeof source !== 'string') return { problems: [{ message: source.problem }], refersTo: null };
   const references = new LocalSecretReferences(environment, paths.secretDirectory);
   const parsed = parseCatalogueFile(source, file, await readAuthorities(source, references));

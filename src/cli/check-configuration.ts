@@ -6,7 +6,7 @@ import { knownVariables, readConfiguration, type Configuration } from '../config
 import { SettingsInvalid } from '../config/settings-invalid.js';
 import { definitions } from '../config/variables.js';
 import { checkCatalogue, type CheckedCatalogue } from './check-catalogue.js';
-import { checkDirectories } from './check-directories.js';
+import { checkPaths } from './check-paths.js';
 import { checkPolicy } from './check-policy.js';
 import { CommandFailed, type Problem } from './command-failed.js';
 import { configuredPaths } from './configured-paths.js';
@@ -35,16 +35,16 @@ export async function checkConfiguration(environment: Environment, directory: st
   const { given, problems, defects, warnings } = configuration;
   const paths = configuredPaths(environment, directory);
   const databaseUrl = given.get('CORRIDOR_DATABASE_URL')?.text ?? null;
-  const directories = await checkDirectories(paths, databaseUrl !== null);
+  const places = await checkPaths(configuration, paths, directory);
   const catalogue = await checkCatalogue(paths, environment);
   const policy = await checkPolicy(paths);
   const unknown = configuration.unknown.map(
     (name) => `${name} is no variable of Corridor${didYouMean(name, knownVariables) || ': unset it.'}`,
   );
-  const own = [...unknown, ...[...problems, ...defects].map(({ message }) => message), ...directories.problems];
+  const own = [...unknown, ...[...problems, ...defects].map(({ message }) => message), ...places.problems];
   const hints = [
     ...warnings.map(({ message }) => message),
-    ...directories.warnings,
+    ...places.warnings,
     ...(databaseUrl === null ? [] : warningsOfDatabase(databaseUrl)),
     ...uselessClients(environment, directory, catalogue),
     ...(await warningsOfCommandLine(configuration, environment, directory)),

@@ -17,7 +17,8 @@ export interface CheckedPolicy {
 
 /** Takes the policy directory through the gates that a start takes it through. */
 export async function checkPolicy({ policyDirectory, isPolicyDirectoryNamed }: ConfiguredPaths): Promise<CheckedPolicy> {
-  if (!isPolicyDirectoryNamed && !existsSync(policyDirectory)) {
+  if (!existsSync(policyDirectory)) {
+    if (isPolicyDirectoryNamed) return { problems: [], warnings: [] }; // that is told of the variable
     const message = `There is no policy directory ${policyDirectory}: every request is denied until a policy is there.`;
     return { problems: [], warnings: [{ message }] };
   }

@@ -4,7 +4,6 @@ import { readVariable, type Environment } from '../config/given.js';
 export interface ConfiguredPaths {
   readonly dataDirectory: string;
   readonly configFile: string;
-  readonly isConfigFileNamed: boolean;
   readonly policyDirectory: string;
   readonly isPolicyDirectoryNamed: boolean;
   readonly secretDirectory: string | null;
@@ -14,7 +13,6 @@ export function configuredPaths(environment: Environment, directory: string): Co
   return {
     dataDirectory: readVariable('CORRIDOR_DATA_DIR', environment, directory),
     configFile: readVariable('CORRIDOR_CONFIG', environment, directory),
-    isConfigFileNamed: Boolean(environment['CORRIDOR_CONFIG']),
     policyDirectory: readVariable('CORRIDOR_POLICIES', environment, directory),
     isPolicyDirectoryNamed: Boolean(environment['CORRIDOR_POLICIES']),
     secretDirectory: readVariable('CORRIDOR_SECRET_DIR', environment, directory),

@@ -19,7 +19,7 @@ export class Reading {
     names: readonly VariableName[],
   ) {
     for (const name of names) {
-      this.attempt(name, () => {
+      this.#attempt(name, () => {
         const given = givenFor(name, environment, directory);
         if (given !== null) this.#given.set(name, given);
         this.value(name);
@@ -45,8 +45,12 @@ export class Reading {
     return this.#problems.some(({ variable }) => names.includes(variable));
   }
 
-  /** Null where `work` finds the variable, or several together, to be wrong. */
-  attempt<T>(variable: string, work: () => T): T | null {
+  /** What several come to together, where none of them is broken; null where they contradict, for which the first is blamed. */
+  together<T>([first, ...others]: readonly [VariableName, ...VariableName[]], work: () => T): T | null {
+    return this.isBroken([first, ...others]) ? null : this.#attempt(first, work);
+  }
+
+  #attempt<T>(variable: VariableName, work: () => T): T | null {
     try {
       return work();
     } catch (error) {

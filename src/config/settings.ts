@@ -68,7 +68,9 @@ function conclude(
   environment: Environment,
   directory: string,
 ): { readonly settings: Settings | null; readonly configuration: Configuration } {
-  const publicUrl = reading.isBroken(['CORRIDOR_HOST', 'CORRIDOR_PORT', 'CORRIDOR_PUBLIC_URL']) ? null : publicUrlOf(reading);
+  const publicUrl = reading.together(['CORRIDOR_PUBLIC_URL', 'CORRIDOR_HOST', 'CORRIDOR_PORT'], () =>
+    publicUrlFor(reading.value('CORRIDOR_PUBLIC_URL'), reading.value('CORRIDOR_HOST'), reading.value('CORRIDOR_PORT')),
+  );
   const clients = remarksOnClients(clientVariables(environment, directory));
   const ofFiles = [...reading.given].flatMap(([variable, { warning }]) => (warning === null ? [] : [{ variable, message: warning }]));
   const warnings = [...ofFiles, ...clients.warnings];
@@ -82,12 +84,6 @@ function conclude(
   const stops = configuration.unknown.length + clients.contradictions.length > 0 || reading.isBroken(ofTheService);
   const settings = stops || publicUrl === null ? null : settingsOf(reading, publicUrl, [...clients.defects, ...warnings]);
   return { settings, configuration };
-}
-
-function publicUrlOf(reading: Reading): string | null {
-  return reading.attempt('CORRIDOR_PUBLIC_URL', () =>
-    publicUrlFor(reading.value('CORRIDOR_PUBLIC_URL'), reading.value('CORRIDOR_HOST'), reading.value('CORRIDOR_PORT')),
-  );
 }
 
 function settingsOf(reading: Reading, publicUrl: string, warnings: readonly Remark[]): Settings {

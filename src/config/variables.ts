@@ -10,6 +10,8 @@ export interface Variable<T> {
   readonly unset?: string;
   /** It is never shown, and NAME_FILE may name a file that holds it. */
   readonly secret?: true;
+  /** What must lie where it points when it is set. */
+  readonly names?: 'file' | 'directory';
   /** The service does not look at it. */
   readonly commandLine?: true;
   readonly read: Reader<T>;
@@ -30,9 +32,15 @@ export const variables = {
     read: asHttpUrl,
   },
   CORRIDOR_DATA_DIR: { default: '.corridor', meaning: 'embedded data, keys, caches', read: asPath },
-  CORRIDOR_CONFIG: { default: 'corridor.yaml', meaning: 'the catalogue that an empty Corridor starts with', read: asPath },
-  CORRIDOR_POLICIES: { default: 'policies', meaning: 'the policy directory', read: asPath },
-  CORRIDOR_SECRET_DIR: { default: null, unset: 'none', meaning: 'the only directory that `file:` references may read', read: asPath },
+  CORRIDOR_CONFIG: { default: 'corridor.yaml', meaning: 'the catalogue that an empty Corridor starts with', names: 'file', read: asPath },
+  CORRIDOR_POLICIES: { default: 'policies', meaning: 'the policy directory', names: 'directory', read: asPath },
+  CORRIDOR_SECRET_DIR: {
+    default: null,
+    unset: 'none',
+    meaning: 'the only directory that `file:` references may read',
+    names: 'directory',
+    read: asPath,
+  },
   CORRIDOR_DATABASE_URL: {
     default: null,
     meaning: 'PostgreSQL 15 or later, in place of the embedded database',

@@ -1,21 +1,25 @@
-import { existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { Configuration } from '../config/settings.js';
+import { definitions } from '../config/variables.js';
 import { hasLocalKeyFile, KeyFileUnusable } from '../platform/keys/local-key-file.js';
+import { systemErrorCode } from '../platform/keys/system-error.js';
 import type { ConfiguredPaths } from './configured-paths.js';
 
-export interface CheckedDirectories {
+export interface CheckedPaths {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
 }
 
 /** What lies, or does not lie, where the settings say. Makes nothing. */
-export async function checkDirectories(paths: ConfiguredPaths, usesPostgres: boolean): Promise<CheckedDirectories> {
-  const problems: string[] = [];
+export async function checkPaths({ given }: Configuration, { dataDirectory }: ConfiguredPaths, directory: string): Promise<CheckedPaths> {
+  const usesPostgres = given.has('CORRIDOR_DATABASE_URL');
+  const problems = definitions.flatMap(([name, { names }]) => {
+    const found = given.get(name);
+    const wrong = found === undefined || names === undefined ? null : wrongWith(path.resolve(directory, found.text), names);
+    return wrong === null ? [] : [`${name} names ${wrong}.`];
+  });
   const warnings: string[] = [];
-  const { dataDirectory, secretDirectory } = paths;
-  if (secretDirectory !== null && !isDirectory(secretDirectory)) {
-    problems.push(`CORRIDOR_SECRET_DIR names ${secretDirectory}, which is ${existsSync(secretDirectory) ? 'no directory' : 'not there'}.`);
-  }
   if (existsSync(dataDirectory) && !isDirectory(dataDirectory)) {
     problems.push(`${dataDirectory} is not a directory: move it away, or set CORRIDOR_DATA_DIR.`);
   }
@@ -32,6 +36,18 @@ export async function checkDirectories(paths: ConfiguredPaths, usesPostgres: boo
     if (isDirectory(dataDirectory)) problems.push(error.message);
   }
   return { problems, warnings };
+}
+
+function wrongWith(file: string, wanted: 'file' | 'directory'): string | null {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats === undefined) return `${file}, which is not there`;
+  if (wanted === 'directory' ? !stats.isDirectory() : !stats.isFile()) return `${file}, which is no ${wanted}`;
+  try {
+    accessSync(file, constants.R_OK);
+    return null;
+  } catch (error) {
+    return `${file}, which cannot be read (${systemErrorCode(error)})`;
+  }
 }
 
 function isDirectory(file: string): boolean {
