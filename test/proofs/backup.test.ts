@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JWK } from 'jose';
 import pg from 'pg';
@@ -11,7 +13,7 @@ import { startAuthorizationServer, type RunningAuthorizationServer } from '../ri
 import { corridorCommand, until } from '../rig/command-line.js';
 import { freePort, startCorridor, type RunningCorridor } from '../rig/corridor.js';
 import { postgresBinaries } from '../rig/postgres-binaries.js';
-import { startPostgres } from '../rig/postgres.js';
+import { serveDirectory, serverOwner, startPostgres } from '../rig/postgres.js';
 import { catalogueOf } from './catalogue.js';
 import { FrontDoor, purpose, type AgentRun } from './front-door.js';
 import { readRecord } from './record.js';
@@ -25,6 +27,8 @@ const secret = randomBytes(32).toString('hex');
 const postgres = await startPostgres();
 const tools = postgres === null ? [] : [path.dirname((await postgresBinaries()).postgres)];
 const hasTools = tools.some((bin) => existsSync(path.join(bin, 'pg_dump')));
+/** Of somebody else's server the whole is not ours to copy. */
+const isOurs = process.env['CORRIDOR_TEST_DATABASE_URL'] === undefined;
 if (!hasTools) process.stderr.write('\n*** No pg_dump here, so the backup of PostgreSQL stays untried.\n\n');
 
 let home: string;
@@ -52,7 +56,8 @@ class World {
     this.places = { BACKUP: path.join(places, 'data'), KEY_BACKUP: path.join(places, 'key') };
   }
 
-  static async open(name: string, database: Readonly<Record<string, string>>): Promise<World> {
+  /** `settings` are Corridor's, beside the secret of a client. */
+  static async open(name: string, settings: Readonly<Record<string, string>>): Promise<World> {
     const port = await freePort();
     const catalogue = catalogueOf({
       issuer: `http://127.0.0.1:${port}`,
@@ -62,7 +67,7 @@ class World {
         { workflow: 'by-secret', client: 'secret', resources: ['crm'], credential: 'env:CORRIDOR_CLIENT_SECRET' },
       ],
     });
-    const env = { CORRIDOR_CLIENT_SECRET: secret, ...database };
+    const env = { ...(await secretInFile()), ...settings };
     const door = await FrontDoor.open({
       catalogue,
       grants: workflows.map((workflow) => ({ workflow, purpose, resource: crm, scopes })),
@@ -84,7 +89,7 @@ class World {
   }
 
   get variables(): Readonly<Record<string, string>> {
-    return { ...this.places, ...this.env, CORRIDOR_DATA_DIR: this.door.corridor.dataDir };
+    return { ...this.places, CORRIDOR_DATA_DIR: this.door.corridor.dataDir };
   }
 
   /** A run of each workflow, with a live token. */
@@ -102,6 +107,14 @@ class World {
     await this.door.close();
     await this.server.stop();
   }
+}
+
+/** The secret of the client lies in a file that everybody may read. */
+async function secretInFile(): Promise<Readonly<Record<string, string>>> {
+  const file = path.join(home, 'client-secret');
+  await writeFile(file, `${secret}\n`);
+  await chmod(file, 0o644);
+  return { CORRIDOR_CLIENT_SECRET_FILE: file };
 }
 
 /** Each sealed credential opens, and the server takes it: with a token of its own, not one that was kept. */
@@ -130,16 +143,19 @@ async function expectToHold(corridor: RunningCorridor, before: Entries, lost: re
 // startPostgres says aloud why there is none
 (hasTools ? describe : describe.skip)('a PostgreSQL that is put back by the page', () => {
   let world: World;
+  let databaseUrl: string;
   let runs: Readonly<Record<(typeof workflows)[number], AgentRun>>;
   let ofGap: Readonly<Record<(typeof workflows)[number], AgentRun>>;
   let before: Entries;
   beforeAll(async () => {
-    world = await World.open('postgresql', { CORRIDOR_DATABASE_URL: (await postgres?.freshDatabase()) ?? '' });
+    databaseUrl = (await postgres?.freshDatabase()) ?? '';
+    await writeFile(path.join(home, 'database-url'), `${databaseUrl}\n`, { mode: 0o600 });
+    world = await World.open('postgresql', { CORRIDOR_DATABASE_URL_FILE: path.join(home, 'database-url') });
   }, 120_000);
   afterAll(() => world.stop());
 
   async function administer(...statements: readonly string[]): Promise<void> {
-    const url = new URL(world.env['CORRIDOR_DATABASE_URL'] ?? '');
+    const url = new URL(databaseUrl);
     url.pathname = '/postgres';
     const client = new pg.Client({ connectionString: url.href });
     await client.connect();
@@ -147,11 +163,21 @@ async function expectToHold(corridor: RunningCorridor, before: Entries, lost: re
     await client.end();
   }
 
+  const variables = () => ({ ...world.variables, CORRIDOR_DATABASE_URL: databaseUrl });
+
+  it('serves with its secrets in files, and says whose everybody may read', () => {
+    const output = world.door.corridor.output();
+    expect(output).toMatch(/"warning".*The file that CORRIDOR_CLIENT_SECRET_FILE names can be read by everybody/);
+    expect(output).not.toMatch(/CORRIDOR_DATABASE_URL_FILE/);
+    expect(output).not.toContain(secret);
+  });
+
   it('is backed up while it serves, and its key apart from it', async () => {
     runs = await world.live();
     before = await readRecord(world.door.corridor);
-    await commands.run('postgresql-backup', world.variables);
-    await commands.run('postgresql-key', world.variables);
+    await commands.run('postgresql-backup', variables());
+    await commands.run('postgresql-key', variables());
+    if (isOurs) await commands.run('postgresql-base-backup', variables());
     for (const file of [path.join(world.places.BACKUP, 'corridor.dump'), path.join(world.places.KEY_BACKUP, 'seal.key')]) {
       expect((await stat(file)).mode & 0o077).toBe(0);
     }
@@ -168,17 +194,17 @@ async function expectToHold(corridor: RunningCorridor, before: Entries, lost: re
   }, 60_000);
 
   it('releases nothing before the loss is acknowledged', async () => {
-    const database = path.basename(new URL(world.env['CORRIDOR_DATABASE_URL'] ?? '').pathname);
+    const database = path.basename(new URL(databaseUrl).pathname);
     await administer(`drop database ${database} with (force)`, `create database ${database} template template0 encoding 'UTF8'`);
     expect((await world.ask(runs['by-key'])).status).toBe(503);
-    await commands.run('postgresql-restore', world.variables);
+    await commands.run('postgresql-restore', variables());
     for (const run of Object.values(runs)) {
       expect(await world.ask(run)).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } });
     }
   }, 60_000);
 
   it('serves again when it is: live runs go on, what came after the backup is gone, and credentials open', async () => {
-    expect(await commands.run('acknowledge', world.variables)).toMatch(/new incarnation has begun: inc\w+:1\./);
+    expect(await commands.run('acknowledge', variables())).toMatch(/new incarnation has begun: inc\w+:1\./);
     await until(async () => (await world.ask(runs['by-key'])).status === 200);
     // as the page says: the stop was taken back
     expect((await world.ask(runs['by-secret'])).status).toBe(200);
@@ -194,12 +220,43 @@ async function expectToHold(corridor: RunningCorridor, before: Entries, lost: re
     await mkdir(dataDir);
     await expect(start()).rejects.toThrow(/was sealed with another key than .*seal\.key: put the key file that belongs to it there/);
     await rm(dataDir, { recursive: true });
-    await commands.run('postgresql-key-restore', { ...world.variables, CORRIDOR_DATA_DIR: dataDir });
+    await commands.run('postgresql-key-restore', { ...variables(), CORRIDOR_DATA_DIR: dataDir });
     await writeFile(path.join(dataDir, 'admin.key'), adminKey);
     const corridor = await start();
     await expectCredentialsToWork(corridor);
     await corridor.stop();
-  }, 60_000);
+  }, 120_000);
+
+  (isOurs ? it : it.skip)(
+    'comes back with its whole server, which a Corridor that has seen more does not take',
+    async () => {
+      const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-postgres-'));
+      const data = path.join(directory, 'data');
+      await commands.run('postgresql-base-restore', { ...variables(), PGDATA: data });
+      const owner = serverOwner();
+      if (owner !== null) await promisify(execFile)('chown', ['-R', `${owner.uid}:${owner.gid}`, directory]);
+      const server = await serveDirectory(data);
+      const url = new URL(new URL(databaseUrl).pathname, server.url).href;
+
+      const old = { CORRIDOR_DATABASE_URL: url, CORRIDOR_DATA_DIR: world.door.corridor.dataDir };
+      expect(await corridorCommand(['migrate'], old)).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('older than what this Corridor'),
+      });
+
+      const dataDir = path.join(home, 'with-server');
+      await commands.run('postgresql-key-restore', { ...variables(), CORRIDOR_DATA_DIR: dataDir });
+      await writeFile(path.join(dataDir, 'admin.key'), world.door.corridor.adminKey);
+      const env = { CORRIDOR_CLIENT_SECRET: secret, CORRIDOR_DATABASE_URL: url };
+      const corridor = await startCorridor({ catalogue: world.catalogue, policies: world.door.policies.path, dataDir, env });
+      await expectCredentialsToWork(corridor);
+      await expectToHold(corridor, before, Object.values(ofGap));
+      await corridor.stop();
+      await server.stop();
+      await rm(directory, { recursive: true });
+    },
+    120_000,
+  );
 });
 
 describe('a data directory that is put back by the page', () => {
@@ -235,5 +292,5 @@ describe('a data directory that is put back by the page', () => {
 });
 
 it('leaves no command of the page untried', () => {
-  expect(commands.left).toEqual(hasTools ? [] : expect.any(Array));
+  expect(commands.left).toEqual(hasTools && isOurs ? [] : expect.any(Array));
 });
