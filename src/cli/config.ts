@@ -1,4 +1,4 @@
-import { checkConfiguration, type ConfigurationReport, type ShownVariable } from './check-configuration.js';
+import type { ConfigurationReport, ShownVariable } from './check-configuration.js';
 import { CommandFailed, printFailure, type Problem } from './command-failed.js';
 import { show, table, type Register } from './command.js';
 import { printable } from './masked-value.js';
@@ -16,6 +16,7 @@ export const registerConfig: Register = (program, surroundings) => {
       '\nSecrets are masked. Warnings do not fail. Nothing is changed, and nobody is asked: no database, no server, no port.',
     )
     .action(async ({ all, json }: { all?: boolean; json?: boolean }) => {
+      const { checkConfiguration } = await import('./check-configuration.js'); // many modules, which other commands do without
       const report = await checkConfiguration(surroundings.environment, surroundings.directory);
       const variables = report.variables.filter(({ from }) => all === true || from !== 'default');
       const { problems, warnings } = report;
