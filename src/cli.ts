@@ -3,7 +3,7 @@ import { CommanderError } from 'commander';
 import { CommandFailed, printFailure, USAGE } from './cli/command-failed.js';
 import { buildProgram } from './cli/program.js';
 import { surroundingsOf } from './cli/standard-streams.js';
-import { variables } from './config/settings.js';
+import { definitions, fileVariable, type Variable } from './config/variables.js';
 
 const surroundings = surroundingsOf(process);
 const program = buildProgram(surroundings);
@@ -55,7 +55,12 @@ function report(error: unknown): number {
 }
 
 function printVariables(): string {
-  const width = Math.max(...Object.keys(variables).map((name) => name.length));
-  const lines = Object.entries(variables).map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`);
+  const width = Math.max(...definitions.map(([name]) => name.length));
+  const lines = definitions.map(([name, variable]) => `  ${name.padEnd(width)}  ${meaningOf(name, variable)}`);
   return ['\nVariables, with their defaults last:', ...lines].join('\n');
+}
+
+function meaningOf(name: string, { meaning, default: value, unset, secret }: Variable<unknown>): string {
+  const file = secret === true ? `, or in the file of ${fileVariable(name)}` : '';
+  return `${meaning.replaceAll('`', '')}${file}; ${value ?? unset ?? 'unset'}`;
 }

@@ -1,4 +1,5 @@
-import { readSettings, SettingsInvalid } from './config/settings.js';
+import { SettingsInvalid } from './config/settings-invalid.js';
+import { readSettings } from './config/settings.js';
 import { Journal } from './platform/journal.js';
 import { PlatformUnusable } from './platform/platform-unusable.js';
 import { startCorridor, StartRefused } from './start.js';

@@ -50,6 +50,7 @@ export async function startCorridor(
   environment: Readonly<Record<string, string | undefined>>,
   journal: Journal,
 ): Promise<RunningCorridor> {
+  for (const message of settings.warnings) journal.note('warning', 'configuration', { message });
   const source = await readCatalogueFile(settings);
   await requireFreePort(settings);
   const platform = await openPlatform(settings, environment, journal);

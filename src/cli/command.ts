@@ -22,7 +22,7 @@ export function show<T>(surroundings: Surroundings, json: boolean | undefined, v
 }
 
 export async function corridor(surroundings: Surroundings): Promise<CorridorApi> {
-  return findCorridor(surroundings.environment, surroundings.directory);
+  return findCorridor(surroundings.environment, surroundings.directory, (message) => surroundings.warn(message));
 }
 
 /** Columns of text, each as wide as its widest cell. */

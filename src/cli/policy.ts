@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { variables } from '../config/variables.js';
 import { tokenEntrypoint } from '../policy/decide.js';
 import type { Diagnostic, PolicySource } from '../policy/policy-compiler.js';
 import { revisionOf } from '../policy/revision.js';
@@ -108,7 +109,7 @@ async function withPolicy(
   named: string | undefined,
   work: (compiler: NodePolicyCompiler, source: PolicySource, folder: string) => Promise<void>,
 ): Promise<void> {
-  const folder = named ?? (environment['CORRIDOR_POLICIES'] || 'policies');
+  const folder = named ?? (environment['CORRIDOR_POLICIES'] || variables.CORRIDOR_POLICIES.default);
   const compiler = new NodePolicyCompiler();
   try {
     await work(compiler, await readPolicyDirectory(path.resolve(here, folder)), folder);

@@ -6,6 +6,7 @@ import { packageRoot } from '../platform/package-root.js';
 import { registerApply } from './apply.js';
 import { registerClient } from './client.js';
 import type { Surroundings } from './command.js';
+import { registerConfig } from './config.js';
 import { registerDemo } from './demo.js';
 import { registerEntries } from './entries.js';
 import { registerExposure } from './exposure.js';
@@ -36,6 +37,7 @@ Exit codes: 0 fine, 1 failed, 2 not called as its help says, or nothing found by
     .exitOverride();
   const families = [
     registerInit,
+    registerConfig,
     registerApply,
     registerKey,
     registerClient,

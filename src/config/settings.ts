@@ -1,4 +1,9 @@
-import path from 'node:path';
+import { clientVariables, remarksOnClients } from './client-variables.js';
+import type { Environment, Given } from './given.js';
+import { publicUrlFor } from './public-url.js';
+import { Reading, type Remark } from './reading.js';
+import { SettingsInvalid } from './settings-invalid.js';
+import { clientPrefix, definitions, fileVariable, type VariableName } from './variables.js';
 
 /** What the environment says, read once. Paths are absolute; sizes of queues and pools are constants beside their code. */
 export interface Settings {
@@ -17,104 +22,88 @@ export interface Settings {
   readonly inputRetention: number;
   /** Whether the metadata also names an authorization endpoint that answers every request with an error. */
   readonly authorizationEndpoint: boolean;
+  /** Sentences on what is not well and keeps nothing from starting. */
+  readonly warnings: readonly string[];
 }
 
-/** Every variable that Corridor reads, and what it is for. An unknown `CORRIDOR_*` variable stops the start. */
-export const variables: Readonly<Record<string, string>> = {
-  CORRIDOR_HOST: 'the address to listen on; 127.0.0.1',
-  CORRIDOR_PORT: 'the port to listen on; 8420',
-  CORRIDOR_PUBLIC_URL: 'the URL under which agents reach Corridor; from the two above',
-  CORRIDOR_DATA_DIR: 'embedded data, keys, caches; .corridor',
-  CORRIDOR_CONFIG: 'the catalogue that an empty Corridor starts with; corridor.yaml',
-  CORRIDOR_POLICIES: 'the policy directory; policies',
-  CORRIDOR_SECRET_DIR: 'the only directory that file: references may read; unset: none',
-  CORRIDOR_DATABASE_URL: 'PostgreSQL 15 or later in place of the embedded database; unset',
-  CORRIDOR_INPUT_RETENTION: 'for how many days the inputs of decisions are kept, sealed, to be replayed; 90d',
-  CORRIDOR_AUTHORIZATION_ENDPOINT: 'off: leave authorization_endpoint and response_types_supported out of the metadata; on',
-  CORRIDOR_URL: 'for the command line: where Corridor is',
-  CORRIDOR_KEY: 'for the command line: the key to use',
-};
-
-/** The start must not go on: one sentence that says what is wrong and what to do. */
-export class SettingsInvalid extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'SettingsInvalid';
-  }
+/** All that can be said of an environment by itself. */
+export interface Configuration {
+  /** What is set, and could be had. */
+  readonly given: ReadonlyMap<VariableName, Given>;
+  /** Names that mean nothing, which stop the start. */
+  readonly unknown: readonly string[];
+  /** What else stops it, or a command that needs the variable. */
+  readonly problems: readonly Remark[];
+  /** What is wrong for one client alone. */
+  readonly defects: readonly Remark[];
+  readonly warnings: readonly Remark[];
 }
 
-/** @throws SettingsInvalid */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>, directory: string): Settings {
-  refuseUnknown(environment);
-  const value = (name: string): string | undefined => environment[name] || undefined;
-  const host = value('CORRIDOR_HOST') ?? '127.0.0.1';
-  const port = readPort(value('CORRIDOR_PORT') ?? '8420');
-  const configFile = value('CORRIDOR_CONFIG');
-  const secretDirectory = value('CORRIDOR_SECRET_DIR');
+const ofTheService = definitions.filter(([, { commandLine }]) => commandLine !== true).map(([name]) => name);
+
+/** Every name that a variable can have, but for the secrets of clients. */
+export const knownVariables: readonly string[] = definitions.flatMap(([name, { secret }]) =>
+  secret === true ? [name, fileVariable(name)] : [name],
+);
+
+/** @throws SettingsInvalid with everything that is wrong, a line for each */
+export function readSettings(environment: Environment, directory: string): Settings {
+  const reading = new Reading(environment, directory, ofTheService);
+  const { settings, configuration } = conclude(reading, environment, directory);
+  if (settings !== null) return settings;
+  const told = `correct or unset it. It knows ${knownVariables.join(', ')}.`;
+  const strangers = configuration.unknown.map((name) => `${name} is no variable of Corridor: ${told}`);
+  throw new SettingsInvalid([...strangers, ...configuration.problems.map(({ message }) => message)].join('\n'));
+}
+
+/** For somebody who wants to know what is set, also for the command line. */
+export function readConfiguration(environment: Environment, directory: string): Configuration {
+  const names = definitions.map(([name]) => name);
+  return conclude(new Reading(environment, directory, names), environment, directory).configuration;
+}
+
+/** The settings, or null where something stops the start, with all that there is to say. */
+function conclude(
+  reading: Reading,
+  environment: Environment,
+  directory: string,
+): { readonly settings: Settings | null; readonly configuration: Configuration } {
+  const publicUrl = reading.together(['CORRIDOR_PUBLIC_URL', 'CORRIDOR_HOST', 'CORRIDOR_PORT'], () =>
+    publicUrlFor(reading.value('CORRIDOR_PUBLIC_URL'), reading.value('CORRIDOR_HOST'), reading.value('CORRIDOR_PORT')),
+  );
+  const clients = remarksOnClients(clientVariables(environment, directory));
+  const ofFiles = [...reading.given].flatMap(([variable, { warning }]) => (warning === null ? [] : [{ variable, message: warning }]));
+  const warnings = [...ofFiles, ...clients.warnings];
+  const configuration = {
+    given: reading.given,
+    unknown: Object.keys(environment).filter(isUnknown),
+    problems: [...reading.problems, ...clients.contradictions],
+    defects: clients.defects,
+    warnings,
+  };
+  const stops = configuration.unknown.length + clients.contradictions.length > 0 || reading.isBroken(ofTheService);
+  const settings = stops || publicUrl === null ? null : settingsOf(reading, publicUrl, [...clients.defects, ...warnings]);
+  return { settings, configuration };
+}
+
+function settingsOf(reading: Reading, publicUrl: string, warnings: readonly Remark[]): Settings {
   return {
-    host,
-    port,
-    publicUrl: readPublicUrl(value('CORRIDOR_PUBLIC_URL'), host, port),
-    dataDirectory: path.resolve(directory, value('CORRIDOR_DATA_DIR') ?? '.corridor'),
-    configFile: path.resolve(directory, configFile ?? 'corridor.yaml'),
-    configFileNamed: configFile !== undefined,
-    policyDirectory: path.resolve(directory, value('CORRIDOR_POLICIES') ?? 'policies'),
-    secretDirectory: secretDirectory === undefined ? null : path.resolve(directory, secretDirectory),
-    databaseUrl: readDatabaseUrl(value('CORRIDOR_DATABASE_URL')),
-    inputRetention: readDays('CORRIDOR_INPUT_RETENTION', value('CORRIDOR_INPUT_RETENTION') ?? '90d'),
-    authorizationEndpoint: readSwitch('CORRIDOR_AUTHORIZATION_ENDPOINT', value('CORRIDOR_AUTHORIZATION_ENDPOINT') ?? 'on'),
+    host: reading.value('CORRIDOR_HOST'),
+    port: reading.value('CORRIDOR_PORT'),
+    publicUrl,
+    dataDirectory: reading.value('CORRIDOR_DATA_DIR'),
+    configFile: reading.value('CORRIDOR_CONFIG'),
+    configFileNamed: reading.given.has('CORRIDOR_CONFIG'),
+    policyDirectory: reading.value('CORRIDOR_POLICIES'),
+    secretDirectory: reading.value('CORRIDOR_SECRET_DIR'),
+    databaseUrl: reading.value('CORRIDOR_DATABASE_URL'),
+    inputRetention: reading.value('CORRIDOR_INPUT_RETENTION'),
+    authorizationEndpoint: reading.value('CORRIDOR_AUTHORIZATION_ENDPOINT'),
+    warnings: warnings.map(({ message }) => message),
   };
 }
 
-function refuseUnknown(environment: Readonly<Record<string, string | undefined>>): void {
-  for (const name of Object.keys(environment)) {
-    const known =
-      name in variables || !name.startsWith('CORRIDOR_') || name.startsWith('CORRIDOR_CLIENT_') || name.startsWith('CORRIDOR_TEST_');
-    if (!known)
-      throw new SettingsInvalid(`${name} is no variable of Corridor: correct or unset it. It knows ${Object.keys(variables).join(', ')}.`);
-  }
-}
-
-function readPort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (!(port <= 65535)) throw new SettingsInvalid(`CORRIDOR_PORT must be a number from 0 to 65535.`);
-  return port;
-}
-
-function readSwitch(name: string, text: string): boolean {
-  if (text !== 'on' && text !== 'off') throw new SettingsInvalid(`${name} must be on or off.`);
-  return text === 'on';
-}
-
-function readDays(name: string, text: string): number {
-  const days = /^([1-9]\d{0,3})d$/.exec(text)?.[1];
-  if (days === undefined) throw new SettingsInvalid(`${name} must be a number of days, such as 90d.`);
-  return Number(days) * 86_400;
-}
-
-function readDatabaseUrl(text: string | undefined): string | null {
-  if (text === undefined) return null;
-  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) {
-    throw new SettingsInvalid('CORRIDOR_DATABASE_URL must be a URL that begins with postgresql://.');
-  }
-  return text;
-}
-
-const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost', '[::1]']);
-
-/** DESIGN §5: any address but loopback needs an https public URL. */
-function readPublicUrl(text: string | undefined, host: string, port: number): string {
-  const shown = host.includes(':') ? `[${host}]` : host;
-  if (text === undefined) {
-    if (LOOPBACK.has(host)) return `http://${shown}:${port}`;
-    throw new SettingsInvalid(`CORRIDOR_HOST is ${host}, which others can reach: set CORRIDOR_PUBLIC_URL to the https URL that they use.`);
-  }
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (!url || url.search || url.hash || url.username || url.password || !/^https?:$/.test(url.protocol)) {
-    throw new SettingsInvalid('CORRIDOR_PUBLIC_URL must be an http or https URL without a query, a fragment or credentials.');
-  }
-  if (url.protocol === 'http:' && !(LOOPBACK.has(url.hostname) && LOOPBACK.has(host))) {
-    throw new SettingsInvalid('CORRIDOR_PUBLIC_URL must be https, except where both it and CORRIDOR_HOST are loopback.');
-  }
-  return text.replace(/\/+$/, '');
+function isUnknown(name: string): boolean {
+  const isFree = name.startsWith(clientPrefix) || name.startsWith('CORRIDOR_TEST_');
+  return name.startsWith('CORRIDOR_') && !isFree && !knownVariables.includes(name);
 }

@@ -15,8 +15,9 @@ export class SecretUnreadable extends Error {
 /**
  * Reads secrets that corridor.yaml refers to (DESIGN §5).
  *
- * read MUST read no variable whose name does not begin with CORRIDOR_CLIENT_ and no file outside the secret directory, also not
- * through links; it MUST reject with SecretUnreadable alone, and what it gives is never empty.
+ * read MUST read no variable whose name does not begin with CORRIDOR_CLIENT_, and no file but one that such a variable names
+ * (NAME_FILE) or one in the secret directory, also not through links; it MUST reject with SecretUnreadable alone, and what it gives is
+ * never empty.
  */
 export abstract class SecretReferences {
   abstract read(source: SecretSource): Promise<Secret>;

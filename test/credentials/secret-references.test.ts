@@ -45,6 +45,42 @@ describe('a reference to a variable', () => {
   });
 });
 
+describe('a reference to a variable that a file stands for', () => {
+  const named = async (file: string, name = 'CORRIDOR_CLIENT_CRM') =>
+    new LocalSecretReferences({ [`${name}_FILE`]: file, CORRIDOR_CLIENT_CRM: '' }, null).read({ kind: 'env', name });
+
+  it('gives the text of the file at each use, without the line end that editors add, wherever it lies', async () => {
+    const target = path.join(root, 'mounted');
+    await symlink('mounted', path.join(root, 'crm'));
+    for (const [text, read] of [
+      ['s3cret\n', 's3cret'],
+      ['renewed', 'renewed'],
+      ['two\n\n', 'two\n'],
+    ] as const) {
+      await writeFile(target, text);
+      expect((await named(path.join(root, 'crm'))).reveal()).toBe(read);
+    }
+  });
+
+  it('is refused when the file gives no secret, and never names it', async () => {
+    await writeFile(path.join(root, 'empty-c4n4ry'), '\n');
+    execFileSync('mkfifo', [path.join(root, 'pipe-c4n4ry')]);
+    const subject = 'the file that CORRIDOR_CLIENT_CRM_FILE names';
+    expect(await refusal(named(path.join(root, 'none-c4n4ry')))).toContain(`${subject} cannot be read (ENOENT)`);
+    expect(await refusal(named(path.join(root, 'empty-c4n4ry')))).toContain(`${subject} is empty`);
+    expect(await refusal(named(path.join(root, 'pipe-c4n4ry')))).toContain(`${subject} is no regular file`);
+    expect(await refusal(named(root))).toContain(`${subject} is no regular file`);
+  });
+
+  it('is refused when the variable is set too, and where the reference is to the path itself', async () => {
+    const both = new LocalSecretReferences({ CORRIDOR_CLIENT_CRM: 's3cret', CORRIDOR_CLIENT_CRM_FILE: path.join(root, 'outside') }, null);
+    expect(await refusal(both.read({ kind: 'env', name: 'CORRIDOR_CLIENT_CRM' }))).toContain(
+      'CORRIDOR_CLIENT_CRM and CORRIDOR_CLIENT_CRM_FILE are both set: unset one of them',
+    );
+    expect(await refusal(both.read({ kind: 'env', name: 'CORRIDOR_CLIENT_CRM_FILE' }))).toContain('refer to env:CORRIDOR_CLIENT_CRM,');
+  });
+});
+
 describe('a reference to a file', () => {
   it('gives the text without the line end that editors add', async () => {
     await mkdir(path.join(directory, 'crm'));

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -65,35 +65,59 @@ async function onServer(url: string, end: () => Promise<void>): Promise<TestPost
 }
 
 async function ownServer(settings: readonly string[]): Promise<TestPostgres> {
-  const { initdb, postgres } = await postgresBinaries();
-  const owner = process.getuid?.() === 0 ? unprivileged() : null;
+  const { initdb } = await postgresBinaries();
+  const owner = serverOwner();
   const home = mkdtempSync(join(tmpdir(), 'corridor-postgres-'));
   if (owner !== null) chownSync(home, owner.uid, owner.gid);
   const data = join(home, 'data');
   const options = { ...owner, cwd: home };
   await promisify(execFile)(initdb, ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], options);
+  const { url, stop } = await serveDirectory(data, settings).catch((error: unknown) => {
+    rmSync(home, { recursive: true, force: true });
+    throw error;
+  });
+  const end = async (): Promise<void> => {
+    await stop();
+    rmSync(home, { recursive: true, force: true });
+  };
+  try {
+    return { ...(await onServer(url, end)), stop: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
 
+/** Who a server that we start runs as; null: we ourselves. */
+export function serverOwner(): { readonly uid: number; readonly gid: number } | null {
+  return process.getuid?.() === 0 ? unprivileged() : null;
+}
+
+/** Starts a server of our own on a data directory that is there, and belongs to `serverOwner`. */
+export async function serveDirectory(data: string, settings: readonly string[] = []): Promise<{ url: string; stop: () => Promise<void> }> {
+  const { postgres } = await postgresBinaries();
   const port = await freePort();
   const flags = ['listen_addresses=127.0.0.1', `port=${port}`, 'unix_socket_directories=', 'shared_buffers=32MB', ...settings];
-  const server = spawn(postgres, ['-D', data, ...flags.flatMap((flag) => ['-c', flag])], { ...options, stdio: 'ignore' });
+  const server = spawn(postgres, ['-D', data, ...flags.flatMap((flag) => ['-c', flag])], {
+    ...serverOwner(),
+    cwd: dirname(data),
+    stdio: 'ignore',
+  });
   const kill = (): void => void server.kill('SIGQUIT');
   process.once('exit', kill);
-  const end = async (): Promise<void> => {
+  const stop = async (): Promise<void> => {
     process.off('exit', kill);
-    if (isRunning(server)) {
-      const exited = once(server, 'exit');
-      server.kill('SIGQUIT');
-      await exited;
-    }
-    rmSync(home, { recursive: true, force: true });
+    if (!isRunning(server)) return;
+    const exited = once(server, 'exit');
+    server.kill('SIGQUIT');
+    await exited;
   };
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   try {
     await accepting(url, server);
-    const databases = await onServer(url, end);
-    return { ...databases, stop: end };
+    return { url, stop };
   } catch (error) {
-    await end();
+    await stop();
     throw error;
   }
 }

@@ -30,15 +30,24 @@ const FORMAT = /^corridor-key-1 ([A-Za-z0-9_-]{43})\n$/;
  * @throws KeyFileUnusable
  */
 export async function openLocalKeyFile(file: string, randomness: Randomness): Promise<LocalKeys> {
-  const text = (await readKeyFile(file)) ?? (await makeKeyFile(file, randomness));
-  const encoded = FORMAT.exec(text)?.[1];
-  if (encoded === undefined) {
-    throw new KeyFileUnusable(
-      `${file} is no key file of Corridor: put the right one back; without it nothing that was sealed can be opened.`,
-    );
-  }
-  const key = Buffer.from(encoded, 'base64url');
+  const key = keyIn(file, (await readKeyFile(file)) ?? (await makeKeyFile(file, randomness)));
   return { keyEncryptionKey: new LocalKeyEncryptionKey(derive(key, 'key encryption')), digestKey: derive(key, 'keyed digest') };
+}
+
+/** Whether there is a key file. Makes none. @throws KeyFileUnusable as opening it would */
+export async function hasLocalKeyFile(file: string): Promise<boolean> {
+  const text = await readKeyFile(file);
+  if (text === null) return false;
+  keyIn(file, text);
+  return true;
+}
+
+function keyIn(file: string, text: string): Buffer {
+  const encoded = FORMAT.exec(text)?.[1];
+  if (encoded !== undefined) return Buffer.from(encoded, 'base64url');
+  throw new KeyFileUnusable(
+    `${file} is no key file of Corridor: put the right one back; without it nothing that was sealed can be opened.`,
+  );
 }
 
 function derive(key: Buffer, use: string): Uint8Array {

@@ -1,0 +1,55 @@
+import path from 'node:path';
+import { SettingsInvalid } from './settings-invalid.js';
+
+/**
+ * Makes a value of what the variable `name` is set to; relative paths start in `directory`. A message names the variable and MUST NOT
+ * quote the text, which may be a secret in the wrong place. @throws SettingsInvalid
+ */
+export type Reader<T> = (text: string, name: string, directory: string) => T;
+
+export const asText: Reader<string> = (text) => text;
+
+export const asPath: Reader<string> = (text, _, directory) => path.resolve(directory, text);
+
+export const asPort: Reader<number> = (text, name) => {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (!(port <= 65535)) throw new SettingsInvalid(`${name} must be a number from 0 to 65535.`);
+  return port;
+};
+
+export const asSwitch: Reader<boolean> = (text, name) => {
+  if (text !== 'on' && text !== 'off') throw new SettingsInvalid(`${name} must be on or off.`);
+  return text === 'on';
+};
+
+/** In seconds. */
+export const asDays: Reader<number> = (text, name) => {
+  const days = /^([1-9]\d{0,3})d$/.exec(text)?.[1];
+  if (days === undefined) throw new SettingsInvalid(`${name} must be a number of days, such as 90d.`);
+  return Number(days) * 86_400;
+};
+
+/** A URL of one of these schemes; the message names the first. */
+export function asUrlOf(scheme: string, ...others: readonly string[]): Reader<string> {
+  return (text, name) => {
+    const known = [scheme, ...others].some((each) => text.startsWith(`${each}://`));
+    if (!known || !URL.canParse(text)) throw new SettingsInvalid(`${name} must be a URL that begins with ${scheme}://.`);
+    return text;
+  };
+}
+
+/** Without a slash at its end. */
+export const asHttpUrl: Reader<string> = (text, name) => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (!url || url.search || url.hash || url.username || url.password || !/^https?:$/.test(url.protocol)) {
+    throw new SettingsInvalid(`${name} must be an http or https URL without a query, a fragment or credentials.`);
+  }
+  return text.replace(/\/+$/, '');
+};
+
+/** fetch would refuse other characters with a message that holds the key. */
+export const asApiKey: Reader<string> = (text, name) => {
+  const key = text.trim();
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new SettingsInvalid(`What ${name} holds is no API key.`);
+  return key;
+};
