@@ -1,3 +1,4 @@
+import type { TokenBinding } from '../oauth/token-binding.js';
 import type { Epoch } from './epoch.js';
 
 export const entryTypes = [
@@ -110,6 +111,7 @@ export interface Outcome {
     /** Authorization details as canonical JSON; null for none. */
     readonly grantedDetails: string | null;
     readonly audience: readonly string[] | 'unverified';
+    readonly binding: TokenBinding;
     /** Its server is known to return one text to several requests. */
     readonly reuses?: true;
   } | null;

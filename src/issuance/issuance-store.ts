@@ -1,3 +1,5 @@
+import type { TokenBinding } from '../oauth/token-binding.js';
+
 /** For whom and with what an attempt was made. */
 export interface Attempt {
   readonly issuance: string;
@@ -41,6 +43,7 @@ export interface LiveIssuance extends Attempt {
   /** As text; null for none. */
   readonly grantedDetails: string | null;
   readonly audience: readonly string[] | 'unverified';
+  readonly binding: TokenBinding;
 }
 
 /** A token that is to be revoked. Times in milliseconds since 1970. */

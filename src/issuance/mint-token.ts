@@ -302,6 +302,7 @@ export class MintToken {
                 granted: token.granted.tokens,
                 grantedDetails: token.grantedDetails.toKept(),
                 audience: token.audience,
+                binding: token.binding,
                 ...(wish.server.profile.reusesTokens ? { reuses: true } : {}),
               }
             : null,

@@ -161,10 +161,10 @@ export class ProveCredential {
 
   /** Served until it was issued, which is never. */
   #kept(issuance: string, token: UpstreamToken): NonNullable<Outcome['token']> {
-    const { sha256, jti, issuedAt, expiresAt, audience } = token;
+    const { sha256, jti, issuedAt, expiresAt, audience, binding } = token;
     const sealed = this.sealer.seal(`issuance ${issuance}`, token.text);
     const granted = { granted: token.granted.tokens, grantedDetails: token.grantedDetails.toKept() };
-    return { sha256, jti, sealed, issuedAt, expiresAt, servedUntil: issuedAt, ...granted, audience };
+    return { sha256, jti, sealed, issuedAt, expiresAt, servedUntil: issuedAt, ...granted, audience, binding };
   }
 }
 

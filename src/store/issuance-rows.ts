@@ -10,7 +10,7 @@ const PAST_DEADLINE = `${OPEN} and i.deadline <= now() order by i.deadline limit
 const OF_EARLIER_INSTANCES = `${OPEN} and i.instance <> $1 order by i.deadline`;
 
 const LIVE = `
-  select ${FOR_WHOM}, i.cache_key, i.isolation, i.sealed, i.token_sha256, i.token_jti, i.issued_at, i.expires_at, i.served_until, i.granted, i.granted_details, i.audience
+  select ${FOR_WHOM}, i.cache_key, i.isolation, i.sealed, i.token_sha256, i.token_jti, i.issued_at, i.expires_at, i.served_until, i.granted, i.granted_details, i.audience, i.binding
   from issuance i
   where i.state = 'issued' and i.revocation is null and i.sealed is not null and i.served_until > now()
 `;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { senderConstraintOf } from '../catalogue/sender-constraint.js';
 import { membersOf } from '../oauth/strict-json.js';
+import type { TokenBinding } from '../oauth/token-binding.js';
 import type { Claims } from './access-token-claims.js';
-import type { TokenBinding, TokenWish } from './token.js';
+import type { TokenWish } from './token.js';
 
 export interface LearnedBinding {
   readonly binding: TokenBinding;

@@ -28,6 +28,7 @@ describe('a token that is to be bound to a key', () => {
     expect(minted).toMatchObject({ kind: 'live', answer: null, live: { token: { type: 'DPoP', binding: 'dpop' } } });
     expect(log.story()).toEqual(['token.requested', 'token.failed nonce_required', 'token.requested', 'token.issued dpop']);
     expect(new Set(identifiers(log)).size).toBe(2);
+    expect(log.kept[3]?.effect).toMatchObject({ kind: 'outcome', token: { binding: 'dpop' } });
   });
 
   it('is given up when the server wants a nonce again and again: two requests, and each has its outcome (A33)', async () => {

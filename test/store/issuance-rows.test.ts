@@ -76,7 +76,7 @@ describe.each(databases)('the rows of issuances on %s', (_, open) => {
 
   describe('live issuances', () => {
     it('come with all that a cache needs', async () => {
-      const token = tokenOf({ audience: 'unverified', jti: null, grantedDetails: '[{"type":"payment"}]' });
+      const token = tokenOf({ audience: 'unverified', jti: null, grantedDetails: '[{"type":"payment"}]', binding: 'unverified' });
       const issuance = await recording.issued(run, token);
       const [live, ...others] = await rows.live(10);
       expect(others).toEqual([]);
@@ -99,6 +99,7 @@ describe.each(databases)('the rows of issuances on %s', (_, open) => {
         granted: ['crm:read'],
         grantedDetails: '[{"type":"payment"}]',
         audience: 'unverified',
+        binding: 'unverified',
       });
     });
 

@@ -146,10 +146,11 @@ begin
       set state = case when before = 'open' then outcome.state else before end, closed_at = coalesce(closed_at, clock),
         token_sha256 = outcome.token_sha256, token_jti = outcome.token_jti, sealed = decode(outcome.sealed, 'base64'),
         granted = outcome.granted, granted_details = outcome.granted_details, audience = outcome.audience, audience_verified = outcome.audience is not null,
+        binding = outcome.binding,
         issued_at = to_timestamp(outcome.issued_at / 1000), expires_at = to_timestamp(outcome.expires_at / 1000),
         served_until = to_timestamp(outcome.served_until / 1000)
       from jsonb_to_record(effect) as outcome (state text, token_sha256 text, token_jti text, sealed text, granted text[],
-        granted_details text, audience text[], issued_at float8, expires_at float8, served_until float8)
+        granted_details text, audience text[], binding text, issued_at float8, expires_at float8, served_until float8)
       where issuance.id = closed and issuance.token_sha256 is null;
   end if;
   if before = 'open' and effect ->> 'state' = 'failed' then
