@@ -16,7 +16,7 @@ const listed = z.object({
       expires_at: z.string(),
       revocation: z.string().nullable(),
       revocable: z.boolean().nullable(),
-      binding: z.string(),
+      binding: z.string().nullable(),
       audience: z.union([z.array(z.string()), z.literal('unverified')]),
       released: z.number(),
     }),
@@ -28,6 +28,13 @@ type Token = Listed['tokens'][number];
 
 const kinds = suspensionKinds.filter((kind) => kind !== 'everything');
 const optionOf = (kind: string): string => kind.replace('_', '-');
+
+const BOUND: Readonly<Record<string, string>> = {
+  none: 'bearer',
+  dpop: 'bound to a key (DPoP)',
+  mtls: 'bound to a certificate (mTLS)',
+  unverified: 'binding unverified',
+};
 
 /** corridor exposure: what is live now. */
 export const registerExposure: Register = (program, surroundings) => {
@@ -64,7 +71,7 @@ function remarks({ state, revocation, revocable, binding, audience, released }: 
   return [
     ...(state === 'issued' ? [] : [state === 'open' ? 'attempt under way' : `outcome ${state}`]),
     revocation === 'pending' ? 'being revoked' : revocable === null ? 'unknown if revocable' : revocable ? 'revocable' : 'not revocable',
-    binding === 'none' ? 'bearer' : `bound (${binding})`,
+    ...(binding === null ? [] : [BOUND[binding] ?? binding]),
     ...(audience === 'unverified' ? ['audience unverified'] : []),
     released === 0 ? 'never released' : `released ${released} times`,
   ];

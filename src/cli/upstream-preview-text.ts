@@ -28,8 +28,7 @@ export const serverPreview = z.looseObject({
 
 export const resourcePreview = z.looseObject({
   resource: z.string(),
-  location: z.string(),
-  status: z.number().nullable(),
+  looked: z.array(z.looseObject({ url: z.string(), status: z.number().nullable(), came: z.string() })),
   came: z.string(),
   authorization_servers: z.array(z.object({ issuer: z.string(), declared_as: text })),
   scopes_supported: z.array(z.string()),
@@ -43,6 +42,8 @@ const CAME: Readonly<Record<string, string>> = {
   no_object: 'no JSON object',
   not_asked: 'not asked',
   mismatch: 'a document of another resource, which is not used',
+  hint: 'the resource itself, which says where its metadata is',
+  no_hint: 'the resource itself, which does not say where its metadata is',
 };
 
 /** What was found at each place, what it says, what would be used, and what stands in the way. */
@@ -78,8 +79,8 @@ export function printPreview(preview: z.infer<typeof serverPreview>): string {
 
 /** A hint: servers that it names are not contacted. */
 export function printResource(preview: z.infer<typeof resourcePreview>): string {
-  const { location, status, came, authorization_servers: servers, scopes_supported: scopes, snippet } = preview;
-  const parts = [`${location}  ${cameOf(came, status)}`];
+  const { looked, came, authorization_servers: servers, scopes_supported: scopes, snippet } = preview;
+  const parts = [table(looked.map((look) => [look.url, cameOf(look.came, look.status)]))];
   if (came === 'document') {
     const named = servers.map(({ issuer, declared_as: id }) => [
       `  ${issuer}`,

@@ -48,7 +48,7 @@ function printToken(token: ListedToken): Record<string, unknown> {
     expires_at: timestamp(token.expiresAt),
     revocation: token.revocation,
     revocable: token.revocable,
-    binding: 'none',
+    binding: token.binding,
     audience: token.audience,
     released: token.released,
   };

@@ -94,7 +94,8 @@ function undecided({ found, metadata }: ServerPreview): Record<string, string> {
 }
 
 function printResourcePreview(preview: ResourcePreview, catalogue: Catalogue): Record<string, unknown> {
-  const { resource, location, status, came, authorizationServers, scopes } = preview;
+  const { resource, looks, authorizationServers, scopes } = preview;
+  const { url: location, status, came } = looks.find((look) => look.came === 'document') ?? looks[0];
   // CONFORMANCE A78: a name in somebody else's document makes nobody trusted
   const named = authorizationServers.map((issuer) => ({
     issuer,
@@ -103,6 +104,7 @@ function printResourcePreview(preview: ResourcePreview, catalogue: Catalogue): R
   const known = named.find(({ declared_as: id }) => id !== null)?.declared_as ?? null;
   return {
     resource,
+    looked: looks,
     location,
     status,
     came,

@@ -1,8 +1,6 @@
 import type { Sealer } from '../credentials/sealer.js';
 import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
-import { readClaims } from '../upstreams/access-token-claims.js';
-import { learnBinding } from '../upstreams/token-binding.js';
 import type { TokenWish } from '../upstreams/token.js';
 import type { IssuanceStore, LiveIssuance } from './issuance-store.js';
 import type { LiveToken } from './token-cache.js';
@@ -36,14 +34,12 @@ export class KeptTokens {
     const kept = this.alone ? this.#kept.get(key) : (await this.issuances.live(1, key))[0];
     if (kept === undefined) return null;
     this.#kept.delete(key);
-    const { issuance, servedUntil, issuedAt, expiresAt, audience } = kept;
-    const text = this.sealer.open(`issuance ${issuance}`, kept.sealed);
-    const claims = readClaims(text.reveal());
+    const { issuance, servedUntil, issuedAt, expiresAt, audience, binding } = kept;
     const token = {
-      text,
+      text: this.sealer.open(`issuance ${issuance}`, kept.sealed),
       sha256: kept.tokenSha256,
       type: wish.proofKey === undefined ? 'Bearer' : 'DPoP',
-      binding: learnBinding(wish, claims instanceof Map ? claims : null).binding,
+      binding,
       jti: kept.tokenJti,
       issuedAt,
       expiresAt,

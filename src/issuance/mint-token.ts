@@ -5,12 +5,10 @@ import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Signing } from '../upstreams/client-assertion.js';
 import { endpointsFor } from '../upstreams/endpoints.js';
-import { prepareIntrospection, readIntrospectionResponse, sendIntrospection } from '../upstreams/introspection.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
 import { prepareTokenRequest, sendTokenRequest, type PreparedTokenRequest } from '../upstreams/token-request.js';
 import { readTokenResponse } from '../upstreams/token-response.js';
 import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from '../upstreams/token.js';
-import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 import { isRecorded, type Answer } from './answer.js';
 import {
@@ -27,8 +25,9 @@ import {
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import type { ObtainedThrough } from './kept-tokens.js';
-import { answerOfRelease, prepareRelease, type PreparedRelease } from './release-token.js';
+import { answerOfRelease, isBoundToUs, prepareRelease, type PreparedRelease } from './release-token.js';
 import type { IssuanceStore } from './issuance-store.js';
+import type { LearnAudience } from './learn-audience.js';
 import type { RevokeToken } from './revoke-token.js';
 import type { LiveToken } from './token-cache.js';
 
@@ -42,7 +41,6 @@ export interface Minting {
   readonly wish: TokenWish;
   readonly metadata: ServerMetadata;
   readonly cacheKey: string;
-  /** A renewal is handed to nobody. */
   readonly cause: Cause;
 }
 
@@ -60,9 +58,8 @@ export type Minted =
     }
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
-/** Milliseconds: for the exchange with the authorization server, for asking it what it issued, and from when on anyone may close the intent as unknown. */
+/** Milliseconds: for the exchange with the authorization server, and from when on anyone may close the intent as unknown. */
 export const EXCHANGE_DEADLINE = 10_000;
-const INTROSPECTION_DEADLINE = 4_000;
 export const INTENT_DEADLINE = 20_000;
 
 /** One attempt at an authorization server: a durable intent, the exchange, exactly one outcome (DESIGN §7 "Intents"). */
@@ -72,6 +69,7 @@ export class MintToken {
     private readonly signing: Signing,
     private readonly sealer: Sealer,
     private readonly revokeToken: RevokeToken,
+    private readonly learnAudience: LearnAudience,
     private readonly issuances: IssuanceStore,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
@@ -100,21 +98,9 @@ export class MintToken {
 
     const sentAt = this.clock.now();
     const answer = await sendTokenRequest(prepared, this.http, EXCHANGE_DEADLINE);
-    const outcome = await this.#learned(minting, readTokenResponse(minting.wish, answer, sentAt));
+    const read = readTokenResponse(minting.wish, answer, sentAt);
+    const outcome = await this.learnAudience.learn(minting.wish, minting.metadata, read);
     return outcome.kind === 'token' ? this.#issued(minting, issuance, outcome.token) : this.#withoutToken(minting, issuance, outcome);
-  }
-
-  /** A resource may insist on an audience that the token's own text does not tell: then its server is asked, and nowhere else (A44, A92). */
-  async #learned({ wish, metadata }: Minting, outcome: UpstreamOutcome): Promise<UpstreamOutcome> {
-    if (outcome.kind !== 'refused' || outcome.fault !== 'audience_unverified' || outcome.token === null) return outcome;
-    try {
-      const prepared = await prepareIntrospection(wish, outcome.token.text, metadata, this.signing);
-      if (prepared === 'unsupported') return outcome;
-      return readIntrospectionResponse(wish, outcome.token, await sendIntrospection(prepared, this.http, INTROSPECTION_DEADLINE));
-    } catch (error) {
-      if (error instanceof UpstreamFailed) return outcome;
-      throw error;
-    }
   }
 
   /** The outcome and the release to whom asked first share a flush. */
@@ -123,7 +109,7 @@ export class MintToken {
     const live: LiveToken = {
       issuance,
       token,
-      servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000),
+      servedUntil: servedUntilOf(minting, token),
       ...obtainedThrough(minting),
     };
     const release = this.#release(minting, live);
@@ -137,21 +123,22 @@ export class MintToken {
     return { kind: 'live', live, answer: answerTo(release, released) };
   }
 
-  /** To whom asked first; nobody is handed a renewal, or what is bound to a key of ours. */
+  /** To whom asked first; nobody is handed a renewal, a check, or what is bound to a key of ours. */
   #release({ context, allowed, cause }: Minting, live: LiveToken): PreparedRelease | null {
-    return cause === null && live.token.type === 'Bearer' ? prepareRelease(context, allowed, live, false, this.entries) : null;
+    return cause === null && !isBoundToUs(live.token) ? prepareRelease(context, allowed, live, false, this.entries) : null;
   }
 
   /**
    * The server gave a text that somebody else holds. Nobody else gets it (DESIGN §3 "Isolation"), unless the profile says that it reuses
    * tokens: then the issuance that has the text is released to this run too, and is from then on shared by both. Never between workflows:
-   * who asks about a token is told its workflow.
+   * who asks about a token is told its workflow. Never with a check, whose token is revoked at once.
    */
   async #reused(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
     const { context, allowed, wish } = minting;
-    const held = wish.server.profile.reusesTokens ? await this.issuances.liveOfText(token.sha256) : null;
+    const mayShare = wish.server.profile.reusesTokens && minting.cause !== 'check';
+    const held = mayShare ? await this.issuances.liveOfText(token.sha256) : null;
     if (held?.workflow === context.run.workflow) {
-      const servedUntil = Math.min(held.servedUntil, token.usableUntil, token.issuedAt + allowed.maxTtl * 1000);
+      const servedUntil = Math.min(held.servedUntil, servedUntilOf(minting, token));
       const live: LiveToken = { issuance: held.issuance, token, servedUntil, ...obtainedThrough(minting) };
       const release = this.#release(minting, live);
       const members = {
@@ -206,9 +193,12 @@ export class MintToken {
     }
   }
 
-  /** As well as it goes: the intent stays open, and is closed as unknown and listed as exposure. */
+  /**
+   * As well as it goes: the intent stays open, and is closed as unknown and listed as exposure. A text that its server is known to repeat
+   * may be that of a run, which only the record can tell: it is left alone.
+   */
   async #revokeNow({ wish, metadata }: Minting, token: UpstreamToken | null): Promise<void> {
-    if (token === null) return;
+    if (token === null || wish.server.profile.reusesTokens) return;
     await this.revokeToken.revoke(wish, metadata, token.text).catch(() => undefined);
   }
 
@@ -277,10 +267,7 @@ export class MintToken {
       },
       { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance, ...(token === null ? {} : tokenColumns(token)) },
     );
-    const servedUntil =
-      token === null || state !== 'issued'
-        ? 0
-        : rowServedUntil(minting, { servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000) });
+    const servedUntil = token === null || state !== 'issued' ? 0 : rowServedUntil(minting, { servedUntil: servedUntilOf(minting, token) });
     return {
       entry,
       epoch: null,
@@ -302,6 +289,7 @@ export class MintToken {
                 granted: token.granted.tokens,
                 grantedDetails: token.grantedDetails.toKept(),
                 audience: token.audience,
+                binding: token.binding,
                 ...(wish.server.profile.reusesTokens ? { reuses: true } : {}),
               }
             : null,
@@ -320,6 +308,11 @@ function answerTo(release: PreparedRelease | null, released: Appended | undefine
   if (release === null) return null;
   if (released === undefined) throw new LogUnavailable('a release got no verdict');
   return answerOfRelease(release, released);
+}
+
+/** No release after this. What a check brought is released to nobody, so that nobody shares it either. */
+function servedUntilOf({ allowed, cause }: Minting, token: UpstreamToken): number {
+  return cause === 'check' ? token.issuedAt : Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000);
 }
 
 /** A token of one run is over with that run; one that runs share lives on with the others. */

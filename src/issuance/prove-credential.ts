@@ -45,7 +45,7 @@ interface Asking {
 
 /**
  * Asks for a token that nobody gets, to see that a server knows a credential: one scope of one resource, with an intent and an outcome
- * like any other, of no run, and revoked at once (a token that may not be served is: RevokeDue).
+ * like any other, of no run, and revoked at once (a token that may not be served is: RevokeDue), unless a run holds one of the same text.
  */
 export class ProveCredential {
   constructor(
@@ -161,10 +161,10 @@ export class ProveCredential {
 
   /** Served until it was issued, which is never. */
   #kept(issuance: string, token: UpstreamToken): NonNullable<Outcome['token']> {
-    const { sha256, jti, issuedAt, expiresAt, audience } = token;
+    const { sha256, jti, issuedAt, expiresAt, audience, binding } = token;
     const sealed = this.sealer.seal(`issuance ${issuance}`, token.text);
     const granted = { granted: token.granted.tokens, grantedDetails: token.grantedDetails.toKept() };
-    return { sha256, jti, sealed, issuedAt, expiresAt, servedUntil: issuedAt, ...granted, audience };
+    return { sha256, jti, sealed, issuedAt, expiresAt, servedUntil: issuedAt, ...granted, audience, binding };
   }
 }
 

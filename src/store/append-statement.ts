@@ -83,6 +83,7 @@ function printEffect(effect: Append['effect']): object {
         granted: token.granted,
         granted_details: token.grantedDetails,
         audience: token.audience === 'unverified' ? null : token.audience,
+        binding: token.binding,
         issued_at: token.issuedAt,
         expires_at: token.expiresAt,
         served_until: token.servedUntil,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tokenBindings } from '../oauth/token-binding.js';
 import { fates, type ExposedToken, type LiveToken } from '../suspensions/exposure.js';
 import { texts, time } from './column-types.js';
 
@@ -19,6 +20,7 @@ export const liveTokenRow = z
     isolation: z.enum(['run', 'workflow']),
     revocation: z.enum(['pending', 'unsupported']).nullable(),
     audience: texts.nullable(),
+    binding: z.enum(tokenBindings).nullable(),
     released: z.number(),
   })
   .transform(({ id, ends, authorization_server, audience, ...live }): LiveToken => ({

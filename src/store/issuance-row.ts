@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tokenBindings } from '../oauth/token-binding.js';
 import type { Attempt, DueRevocation, LiveIssuance, OpenIntent } from '../issuance/issuance-store.js';
 import { bytes, texts, time } from './column-types.js';
 
@@ -51,6 +52,7 @@ export const liveRow = z
     granted: texts,
     granted_details: z.string().nullable(),
     audience: texts.nullable(),
+    binding: z.enum(tokenBindings).nullable(),
   })
   .transform((row): LiveIssuance => ({
     ...attemptOf(row),
@@ -65,6 +67,7 @@ export const liveRow = z
     granted: row.granted,
     grantedDetails: row.granted_details,
     audience: row.audience ?? 'unverified',
+    binding: row.binding ?? 'unverified',
   }));
 
 export const dueRow = z

@@ -19,7 +19,7 @@ const LIVE = `
     order by case when state in ('open', 'unknown') then exposed_until else expires_at end desc, id limit $3
   )
   select ${WHICH}, i.isolation, i.revocation, case when i.audience_verified then i.audience end as audience,
-    case when i.state in ('open', 'unknown') then i.exposed_until else i.expires_at end as ends,
+    i.binding, case when i.state in ('open', 'unknown') then i.exposed_until else i.expires_at end as ends,
     (select count(*)::int from (select from (select e.type from entry e where e.issuance = i.id offset 0) named
       where named.type = 'token.released' limit ${mostReleasesCounted}) counted) as released
   from live i order by ends desc, i.id`;

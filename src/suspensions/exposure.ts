@@ -1,3 +1,4 @@
+import type { TokenBinding } from '../oauth/token-binding.js';
 import type { SuspensionKind } from './suspension.js';
 
 export type ExposedState = 'open' | 'issued' | 'refused' | 'failed' | 'unknown';
@@ -23,6 +24,8 @@ export interface LiveToken extends Exposed {
   /** null while it may still be released; unsupported where the server cannot revoke. */
   readonly revocation: 'pending' | 'unsupported' | null;
   readonly audience: readonly string[] | 'unverified';
+  /** null where no token was seen yet. */
+  readonly binding: TokenBinding | null;
   /** How often it was handed to a run; it is counted as far as `mostReleasesCounted`. */
   readonly released: number;
 }

@@ -3,6 +3,7 @@ import type { Credential } from '../credentials/credential.js';
 import type { AuthorizationDetails } from '../oauth/authorization-details.js';
 import type { Scope } from '../oauth/scope.js';
 import type { Secret } from '../oauth/secret.js';
+import type { TokenBinding } from '../oauth/token-binding.js';
 import type { ProofKey } from './proofs-of-possession.js';
 
 /** What is wanted of an authorization server: one resource, these scopes and details (none of one kind, perhaps), as this client with this credential. */
@@ -17,15 +18,13 @@ export interface TokenWish {
   readonly proofKey?: ProofKey;
 }
 
-/** What a token is bound to, as far as it could be learned; see `learnBinding`. */
-export type TokenBinding = 'none' | 'mtls' | 'dpop' | 'unverified';
-
 /** A token as the server gave it and as far as it could be understood. Times in milliseconds since 1970. */
 export interface UpstreamToken {
   readonly text: Secret;
   /** SHA-256 of the text, hex. */
   readonly sha256: string;
   readonly type: 'Bearer' | 'DPoP';
+  /** As far as it could be learned: see `learnBinding`. */
   readonly binding: TokenBinding;
   readonly jti: string | null;
   /** When the request was sent: its life counts from there (CONFORMANCE A53). */
@@ -70,6 +69,7 @@ export type UpstreamFault =
   | 'client_mismatch'
   | 'token_type_unusable'
   | 'binding_mismatch'
+  | 'binding_unasked'
   | 'token_unusable'
   | 'lifetime_unusable'
   | 'token_reused'

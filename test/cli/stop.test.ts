@@ -36,6 +36,28 @@ describe('corridor exposure', () => {
     expect((await corridor('exposure', '--runtime', 'local')).out).toMatch(/^No token is live at/);
   });
 
+  it('tells of each token what it is bound to', async () => {
+    const token = {
+      ...{ issuance: 'iss01', state: 'issued', run: 'run01', workflow: 'w', client: 'c', resource: 'r', revocation: null },
+      revocable: true,
+    };
+    const tokens = ['none', 'dpop', 'mtls', 'unverified', null].map((binding) => ({
+      ...token,
+      ...{ binding, expires_at: '2026-03-03T14:05:00.000Z', audience: ['r'], released: 0 },
+    }));
+    const api = await answering(200, { at: '2026-03-03T13:05:00.000Z', tokens, more: false });
+    const { out } = await corridorCommand(['exposure'], { ...env, CORRIDOR_URL: api.url });
+    api.close();
+    const told = out.split('\n').flatMap((line) => /revocable, (.*never released)/.exec(line)?.[1] ?? []);
+    expect(told).toEqual([
+      'bearer, never released',
+      'bound to a key (DPoP), never released',
+      'bound to a certificate (mTLS), never released',
+      'binding unverified, never released',
+      'never released',
+    ]);
+  });
+
   it('says what is wrong', async () => {
     expect(await corridor('exposure', '--run', 'x', '--client', 'y')).toMatchObject({
       code: 2,
@@ -69,10 +91,10 @@ describe('corridor suspend and suspensions', () => {
   });
 });
 
-/** A replica that knows nothing of any suspension. */
-async function deafReplica(): Promise<{ url: string; close(): void }> {
+/** What gives the same answer to everything. */
+async function answering(status: number, body: unknown): Promise<{ url: string; close(): void }> {
   const server = createServer((_, response) => {
-    response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_target"}');
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { url: `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}`, close: () => void server.close() };
@@ -101,7 +123,8 @@ describe('corridor suspend --drill', () => {
   });
 
   it('fails, and records it, when one replica lets requests through', async () => {
-    const deaf = await deafReplica();
+    // a replica that knows nothing of any suspension
+    const deaf = await answering(400, { error: 'invalid_target' });
     const drilled = await corridor('suspend', '--drill', '--replica', world.corridor.url, '--replica', `${deaf.url}/`, '--json');
     deaf.close();
     expect(drilled).toMatchObject({ code: 1, err: expect.stringContaining(`did not hold at ${deaf.url}.`) });

@@ -187,7 +187,7 @@ describe('a rotation', () => {
     expect(followed.length).toBeGreaterThan(1);
     expect(followed.every((request) => request?.by === made && request.accepted)).toBe(true);
     expect(await current(world)).toBe(made);
-    await corridor.revokeDue.turn();
+    await corridor.revoke();
     expect(await world.loose()).toEqual([]);
   }, 30_000);
 
@@ -205,6 +205,21 @@ describe('a rotation', () => {
     for (let request = 0; request < 6; request++) expect(await corridor.ask()).toMatch(token);
     expect(new Set(world.server.asked.filter(({ accepted }) => accepted).map(({ by }) => by))).toEqual(new Set([old, made]));
     expect(world.server.asked.filter(({ accepted }) => !accepted).length).toBeGreaterThan(1);
+  });
+
+  it('leaves the text that a run holds to it, at a server that repeats its texts', async () => {
+    const world = await RotationWorld.of(database, published);
+    const corridor = world.replica();
+    world.server.repeats = true;
+    expect(await corridor.ask()).toMatch(token);
+    await corridor.begin.begin('indexer', 'ada');
+    world.server.knows.add(await next(world));
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('overlap');
+    expect(new Set(world.server.issued).size).toBe(1);
+    await corridor.work();
+    expect(world.server.revoked).toEqual([]);
+    expect(await database.query(`select from issuance where run is not null and revocation is null`)).toHaveLength(1);
   });
 
   it('asks with no other version when none is under way, and then once', async () => {
@@ -306,7 +321,7 @@ describe('a rotation', () => {
       await world.pass(HOUR);
       await second.rotate.turn();
       await second.closeIntents.closeOverdue();
-      await second.revokeDue.turn();
+      await second.revoke();
       expect(await second.ask()).toMatch(token);
     }
     expect((await world.rotation()).state).toBe('done');

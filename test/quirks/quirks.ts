@@ -51,8 +51,7 @@ const table = {
   },
   Q10: {
     who: "Okta's organisation server knows clients by key alone, wants scopes named, and new clients must send DPoP proofs, whose first is answered by a nonce.",
-    does: 'authenticates by key and names its scopes',
-    open: 'the nonce comes with DPoP',
+    does: 'authenticates by key, names its scopes, and asks once more with the nonce, in a new proof and a new assertion',
   },
   Q11: {
     who: 'PingOne takes RS* and ES* alone, and no assertion that lives for more than an hour.',
@@ -88,8 +87,7 @@ const table = {
   },
   Q19: {
     who: 'A new secret or key is good only after seconds or minutes, and the old one may die at once.',
-    does: 'proves a new version by a token before it is used, and keeps the old one until then',
-    open: 'comes with rotation',
+    does: 'proves a new version by a token before it is used, keeps the old one until then, and asks with the other where one is refused',
   },
   Q20: {
     who: 'Registration tokens may be good for one use (Keycloak), so that a lost answer locks the client out.',
@@ -186,8 +184,7 @@ const table = {
   },
   Q43: {
     who: 'A proof names another URL than the one that a proxy shows to the server.',
-    does: 'names the endpoint as it is published',
-    open: 'comes with DPoP',
+    does: 'names the endpoint as it is published, and no other when that is refused',
   },
 } satisfies Readonly<Record<string, Quirk>>;
 

@@ -14,7 +14,6 @@ import {
 } from '../rig/hostile-authorization-server.js';
 import { closeOpened } from '../upstreams/exchanges.js';
 import { converse } from '../upstreams/profiles/conversation.js';
-import { insisting } from '../upstreams/profiles/vendor.js';
 import { inShort, tokenOf } from '../upstreams/reading.js';
 import { NOW } from '../upstreams/wish.js';
 import { quirk } from './quirk.js';
@@ -213,14 +212,4 @@ quirk('Q40', async () => {
   const visible = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)).join('');
   const [outcome] = await outcomesOf([saying({ access_token: visible.repeat(175) })]);
   expect(outcome?.kind === 'token' && outcome.token.text.reveal().length).toBe(16_450);
-});
-
-quirk('Q10', async () => {
-  // as far as it goes without DPoP: by key, with its scopes named
-  const talk = await serverThat(
-    ({ scopes, assertion }) =>
-      insisting([[assertion === null || scopes.length === 0, json({ error: 'invalid_client' }, 401)]], json(issued)),
-    { method: 'private_key_jwt' },
-  );
-  expect(inShort(await talk.obtain())).toBe('token');
 });

@@ -109,7 +109,7 @@ export class MemoryLog extends EntryLog {
         isolation,
       };
       const nothing = { sealed: null, tokenSha256: '', tokenJti: null, issuedAt: 0, expiresAt: 0, servedUntil: 0 };
-      const granted = { granted: [], grantedDetails: null, audience: 'unverified' } as const;
+      const granted = { granted: [], grantedDetails: null, audience: 'unverified', binding: 'none' } as const;
       this.#issuances.set(effect.issuance, { ...attempt, ...nothing, ...granted, state: 'open', revocation: null });
     }
     if (effect?.kind === 'outcome') {

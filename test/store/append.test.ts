@@ -238,6 +238,7 @@ describe.each(databases)('the record on %s', (_, open) => {
         granted_details: null,
         audience: null,
         audience_verified: false,
+        binding: null,
         revocation: null,
       });
     });
@@ -340,6 +341,7 @@ describe.each(databases)('the record on %s', (_, open) => {
         granted: ['crm:read'],
         audience: ['https://crm.example/api'],
         audience_verified: true,
+        binding: 'none',
         revocation: null,
       });
       const { sealed } = await recording.row('select sealed from issuance');

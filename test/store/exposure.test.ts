@@ -109,9 +109,9 @@ describe.each(databases)('exposure on %s', (_name, open) => {
 
   it('lists what may still work: withdrawn tokens, refused ones, attempts under way and unknown outcomes', async () => {
     const run = await world.running();
-    const issued = await world.issuance({ run, expiresIn: 600 });
-    const unsupported = await world.issuance({ run, expiresIn: 500, revocation: 'unsupported' });
-    const refused = await world.issuance({ run, state: 'refused', expiresIn: 400, revocation: 'pending' });
+    const issued = await world.issuance({ run, expiresIn: 600, binding: 'dpop' });
+    const unsupported = await world.issuance({ run, expiresIn: 500, revocation: 'unsupported', binding: 'none' });
+    const refused = await world.issuance({ run, state: 'refused', expiresIn: 400, revocation: 'pending', binding: 'mtls' });
     const opened = await world.issuance({ run, state: 'open', exposedFor: 300 });
     const unknown = await world.issuance({ run, state: 'unknown', exposedFor: 200 });
     await world.issuance({ run, state: 'failed' });
@@ -121,13 +121,14 @@ describe.each(databases)('exposure on %s', (_name, open) => {
     await suspend('run', run);
     await world.released(issued, run);
     const expected = [
-      { issuance: issued, state: 'issued', revocation: 'pending', released: 1 },
-      { issuance: unsupported, state: 'issued', revocation: 'unsupported' },
-      { issuance: refused, state: 'refused', revocation: 'pending' },
+      { issuance: issued, state: 'issued', revocation: 'pending', binding: 'dpop', released: 1 },
+      { issuance: unsupported, state: 'issued', revocation: 'unsupported', binding: 'none' },
+      { issuance: refused, state: 'refused', revocation: 'pending', binding: 'mtls' },
       { issuance: opened, state: 'open', revocation: 'pending' },
       { issuance: unknown, state: 'unknown', revocation: null },
     ].map((item) => ({
       released: 0,
+      binding: null,
       ...item,
       run,
       workflow: 'nightly-index',

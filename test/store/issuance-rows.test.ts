@@ -76,7 +76,7 @@ describe.each(databases)('the rows of issuances on %s', (_, open) => {
 
   describe('live issuances', () => {
     it('come with all that a cache needs', async () => {
-      const token = tokenOf({ audience: 'unverified', jti: null, grantedDetails: '[{"type":"payment"}]' });
+      const token = tokenOf({ audience: 'unverified', jti: null, grantedDetails: '[{"type":"payment"}]', binding: 'unverified' });
       const issuance = await recording.issued(run, token);
       const [live, ...others] = await rows.live(10);
       expect(others).toEqual([]);
@@ -99,6 +99,7 @@ describe.each(databases)('the rows of issuances on %s', (_, open) => {
         granted: ['crm:read'],
         grantedDetails: '[{"type":"payment"}]',
         audience: 'unverified',
+        binding: 'unverified',
       });
     });
 
@@ -151,6 +152,19 @@ describe.each(databases)('the rows of issuances on %s', (_, open) => {
       const [first, second] = [await rows.takeDueRevocations(2, 60_000), await rows.takeDueRevocations(2, 60_000)];
       expect([first.length, second.length]).toEqual([2, 1]);
       expect([...idsOf(first), ...idsOf(second)].sort()).toEqual(all.sort());
+    });
+
+    it('are taken of one client, or of all but some', async () => {
+      const [own, other, third] = [await refused(), await refused(), await refused()];
+      for (const [issuance, client] of [
+        [other, 'other'],
+        [third, 'third'],
+      ]) {
+        await database.query('update issuance set client = $2 where id = $1', [issuance, client]);
+      }
+      expect(idsOf(await rows.takeDueRevocations(10, 60_000, { but: ['indexer', 'third'] }))).toEqual([other]);
+      expect(idsOf(await rows.takeDueRevocations(10, 60_000, { only: 'third' }))).toEqual([third]);
+      expect(idsOf(await rows.takeDueRevocations(10, 60_000, { but: [] }))).toEqual([own]);
     });
 
     it('are no longer due once they are reported on', async () => {

@@ -78,6 +78,7 @@ export function tokenOf(given: Partial<Token> = {}): Token {
     granted: ['crm:read'],
     grantedDetails: null,
     audience: ['https://crm.example/api'],
+    binding: 'none',
     ...given,
   };
 }

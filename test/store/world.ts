@@ -35,6 +35,7 @@ export interface IssuanceRow {
   readonly revocation?: string | null;
   readonly tokenSha256?: string;
   readonly tokenJti?: string;
+  readonly binding?: string;
 }
 
 /** One database with stores over it, and short ways to put things into it. */
@@ -90,9 +91,9 @@ export class World {
     const id = row.id ?? identifier('iss');
     await this.database.query(
       `insert into issuance (id, state, run, workflow, client, authorization_server, resource, scope, credential, cache_key, isolation, counters,
-         instance, opened_at, deadline, exposed_until, token_sha256, token_jti, issued_at, expires_at, served_until, granted, revocation)
+         instance, opened_at, deadline, exposed_until, token_sha256, token_jti, issued_at, expires_at, served_until, granted, revocation, binding)
        select $1, $2, $3, $4, $5, 'demo', $6, '{crm:read}', 'cre1', 'key', $7, '{}', 'ins-test', now(), now() + interval '10 s',
-         now() + make_interval(secs => $8), $9, $10, ended, ended, ended, '{crm:read}', $12
+         now() + make_interval(secs => $8), $9, $10, ended, ended, ended, '{crm:read}', $12, $13
        from (select case when $2 in ('issued', 'refused') then now() + make_interval(secs => $11) end as ended) life`,
       [
         id,
@@ -107,6 +108,7 @@ export class World {
         row.tokenJti ?? null,
         row.expiresIn ?? 600,
         row.revocation ?? null,
+        row.binding ?? null,
       ],
     );
     return id;

@@ -150,6 +150,7 @@ CREATE TABLE "issuance" (
     "granted_details" TEXT,
     "audience" TEXT[],
     "audience_verified" BOOLEAN NOT NULL DEFAULT false,
+    "binding" TEXT,
     "revocation" TEXT,
 
     CONSTRAINT "issuance_pkey" PRIMARY KEY ("id")

@@ -1,10 +1,12 @@
 import { profiles, standardProfile, type Profile } from '../../../src/catalogue/profile.js';
 import { Scope } from '../../../src/oauth/scope.js';
+import type { Signing } from '../../../src/upstreams/client-assertion.js';
 import type { ServerMetadata } from '../../../src/upstreams/metadata.js';
 import { prepareRevocation, readRevocationResponse, sendRevocation, type RevocationOutcome } from '../../../src/upstreams/revocation.js';
 import { prepareTokenRequest, sendTokenRequest } from '../../../src/upstreams/token-request.js';
 import { readTokenResponse } from '../../../src/upstreams/token-response.js';
 import type { TokenWish, UpstreamOutcome, UpstreamToken } from '../../../src/upstreams/token.js';
+import type { UpstreamHttp } from '../../../src/upstreams/upstream-http.js';
 import { json, type Behaviour, type HostileAuthorizationServer } from '../../rig/hostile-authorization-server.js';
 import { client as open, hostile } from '../exchanges.js';
 import type { Credential } from '../../../src/credentials/credential.js';
@@ -21,6 +23,8 @@ export interface Conversation {
   revoke(token: UpstreamToken): Promise<RevocationOutcome>;
   /** Answers token requests in this way from now on. */
   answer(behaviour: Behaviour): void;
+  /** What is said, and how, for whoever says it in another way. */
+  readonly asking: { readonly wish: TokenWish; readonly metadata: ServerMetadata; readonly http: UpstreamHttp; readonly signing: Signing };
 }
 
 export interface Deviation {
@@ -31,6 +35,8 @@ export interface Deviation {
   readonly secret?: string;
   /** Milliseconds for an exchange. */
   readonly deadline?: number;
+  /** With a proof of possession, for a token that is bound to its key (RFC 9449). */
+  readonly proves?: true;
 }
 
 export async function converse(vendor: Vendor, deviation: Deviation = {}): Promise<Conversation> {
@@ -45,7 +51,8 @@ export async function converse(vendor: Vendor, deviation: Deviation = {}): Promi
   if (vendor.revocationPath !== null) at.at(vendor.revocationPath, json({}));
   const http = open();
   const means = signing();
-  const one = await wishAt(vendor, deviation, issuer, at.issuer);
+  const plain = await wishAt(vendor, deviation, issuer, at.issuer);
+  const one = deviation.proves === true ? await proving(plain, means) : plain;
   return {
     origin: at.issuer,
     requests: at.requests,
@@ -63,7 +70,12 @@ export async function converse(vendor: Vendor, deviation: Deviation = {}): Promi
       return readRevocationResponse(await sendRevocation(prepared, http, 5_000), NOW, one.server.profile.throttling);
     },
     answer: (behaviour) => void at.at(vendor.tokenPath, behaviour),
+    asking: { wish: one, metadata: about, http, signing: means },
   };
+}
+
+async function proving(one: TokenWish, { proofs }: Signing): Promise<TokenWish> {
+  return { ...one, server: { ...one.server, senderConstraint: 'dpop' }, proofKey: await proofs.keyFor(one.credential.id, null) };
 }
 
 /** A key with a certificate of its own, which some vendors want to see. */

@@ -1,13 +1,20 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
 import { json, type Behaviour, type SeenRequest } from '../../rig/hostile-authorization-server.js';
 
+interface Signed {
+  readonly header: ProtectedHeaderParameters;
+  readonly claims: JWTPayload;
+}
+
 /** A token request as a server reads it. */
 export interface Asked {
   readonly form: URLSearchParams;
   readonly scopes: readonly string[];
   /** The client's id, by whichever method it authenticated; null when it did not, or by two methods at once (RFC 6749 §2.3). */
   readonly client: string | null;
-  readonly assertion: { readonly header: ProtectedHeaderParameters; readonly claims: JWTPayload } | null;
+  readonly assertion: Signed | null;
+  /** Of possession (RFC 9449). */
+  readonly proof: Signed | null;
   readonly issuer: string;
   readonly tokenEndpoint: string;
 }
@@ -31,8 +38,8 @@ export interface Vendor {
 /** What the server makes of a request; `null` for a parameter that came twice. */
 export function askedOf(request: SeenRequest, issuer: string, tokenEndpoint: string): Asked {
   const form = new URLSearchParams(request.body);
-  const text = form.get('client_assertion');
-  const assertion = text === null ? null : { header: decodeProtectedHeader(text), claims: decodeJwt(text) };
+  const assertion = signed(form.get('client_assertion'));
+  const proof = signed([request.headers['dpop'] ?? []].flat()[0] ?? null);
   const basic = /^Basic (.+)$/.exec(request.headers.authorization ?? '')?.[1];
   const bySecret = basic === undefined ? null : (Buffer.from(basic, 'base64').toString('utf8').split(':')[0] ?? null);
   const twice = assertion !== null && bySecret !== null;
@@ -41,9 +48,14 @@ export function askedOf(request: SeenRequest, issuer: string, tokenEndpoint: str
     scopes: (form.get('scope') ?? '').split(' ').filter((scope) => scope !== ''),
     client: twice ? null : (bySecret ?? assertion?.claims.sub ?? null),
     assertion,
+    proof,
     issuer,
     tokenEndpoint,
   };
+}
+
+function signed(text: string | null): Signed | null {
+  return text === null ? null : { header: decodeProtectedHeader(text), claims: decodeJwt(text) };
 }
 
 export function refuse(error: string, status = 400, description = ''): Behaviour {
