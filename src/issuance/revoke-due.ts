@@ -1,5 +1,5 @@
-import type { EntryLog } from '../attribution/entry-log.js';
-import type { EntryMaker } from '../attribution/entry.js';
+import { byItself, type Append, type EntryLog } from '../attribution/entry-log.js';
+import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
 import { declared } from '../catalogue/look-up.js';
 import type { CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
@@ -7,19 +7,21 @@ import { timestamp } from '../oauth/clock.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import type { RevocationOutcome } from '../upstreams/revocation.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
+import { workPace, type Retries } from '../work/retries.js';
 import type { Facts, FactsSource } from './facts.js';
-import { whoOf, type DueRevocation, type IssuanceStore } from './issuance-store.js';
+import { whoOf, type Attempt, type DueRevocation, type ExpiredRevocation, type IssuanceStore } from './issuance-store.js';
 import type { RevokeToken } from './revoke-token.js';
 
 const AT_ONCE = 20;
-/** Milliseconds between attempts: twice as long each time, at most so long. */
-const LONGEST_PAUSE = 300_000;
 /** Milliseconds after which a revocation that nobody reported on is taken up again. */
 const LEASE = 30_000;
 
+/** What an entry about the revocation of a token tells of it. */
+type Revocable = Attempt & Pick<DueRevocation, 'tokenSha256' | 'expiresAt'>;
+
 /**
  * Revokes at their servers the tokens that may be released no more. Each is not live in our record already, so that this may
- * take its time; it is tried until the token is dead.
+ * take its time; it is tried until it succeeds, the token is dead, or it is given up. That a token died unrevoked is recorded.
  */
 export class RevokeDue {
   constructor(
@@ -31,15 +33,20 @@ export class RevokeDue {
     private readonly sealer: Sealer,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
+    private readonly retries: Pick<Retries, 'failed'>,
   ) {}
 
-  /** Gives whether there may be more to do at once. */
+  /** Gives whether there may be more to do at once. One that cannot be tried does not keep the others from it. */
   async turn(): Promise<boolean> {
     await this.issuances.withdrawServed(AT_ONCE);
     const due = await this.issuances.takeDueRevocations(AT_ONCE, LEASE);
     const facts = await this.facts.current();
-    await Promise.all(due.map((one) => this.revoke(one, facts)));
+    const failures: unknown[] = [];
+    await Promise.all(due.map((one) => this.#take(one, facts).catch((error: unknown) => failures.push(error))));
+    const expired = await this.issuances.expiredUnrevoked(AT_ONCE);
+    if (expired.length > 0) await this.log.append(expired.map((one) => this.#diedUnrevoked(one, facts)));
     await this.issuances.wipeDead(AT_ONCE);
+    if (failures.length > 0) throw failures[0];
     return due.length === AT_ONCE;
   }
 
@@ -47,32 +54,49 @@ export class RevokeDue {
   async revoke(due: DueRevocation, facts: Facts): Promise<RevocationOutcome> {
     const outcome = await this.#attempt(due, facts);
     if (outcome.kind === 'pending') {
-      const pause = Math.min(1000 * 2 ** Math.min(due.attempts, 10), LONGEST_PAUSE);
-      await this.issuances.postponeRevocation(due.issuance, outcome.fault, Math.max(pause, (outcome.retryAfter ?? 0) * 1000));
+      await this.retries.failed({ kind: 'revoke', subject: due.issuance }, outcome.fault, (outcome.retryAfter ?? 0) * 1000);
       return outcome;
     }
-    const revoked = outcome.kind === 'revoked';
-    const members = {
-      issuance: due.issuance,
-      ...whoOf(due),
-      client: due.client,
-      resource: { id: due.resource },
-      token: { sha256: due.tokenSha256, expires_at: timestamp(due.expiresAt) },
-      ...(outcome.kind === 'failed' ? { fault: outcome.fault } : {}),
-    };
-    const { client, resource, issuance, tokenSha256 } = due;
-    const columns = { ...whoOf(due), client, resource, issuance, tokenSha256 };
-    await this.log.append([
-      {
-        entry: this.entries.make(revoked ? 'token.revoked' : 'token.exposed', facts.epoch, members, columns),
-        epoch: null,
-        run: null,
-        effect: { kind: 'revocation', issuance, state: revoked ? 'revoked' : 'unsupported' },
-        counters: [],
-        decisionInput: null,
-      },
-    ]);
+    const append =
+      outcome.kind === 'revoked'
+        ? this.#outcome(due, facts, 'revoked', {})
+        : this.#outcome(due, facts, 'unsupported', outcome.kind === 'failed' ? { fault: outcome.fault } : {});
+    const [appended] = await this.log.append([append]);
+    if (appended?.verdict === 'bad') await this.retries.failed({ kind: 'revoke', subject: due.issuance }, 'not_recorded');
     return outcome;
+  }
+
+  async #take(due: DueRevocation, facts: Facts): Promise<void> {
+    const work = { kind: 'revoke', subject: due.issuance } as const;
+    // whoever tried it the last time did not live to say how it went
+    if (due.attempts > workPace.mostAttempts) return this.retries.failed(work, 'not_reported');
+    try {
+      await this.revoke(due, facts);
+    } catch (error) {
+      await this.retries.failed(work, error);
+      throw error;
+    }
+  }
+
+  #diedUnrevoked(expired: ExpiredRevocation, facts: Facts): Append {
+    const { attempts, lastError } = expired;
+    const why = { fault: 'expired_unrevoked', attempts, ...(lastError === null ? {} : { last_error: lastError }) };
+    return this.#outcome(expired, facts, 'unsupported', why);
+  }
+
+  #outcome(token: Revocable, { epoch }: Facts, state: 'revoked' | 'unsupported', why: EntryMembers): Append {
+    const { client, resource, issuance, tokenSha256, expiresAt } = token;
+    const members = {
+      issuance,
+      ...whoOf(token),
+      client,
+      resource: { id: resource },
+      token: { sha256: tokenSha256, expires_at: timestamp(expiresAt) },
+      ...why,
+    };
+    const columns = { ...whoOf(token), client, resource, issuance, tokenSha256 };
+    const entry = this.entries.make(state === 'revoked' ? 'token.revoked' : 'token.exposed', epoch, members, columns);
+    return { ...byItself(entry), effect: { kind: 'revocation', issuance, state } };
   }
 
   async #attempt(due: DueRevocation, { catalogue }: Facts): Promise<RevocationOutcome> {
