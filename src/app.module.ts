@@ -25,6 +25,7 @@ import { RunsController } from './http/runs.controller.js';
 import { SuspensionsController } from './http/suspensions.controller.js';
 import { TokenController } from './http/token.controller.js';
 import { UpstreamPreviewController } from './http/upstream-preview.controller.js';
+import { WorkController } from './http/work.controller.js';
 import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
 import { ApproveMetadata } from './issuance/approve-metadata.js';
@@ -105,6 +106,7 @@ import { MetadataWatch } from './upstreams/metadata-watch.js';
 import { ProofsOfPossession } from './upstreams/proofs-of-possession.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 import { UpstreamHttp } from './upstreams/upstream-http.js';
+import { WorkStore } from './work/owed-work.js';
 import { Retries } from './work/retries.js';
 
 /** Every part of a running Corridor that something outside the composition needs. */
@@ -316,6 +318,7 @@ export class AppModule {
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
       { provide: RefreshMetadata, useValue: corridor.refreshMetadata },
       { provide: ReportRejectedToken, useValue: corridor.reportRejectedToken },
+      { provide: Retries, useValue: corridor.retries },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
       { provide: RotateCredentials, useValue: corridor.rotateCredentials },
       { provide: Rotations, useValue: corridor.rotations },
@@ -325,6 +328,7 @@ export class AppModule {
       { provide: Suspend, useValue: corridor.suspend },
       { provide: Tracing, useValue: corridor.tracing },
       { provide: UpstreamHttp, useValue: corridor.http },
+      { provide: WorkStore, useValue: corridor.work },
     ];
     return {
       module: AppModule,
@@ -347,6 +351,7 @@ export class AppModule {
         SuspensionsController,
         TokenController,
         UpstreamPreviewController,
+        WorkController,
       ],
     };
   }
