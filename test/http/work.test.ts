@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { basic, startGivenTokensWorld, type GivenTokensWorld } from './given-tokens-world.js';
+import { basic, startGivenTokensWorld, type Answer, type GivenTokensWorld } from './given-tokens-world.js';
 
 let world: GivenTokensWorld;
 let auditor: string;
@@ -19,12 +19,13 @@ async function listed(query = '') {
 }
 
 /** A token that its run handed back, and that its server did not revoke. */
-async function refusedRevocation(): Promise<{ readonly run: string; readonly work: string }> {
+async function refusedRevocation(): Promise<{ readonly run: string; readonly work: string; readonly again: () => Promise<Answer> }> {
   const run = await world.startRun();
   const token = await world.tokenFor(run);
-  expect((await world.ask('revoke', { token }, basic(run))).status).toBe(503);
+  const again = () => world.ask('revoke', { token }, basic(run));
+  expect((await again()).status).toBe(503);
   const found = (await listed()).find((one) => one.run === run.id);
-  return { run: run.id, work: found?.id ?? '' };
+  return { run: run.id, work: found?.id ?? '', again };
 }
 
 const exposure = async (run: string) =>
@@ -57,7 +58,7 @@ describe('work that is owed', () => {
   });
 
   it('that is given up stands so in exposure, in the follow-up of a suspension and in posture, and is taken up again by hand', async () => {
-    const { run, work } = await refusedRevocation();
+    const { run, work, again } = await refusedRevocation();
     const raised = await world.corridor.api('POST', '/v1/suspensions', { kind: 'run', id: run, reason: 'a test' });
     const { id: suspension } = z.looseObject({ id: z.string() }).parse(raised.body);
     const given = await world.corridor.api('POST', `/v1/work/${work}/give-up`, { reason: 'the server is gone' });
@@ -70,6 +71,10 @@ describe('work that is owed', () => {
       exposed: { pending: 0, given_up: 1, live_until: expect.any(String) },
       exposure: [{ run, revocation: 'given_up', last_error: 'server_unavailable', next_attempt_at: null, expires_at: expect.any(String) }],
     });
+    const asked = async () => (await world.authorizationServer.requests())['POST /token/revocation'];
+    const before = await asked();
+    expect(await again()).toMatchObject({ status: 400, body: { error: 'unsupported_token_type' } });
+    expect(await asked()).toBe(before);
     expect((await world.corridor.api('GET', '/v1/posture')).body).toMatchObject({
       findings: expect.arrayContaining([expect.objectContaining({ code: 'work_given_up', subject: 'client indexer' })]),
     });
