@@ -25,6 +25,7 @@ import { RunsController } from './http/runs.controller.js';
 import { SuspensionsController } from './http/suspensions.controller.js';
 import { TokenController } from './http/token.controller.js';
 import { UpstreamPreviewController } from './http/upstream-preview.controller.js';
+import { WorkController } from './http/work.controller.js';
 import { ActivatePolicy } from './issuance/activate-policy.js';
 import { ApplyCatalogue } from './issuance/apply-catalogue.js';
 import { ApproveMetadata } from './issuance/approve-metadata.js';
@@ -91,6 +92,7 @@ import { SqlFactChanges } from './store/sql-fact-changes.js';
 import { SqlFacts } from './store/sql-facts.js';
 import { SqlGivenTokens } from './store/sql-given-tokens.js';
 import { SqlMetadataWatch } from './store/sql-metadata-watch.js';
+import { SqlOwedWork } from './store/sql-owed-work.js';
 import { SqlPolicySources } from './store/sql-policy-sources.js';
 import { SqlReplayGuard } from './store/sql-replay-guard.js';
 import { SqlRotations } from './store/sql-rotations.js';
@@ -105,6 +107,8 @@ import { MetadataWatch } from './upstreams/metadata-watch.js';
 import { ProofsOfPossession } from './upstreams/proofs-of-possession.js';
 import { SigningKeys } from './upstreams/signing-keys.js';
 import { UpstreamHttp } from './upstreams/upstream-http.js';
+import { WorkStore } from './work/owed-work.js';
+import { Retries } from './work/retries.js';
 
 /** Every part of a running Corridor that something outside the composition needs. */
 export type Corridor = ReturnType<typeof compose>;
@@ -126,6 +130,9 @@ export function compose(platform: Platform, settings: Settings) {
   const issuances = new IssuanceRows(database);
   const exposure = new SqlExposure(database);
   const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
+
+  const work = new SqlOwedWork(database);
+  const retries = new Retries(work, facts, log, entries, platform.faultLog);
 
   const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
   const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
@@ -176,7 +183,19 @@ export function compose(platform: Platform, settings: Settings) {
     platform.evaluator,
   );
   const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries);
-  const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries, platform.faultLog, clock);
+  const revokeDue = new RevokeDue(
+    facts,
+    issuances,
+    credentials,
+    servers,
+    revokeToken,
+    sealer,
+    log,
+    entries,
+    retries,
+    platform.faultLog,
+    clock,
+  );
   const limits = new LimitRequests(runs, log, entries, clock, randomness);
   const givenTokens = new SqlGivenTokens(database);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
@@ -195,7 +214,16 @@ export function compose(platform: Platform, settings: Settings) {
     randomness,
   );
   const proveCredential = new ProveCredential(facts, versions, servers, http, signing, sealer, log, entries, clock, randomness, instance);
-  const rotateCredentials = new RotateCredentials(changeFacts, rotations, versions, versions, proveCredential, entries, platform.faultLog);
+  const rotateCredentials = new RotateCredentials(
+    changeFacts,
+    rotations,
+    versions,
+    versions,
+    proveCredential,
+    entries,
+    platform.faultLog,
+    retries,
+  );
   const endRun = new EndRun(facts, runStore, runs, entries);
   const pastSuspensions = new SqlSuspensions(database);
   const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
@@ -210,7 +238,7 @@ export function compose(platform: Platform, settings: Settings) {
     metadataWatch,
     approveMetadata: new ApproveMetadata(changeFacts, metadataWatch, entries),
     refreshMetadata: new RefreshMetadata(facts, changeFacts, metadataWatch, http, entries, clock),
-    observeWorld: new ObserveWorld(facts, metadataWatch, search),
+    observeWorld: new ObserveWorld(facts, metadataWatch, search, work),
     replayGuard,
     runs,
     versions,
@@ -239,9 +267,9 @@ export function compose(platform: Platform, settings: Settings) {
       entries,
       clock,
     ),
-    closeIntents: new CloseIntents(facts, issuances, log, entries),
+    closeIntents: new CloseIntents(facts, issuances, log, entries, retries),
     endRun,
-    closeRuns: new CloseRuns(runStore, endRun),
+    closeRuns: new CloseRuns(runStore, endRun, retries),
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
     issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
@@ -259,6 +287,7 @@ export function compose(platform: Platform, settings: Settings) {
       platform.faultLog,
       clock,
     ),
+    retries,
     rotateCredentials,
     rotations,
     revokeDue,
@@ -271,6 +300,7 @@ export function compose(platform: Platform, settings: Settings) {
     pastSuspensions,
     suspend,
     drill: new Drill(facts, startRun, endRun, runs, suspend, pastSuspensions, log, entries),
+    work,
   };
 }
 
@@ -303,6 +333,7 @@ export class AppModule {
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
       { provide: RefreshMetadata, useValue: corridor.refreshMetadata },
       { provide: ReportRejectedToken, useValue: corridor.reportRejectedToken },
+      { provide: Retries, useValue: corridor.retries },
       { provide: RevokeGivenToken, useValue: corridor.revokeGivenToken },
       { provide: RotateCredentials, useValue: corridor.rotateCredentials },
       { provide: Rotations, useValue: corridor.rotations },
@@ -312,6 +343,7 @@ export class AppModule {
       { provide: Suspend, useValue: corridor.suspend },
       { provide: Tracing, useValue: corridor.tracing },
       { provide: UpstreamHttp, useValue: corridor.http },
+      { provide: WorkStore, useValue: corridor.work },
     ];
     return {
       module: AppModule,
@@ -334,6 +366,7 @@ export class AppModule {
         SuspensionsController,
         TokenController,
         UpstreamPreviewController,
+        WorkController,
       ],
     };
   }

@@ -215,7 +215,7 @@ async function renewCredentials(corridor: Corridor, journal: Journal): Promise<v
 }
 
 /** What is said at each start. */
-const ALARMS: readonly FindingCode[] = ['rotation_overdue', 'rotation_failed', 'rotation_unproven', 'metadata_drift'];
+const ALARMS: readonly FindingCode[] = ['rotation_overdue', 'rotation_failed', 'rotation_unproven', 'metadata_drift', 'work_given_up'];
 
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
   await renewCredentials(corridor, journal);

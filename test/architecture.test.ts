@@ -8,7 +8,19 @@ import ts from 'typescript';
  */
 const source = path.resolve(import.meta.dirname, '../src');
 
-const domain = ['oauth', 'catalogue', 'runs', 'policy', 'upstreams', 'credentials', 'attribution', 'suspensions', 'posture', 'access'];
+const domain = [
+  'oauth',
+  'catalogue',
+  'runs',
+  'policy',
+  'upstreams',
+  'credentials',
+  'attribution',
+  'suspensions',
+  'posture',
+  'access',
+  'work',
+];
 const stories = ['issuance'];
 const rooms: Readonly<Record<string, readonly string[]>> = {
   oauth: [],
@@ -17,10 +29,11 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   attribution: ['oauth'],
   suspensions: ['oauth'],
   credentials: ['oauth', 'catalogue'],
-  runs: ['oauth', 'access', 'attribution', 'catalogue'],
+  work: ['oauth', 'access', 'attribution'],
+  runs: ['oauth', 'access', 'attribution', 'catalogue', 'work'],
   policy: ['oauth', 'catalogue', 'runs'],
   upstreams: ['oauth', 'catalogue', 'credentials'],
-  posture: ['oauth', 'catalogue', 'credentials'],
+  posture: ['oauth', 'catalogue', 'credentials', 'work'],
   issuance: domain,
   config: [],
   store: [...domain, ...stories],

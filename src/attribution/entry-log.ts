@@ -30,6 +30,8 @@ export const entryTypes = [
   'client.checked',
   'key.created',
   'key.revoked',
+  'work.retried',
+  'work.given_up',
   'log.restored',
 ] as const;
 export type EntryType = (typeof entryTypes)[number];
@@ -65,7 +67,7 @@ export interface EntryColumns {
  *   tokens): nothing was done, and the intent waits for another outcome.
  * counters_moved: history that the decision read is no longer so.
  * late: the outcome came after the intent got another one; its token must be revoked, and work for that is recorded. Or the
- *   revocation came after one that said the same, or that was confirmed.
+ *   revocation came after one that said the same, or that was confirmed. Or the work is done, or was given up before.
  * bad: this entry cannot be stored: too long, not canonical, a duplicate of another's unique key, of an issuance that is not there.
  */
 export type Verdict = 'recorded' | 'duplicate' | 'stale' | 'run_over' | 'not_live' | 'reused' | 'counters_moved' | 'late' | 'bad';
@@ -135,6 +137,17 @@ export interface Revocation {
   readonly state: 'revoked' | 'unsupported';
 }
 
+/**
+ * A piece of work is tried no more, or anew and at once, with its attempts counted from nothing. `issuance` is the one that it is to revoke;
+ * null where it is something else.
+ */
+export interface WorkChange {
+  readonly kind: 'work';
+  readonly work: string;
+  readonly issuance: string | null;
+  readonly state: 'given_up' | 'due';
+}
+
 /** An entry that rests on nothing which could have moved, and does nothing else. */
 export function byItself(entry: Entry): Append {
   return { entry, epoch: null, run: null, effect: null, counters: [], decisionInput: null };
@@ -153,7 +166,7 @@ export interface Append {
   readonly epoch: Epoch | null;
   /** The run that must be active, with the credential that it used; null when it need not be. */
   readonly run: { readonly id: string; readonly credential: string } | null;
-  readonly effect: Intent | Outcome | Handover | Revocation | null;
+  readonly effect: Intent | Outcome | Handover | Revocation | WorkChange | null;
   /** Read by the decision: compared by every effect, and raised by one by an intent; a failed outcome gives that back. */
   readonly counters: readonly CounterRead[];
   /** The input of a fresh decision, to be stored once by its digest. */

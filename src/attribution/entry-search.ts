@@ -22,7 +22,7 @@ export interface EntryPage {
 /** The cursor is none of ours. */
 export class CursorInvalid extends Error {
   constructor() {
-    super('the cursor is not one that a page of entries gave');
+    super('the cursor is not one that an earlier page gave');
     this.name = 'CursorInvalid';
   }
 }

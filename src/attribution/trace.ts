@@ -54,7 +54,7 @@ export interface TracedToken {
   readonly servedUntil: number | null;
   /** How long a token can live whose outcome is not known. */
   readonly exposedUntil: number;
-  readonly revocation: 'pending' | 'revoked' | 'unsupported' | null;
+  readonly revocation: 'pending' | 'given_up' | 'revoked' | 'unsupported' | null;
   /** Whether the resource may still accept it, as far as is known: neither expired nor confirmed revoked. */
   readonly live: boolean;
 }

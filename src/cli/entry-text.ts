@@ -19,6 +19,9 @@ const story = z.looseObject({
   name: text,
   revision: text,
   applied_by: text,
+  work: text,
+  given_up_by: text,
+  retried_by: text,
 });
 
 /** One line: when, what, its id, and whatever of it tells the most. */
@@ -26,12 +29,14 @@ export function printEntry(one: Entry): string {
   const parsed = story.safeParse(one);
   const told = parsed.success ? parsed.data : {};
   const reasons = told.fault ?? told.decision?.reasons.map(({ code }) => code).join(', ');
+  const by = told.applied_by ?? told.given_up_by ?? told.retried_by;
   const parts = [
     told.suspension,
     told.kind && `${told.kind} ${told.target ?? ''}`.trim(),
     told.key && `${told.key} ${told.name ?? ''}`.trim(),
     told.revision?.slice(0, 19),
-    told.applied_by && `by ${told.applied_by}`,
+    told.work,
+    by && `by ${by}`,
     told.client && `client ${told.client}`,
     told.workflow,
     told.run,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fates } from '../suspensions/exposure.js';
 import { table } from './command.js';
 
 /** What a suspension exposed, as `/v1/suspensions` tells it, whole or page by page. */
@@ -6,6 +7,7 @@ export const exposedPage = z.object({
   exposed: z.object({
     revoked: z.number(),
     pending: z.number(),
+    given_up: z.number(),
     unsupported: z.number(),
     expired: z.number(),
     never_issued: z.number(),
@@ -18,7 +20,7 @@ export const exposedPage = z.object({
       client: z.string(),
       resource: z.string(),
       expires_at: z.string(),
-      revocation: z.enum(['revoked', 'pending', 'unsupported', 'expired', 'never_issued']),
+      revocation: z.enum(fates),
       revoked_at: z.string().optional(),
       attempts: z.number().optional(),
       last_error: z.string().nullish(),
@@ -32,15 +34,16 @@ type ExposedToken = ExposedPage['exposure'][number];
 
 export function printExposed({ exposed, exposure, next }: ExposedPage): string {
   if (exposure.length === 0) return 'No token of it was live when it took hold.';
-  const { revoked, pending, unsupported, expired, never_issued: neverIssued, live_until: until } = exposed;
+  const { revoked, pending, given_up: givenUp, unsupported, expired, never_issued: neverIssued, live_until: until } = exposed;
   const counted = [
     `${revoked} revoked`,
     `${pending} pending`,
+    ...(givenUp === 0 ? [] : [`${givenUp} given up`]),
     `${unsupported} not revocable`,
     `${expired} expired`,
     `${neverIssued} never issued`,
   ];
-  const sum = `${revoked + pending + unsupported + expired + neverIssued} live when it took hold: ${counted.join(', ')}.`;
+  const sum = `${revoked + pending + givenUp + unsupported + expired + neverIssued} live when it took hold: ${counted.join(', ')}.`;
   const left = until === null ? 'None of them can work any more.' : `The last that may still work lives until ${until}.`;
   const rows = exposure
     .toSorted((a, b) => (a.expires_at < b.expires_at ? 1 : -1))
@@ -57,6 +60,10 @@ function printFate(token: ExposedToken): string {
       const error = token.last_error ? `, the server: ${token.last_error}` : '';
       const next = token.next_attempt_at ? `, next at ${token.next_attempt_at}` : '';
       return `pending, lives until ${token.expires_at} (attempts: ${token.attempts ?? 0}${error}${next})`;
+    }
+    case 'given_up': {
+      const error = token.last_error ? `, the server: ${token.last_error}` : '';
+      return `given up, lives until ${token.expires_at} (attempts: ${token.attempts ?? 0}${error})`;
     }
     case 'unsupported':
       return `not revocable, lives until ${token.expires_at}`;

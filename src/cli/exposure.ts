@@ -70,11 +70,18 @@ function print({ at, tokens, more }: Listed): string {
 function remarks({ state, revocation, revocable, binding, audience, released }: Token): string[] {
   return [
     ...(state === 'issued' ? [] : [state === 'open' ? 'attempt under way' : `outcome ${state}`]),
-    revocation === 'pending' ? 'being revoked' : revocable === null ? 'unknown if revocable' : revocable ? 'revocable' : 'not revocable',
+    revocationRemark(revocation, revocable),
     ...(binding === null ? [] : [BOUND[binding] ?? binding]),
     ...(audience === 'unverified' ? ['audience unverified'] : []),
     released === 0 ? 'never released' : `released ${released} times`,
   ];
+}
+
+function revocationRemark(revocation: Token['revocation'], revocable: Token['revocable']): string {
+  if (revocation === 'pending') return 'being revoked';
+  if (revocation === 'given_up') return 'revocation given up';
+  if (revocable === null) return 'unknown if revocable';
+  return revocable ? 'revocable' : 'not revocable';
 }
 
 /** The line to read when there is time for one. */
@@ -83,6 +90,7 @@ function summary(tokens: readonly Token[], at: string, more: boolean): string {
   const parts = [
     [count(({ revocable }) => revocable === false), 'not revocable'],
     [count(({ revocation }) => revocation === 'pending'), 'being revoked'],
+    [count(({ revocation }) => revocation === 'given_up'), 'whose revocation was given up'],
     [count(({ state }) => state === 'open' || state === 'unknown'), 'of an open or unknown outcome'],
     [count(({ audience }) => audience === 'unverified'), 'with an unverified audience'],
     [count(({ released }) => released === 0), 'never released'],

@@ -20,6 +20,7 @@ import { registerSuspensions } from './suspensions.js';
 import { registerToken } from './token.js';
 import { registerTrace } from './trace.js';
 import { registerUpstream } from './upstream.js';
+import { registerWork } from './work.js';
 
 /** Every command that works upon a running Corridor or on files. Errors are thrown, never printed here. */
 export function buildProgram(surroundings: Surroundings): Command {
@@ -49,6 +50,7 @@ Exit codes: 0 fine, 1 failed, 2 not called as its help says, or nothing found by
     registerSuspend,
     registerSuspensions,
     registerExposure,
+    registerWork,
     registerPolicy,
     registerPosture,
     registerDemo,

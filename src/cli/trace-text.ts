@@ -10,7 +10,7 @@ const token = z.looseObject({
   resource: z.looseObject({ id: z.string(), uri: z.string().optional() }),
   expires_at: z.string().optional(),
   exposed_until: z.string(),
-  revocation: z.enum(['pending', 'revoked', 'unsupported']).optional(),
+  revocation: z.enum(['pending', 'given_up', 'revoked', 'unsupported']).optional(),
   live: z.boolean(),
 });
 const entry = z.looseObject({ id: z.string(), type: z.string(), recorded_at: z.string() });
@@ -90,7 +90,7 @@ function printLife(found: Token): string {
   if (found.revocation === 'revoked') return 'revoked';
   if (!found.live) return 'expired';
   const cannot = found.revocation === 'unsupported' ? ' (this server cannot revoke it)' : '';
-  const pending = found.revocation === 'pending' ? ', revocation pending' : '';
+  const pending = found.revocation === 'pending' ? ', revocation pending' : found.revocation === 'given_up' ? ', revocation given up' : '';
   return `live until ${clock(found.expires_at ?? found.exposed_until)}${pending}${cannot}`;
 }
 

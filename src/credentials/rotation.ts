@@ -39,7 +39,8 @@ export interface DueRotation extends Rotation {
  * Rotations as rows. Their steps are changes of facts (FactChanges, `rotation.…`); what is written here is when to try again.
  *
  * open gives the one of a client that is under way, or null; latest the newest of each client, whatever became of it.
- * takeDue gives each that is due to one caller and counts an attempt; one whose caller died comes again after `againIn` milliseconds.
+ * takeDue gives each that is due to one caller and counts an attempt; one whose caller died comes again after `againIn` milliseconds. One
+ * that was given up is not due.
  * postpone notes why there was no proof, and when it is due again, in milliseconds from now.
  */
 export abstract class Rotations {

@@ -45,12 +45,12 @@ function printToken(token: ExposedToken): Record<string, unknown> {
     expires_at: timestamp(token.expiresAt),
     revocation: token.fate,
     ...(token.revokedAt === null ? {} : { revoked_at: timestamp(token.revokedAt) }),
-    ...(token.fate !== 'pending'
-      ? {}
-      : {
+    ...(token.fate === 'pending' || token.fate === 'given_up'
+      ? {
           attempts: token.attempts,
           last_error: token.lastError,
           next_attempt_at: token.nextAttemptAt === null ? null : timestamp(token.nextAttemptAt),
-        }),
+        }
+      : {}),
   };
 }

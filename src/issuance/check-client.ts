@@ -146,7 +146,10 @@ export class CheckClient {
     if (withdrawal.kind !== 'withdrawn') return withdrawal.kind === 'foreign' ? 'in_use' : null;
     const facts = await this.facts.current();
     const became = await Promise.all(
-      withdrawal.tokens.map(async ({ due, revocation }) => (due === null ? revocation : (await this.revokeDue.revoke(due, facts)).kind)),
+      withdrawal.tokens.map(async ({ due, revocation }) => {
+        if (due !== null) return (await this.revokeDue.revoke(due, facts)).kind;
+        return revocation === 'given_up' ? 'failed' : revocation;
+      }),
     );
     return (['failed', 'pending', 'unsupported'] as const).find((kind) => became.includes(kind)) ?? 'revoked';
   }

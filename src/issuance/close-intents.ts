@@ -1,6 +1,7 @@
 import type { Append, EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import { timestamp } from '../oauth/clock.js';
+import type { Retries } from '../work/retries.js';
 import type { FactsSource } from './facts.js';
 import { whoOf, type IssuanceStore, type OpenIntent } from './issuance-store.js';
 
@@ -16,6 +17,7 @@ export class CloseIntents {
     private readonly issuances: IssuanceStore,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
+    private readonly retries: Pick<Retries, 'failed'>,
   ) {}
 
   /** Closes those past their deadline. Gives whether there may be more. */
@@ -56,6 +58,10 @@ export class CloseIntents {
         decisionInput: null,
       };
     });
-    await this.log.append(appends);
+    const appended = await this.log.append(appends);
+    for (const [index, { issuance, deadline }] of intents.entries()) {
+      if (appended[index]?.verdict !== 'bad') continue;
+      await this.retries.failed({ kind: 'close_intent', subject: issuance, since: deadline }, 'not_recorded');
+    }
   }
 }

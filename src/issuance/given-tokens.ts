@@ -6,7 +6,7 @@ export interface WithdrawnToken {
   readonly cacheKey: string;
   /** Until when the text may work at its authorization server if it is not revoked there. */
   readonly expiresAt: number;
-  readonly revocation: 'pending' | 'revoked' | 'unsupported';
+  readonly revocation: 'pending' | 'given_up' | 'revoked' | 'unsupported';
   /** What is still to be done at its authorization server; null when nothing is. */
   readonly due: DueRevocation | null;
 }

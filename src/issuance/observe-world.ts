@@ -3,6 +3,7 @@ import { declared } from '../catalogue/look-up.js';
 import type { Observed } from '../posture/observed-findings.js';
 import type { MetadataWatch } from '../upstreams/metadata-watch.js';
 import { movedBetween } from '../upstreams/server-document.js';
+import type { WorkStore } from '../work/owed-work.js';
 import type { FactsSource } from './facts.js';
 import { lastChecks } from './last-checks.js';
 import { pinOf } from './pin-metadata.js';
@@ -13,16 +14,22 @@ export class ObserveWorld {
     private readonly facts: FactsSource,
     private readonly watch: MetadataWatch,
     private readonly search: EntrySearch,
+    private readonly work: WorkStore,
   ) {}
 
   async observe(): Promise<Observed> {
-    const [facts, watched, checks] = await Promise.all([this.facts.latest(), this.watch.all(), lastChecks(this.search)]);
+    const [facts, watched, checks, givenUp] = await Promise.all([
+      this.facts.latest(),
+      this.watch.all(),
+      lastChecks(this.search),
+      this.work.givenUp(),
+    ]);
     const drifted = watched.flatMap(({ authorizationServer, issuer, offered }) => {
       const server = declared(facts.catalogue.authorizationServers, authorizationServer);
       const pin = server?.issuer === issuer ? pinOf(facts, server) : null;
       if (pin === null || offered === null) return [];
       return [{ authorizationServer, fields: movedBetween(pin.document, offered.document).map(({ field }) => field) }];
     });
-    return { drifted, failedChecks: [...checks.values()].filter(({ result }) => result === 'failed') };
+    return { drifted, failedChecks: [...checks.values()].filter(({ result }) => result === 'failed'), givenUp };
   }
 }

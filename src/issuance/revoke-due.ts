@@ -1,6 +1,6 @@
 import type { FaultLog } from '../access/fault-log.js';
-import type { EntryLog } from '../attribution/entry-log.js';
-import type { EntryMaker } from '../attribution/entry.js';
+import { byItself, type Append, type EntryLog } from '../attribution/entry-log.js';
+import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
 import { declared } from '../catalogue/look-up.js';
 import type { CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
@@ -8,20 +8,22 @@ import { timestamp, type Clock } from '../oauth/clock.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import type { RevocationOutcome } from '../upstreams/revocation.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
+import { workPace, type Retries } from '../work/retries.js';
 import type { Facts, FactsSource } from './facts.js';
-import { whoOf, type DueRevocation, type IssuanceStore } from './issuance-store.js';
+import { whoOf, type Attempt, type DueRevocation, type ExpiredRevocation, type IssuanceStore } from './issuance-store.js';
 import type { RevokeToken } from './revoke-token.js';
 
 /** Of each client. */
 const AT_ONCE = 20;
-/** Milliseconds between attempts: twice as long each time, at most so long. */
-const LONGEST_PAUSE = 300_000;
 /** Milliseconds after which a revocation that nobody reported on is taken up again. */
 const LEASE = 30_000;
 
+/** What an entry about the revocation of a token tells of it. */
+type Revocable = Attempt & Pick<DueRevocation, 'tokenSha256' | 'expiresAt'>;
+
 /**
  * Revokes at their servers the tokens that may be released no more. Each is not live in our record already, so that this may
- * take its time; it is tried until the token is dead.
+ * take its time; it is tried until it succeeds, the token is dead, or it is given up. That a token died unrevoked is recorded.
  *
  * Those of each client are revoked by themselves, and a client whose server is not to be asked for a while is left out meanwhile: a server
  * that is down or busy holds up nobody else's.
@@ -42,6 +44,7 @@ export class RevokeDue {
     private readonly sealer: Sealer,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
+    private readonly retries: Pick<Retries, 'failed'>,
     private readonly faultLog: FaultLog,
     private readonly clock: Clock,
   ) {}
@@ -60,6 +63,11 @@ export class RevokeDue {
         .finally(() => this.#lanes.delete(client));
       this.#lanes.set(client, lane);
     }
+    const expired = await this.issuances.expiredUnrevoked(AT_ONCE);
+    if (expired.length > 0) {
+      const facts = await this.facts.current();
+      await this.log.append(expired.map((one) => this.#diedUnrevoked(one, facts)));
+    }
     await this.issuances.wipeDead(AT_ONCE);
     return due.length === AT_ONCE;
   }
@@ -73,8 +81,8 @@ export class RevokeDue {
   async #lane(client: string, first: readonly DueRevocation[]): Promise<void> {
     for (let due = first; due.length > 0; due = await this.issuances.takeDueRevocations(AT_ONCE, LEASE, { only: client })) {
       const facts = await this.facts.current();
-      const outcomes = await Promise.all(due.map((one) => this.revoke(one, facts)));
-      const wait = Math.max(...outcomes.map((outcome) => (outcome.kind === 'pending' ? (outcome.retryAfter ?? 0) : 0)));
+      const outcomes = await Promise.all(due.map((one) => this.#take(one, facts)));
+      const wait = Math.max(...outcomes.map((outcome) => (outcome?.kind === 'pending' ? (outcome.retryAfter ?? 0) : 0)));
       if (wait > 0) this.#leftAlone.set(client, this.clock.now() + wait * 1000);
       if (wait > 0 || this.#isEnding) return;
     }
@@ -84,32 +92,52 @@ export class RevokeDue {
   async revoke(due: DueRevocation, facts: Facts): Promise<RevocationOutcome> {
     const outcome = await this.#attempt(due, facts);
     if (outcome.kind === 'pending') {
-      const pause = Math.min(1000 * 2 ** Math.min(due.attempts, 10), LONGEST_PAUSE);
-      await this.issuances.postponeRevocation(due.issuance, outcome.fault, Math.max(pause, (outcome.retryAfter ?? 0) * 1000));
+      await this.retries.failed({ kind: 'revoke', subject: due.issuance }, outcome.fault, (outcome.retryAfter ?? 0) * 1000);
       return outcome;
     }
-    const revoked = outcome.kind === 'revoked';
-    const members = {
-      issuance: due.issuance,
-      ...whoOf(due),
-      client: due.client,
-      resource: { id: due.resource },
-      token: { sha256: due.tokenSha256, expires_at: timestamp(due.expiresAt) },
-      ...(outcome.kind === 'failed' ? { fault: outcome.fault } : {}),
-    };
-    const { client, resource, issuance, tokenSha256 } = due;
-    const columns = { ...whoOf(due), client, resource, issuance, tokenSha256 };
-    await this.log.append([
-      {
-        entry: this.entries.make(revoked ? 'token.revoked' : 'token.exposed', facts.epoch, members, columns),
-        epoch: null,
-        run: null,
-        effect: { kind: 'revocation', issuance, state: revoked ? 'revoked' : 'unsupported' },
-        counters: [],
-        decisionInput: null,
-      },
-    ]);
+    const append =
+      outcome.kind === 'revoked'
+        ? this.#outcome(due, facts, 'revoked', {})
+        : this.#outcome(due, facts, 'unsupported', outcome.kind === 'failed' ? { fault: outcome.fault } : {});
+    const [appended] = await this.log.append([append]);
+    if (appended?.verdict === 'bad') await this.retries.failed({ kind: 'revoke', subject: due.issuance }, 'not_recorded');
     return outcome;
+  }
+
+  /** One that cannot be tried does not keep the others from it: then there is no outcome. */
+  async #take(due: DueRevocation, facts: Facts): Promise<RevocationOutcome | null> {
+    const work = { kind: 'revoke', subject: due.issuance } as const;
+    // whoever tried it the last time did not live to say how it went
+    const isLost = due.attempts > workPace.mostAttempts;
+    try {
+      if (!isLost) return await this.revoke(due, facts);
+      await this.retries.failed(work, 'not_reported');
+    } catch (error) {
+      this.faultLog.write(error);
+      await this.retries.failed(work, error);
+    }
+    return null;
+  }
+
+  #diedUnrevoked(expired: ExpiredRevocation, facts: Facts): Append {
+    const { attempts, lastError } = expired;
+    const why = { fault: 'expired_unrevoked', attempts, ...(lastError === null ? {} : { last_error: lastError }) };
+    return this.#outcome(expired, facts, 'unsupported', why);
+  }
+
+  #outcome(token: Revocable, { epoch }: Facts, state: 'revoked' | 'unsupported', why: EntryMembers): Append {
+    const { client, resource, issuance, tokenSha256, expiresAt } = token;
+    const members = {
+      issuance,
+      ...whoOf(token),
+      client,
+      resource: { id: resource },
+      token: { sha256: tokenSha256, expires_at: timestamp(expiresAt) },
+      ...why,
+    };
+    const columns = { ...whoOf(token), client, resource, issuance, tokenSha256 };
+    const entry = this.entries.make(state === 'revoked' ? 'token.revoked' : 'token.exposed', epoch, members, columns);
+    return { ...byItself(entry), effect: { kind: 'revocation', issuance, state } };
   }
 
   async #attempt(due: DueRevocation, { catalogue }: Facts): Promise<RevocationOutcome> {

@@ -52,6 +52,8 @@ export class RevokeGivenToken {
 
   /** However many ask for it at once, the server is asked once. */
   async #atItsServer({ issuance, revocation, due }: WithdrawnToken): Promise<Became> {
+    // its server was asked in vain, and is not asked again because of this
+    if (revocation === 'given_up') return { kind: 'unsupported' };
     if (due === null) return revocation === 'pending' ? { kind: 'pending', retryAfter: null } : { kind: revocation };
     const { result } = await this.#flights.run(issuance, async (): Promise<Became> => {
       const outcome = await this.revokeDue.revoke(due, await this.facts.current());

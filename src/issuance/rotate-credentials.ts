@@ -5,6 +5,7 @@ import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
 import type { CredentialStore } from '../credentials/credential.js';
 import type { DueRotation, Rotation, Rotations, RotationState } from '../credentials/rotation.js';
 import type { CredentialVersions } from '../credentials/sealed-credential.js';
+import type { Retries } from '../work/retries.js';
 import type { ChangeFacts } from './change-facts.js';
 import type { FactChange, RotationFailure } from './fact-changes.js';
 import type { ProveCredential } from './prove-credential.js';
@@ -41,12 +42,20 @@ export class RotateCredentials {
     private readonly proveCredential: ProveCredential,
     private readonly entries: EntryMaker,
     private readonly faultLog: FaultLog,
+    private readonly retries: Pick<Retries, 'failed'>,
   ) {}
 
   /** Takes the steps that are due. Gives whether there may be more to do at once. */
   async turn(): Promise<boolean> {
     const due = await this.rotations.takeDue(AT_ONCE, LEASE);
-    const steps = due.map((rotation) => (rotation.state === 'overlap' ? this.#finish(rotation) : this.#prove(rotation)));
+    const steps = due.map(async (rotation) => {
+      try {
+        await (rotation.state === 'overlap' ? this.#finish(rotation) : this.#prove(rotation));
+      } catch (error) {
+        this.faultLog.write(error);
+        await this.retries.failed({ kind: 'rotate', subject: rotation.id }, error);
+      }
+    });
     for (const step of await Promise.allSettled(steps)) if (step.status === 'rejected') this.faultLog.write(step.reason);
     return due.length === AT_ONCE;
   }

@@ -15,6 +15,7 @@ export type FindingCode =
   | 'plain_http'
   | 'metadata_drift'
   | 'client_check_failed'
+  | 'work_given_up'
   | 'token_life_long'
   | 'token_outlives_limit'
   | 'run_life_long'

@@ -6,6 +6,7 @@ import type { Finding } from './finding.js';
 import { observedFindings, type Observed } from './observed-findings.js';
 import { resourceFindings } from './resource-findings.js';
 import { rotationFindings } from './rotation-findings.js';
+import { workFindings } from './work-findings.js';
 import { workflowFindings } from './workflow-findings.js';
 
 /**
@@ -20,6 +21,7 @@ export function findings(catalogue: Catalogue, versions: readonly CredentialVers
     ...resourceFindings(catalogue),
     ...workflowFindings(catalogue),
     ...observedFindings(catalogue, observed),
+    ...workFindings(observed.givenUp ?? []),
   ];
   const place = ({ severity, subject, code }: Finding) => `${severity === 'warning' ? 0 : 1} ${subject} ${code}`;
   return found.sort((a, b) => (place(a) < place(b) ? -1 : 1));

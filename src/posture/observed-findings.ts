@@ -1,6 +1,7 @@
 import type { Catalogue } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
 import type { Rotation } from '../credentials/rotation.js';
+import type { GivenUpWork } from '../work/owed-work.js';
 import type { Finding } from './finding.js';
 
 /** What was seen of the world outside. */
@@ -9,6 +10,7 @@ export interface Observed {
   readonly failedChecks?: readonly FailedCheck[];
   /** The latest of each client. */
   readonly rotations?: readonly Rotation[];
+  readonly givenUp?: readonly GivenUpWork[];
 }
 
 /** A server that publishes other endpoints, keys or another issuer than are in use. */

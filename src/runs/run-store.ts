@@ -63,7 +63,7 @@ export type EndedRun =
  * A token that runs share is withdrawn by end only when no other active run holds it.
  *
  * overdue gives runs that have not ended although their deadline has passed, the oldest deadline first; orphaned those that are
- * to be ended since an ancestor was, of its 10,000 first descendants.
+ * to be ended since an ancestor was, of its 10,000 first descendants. Neither gives one that waits for its next attempt or was given up.
  * findByPlatform gives the run that was opened for a runtime under the platform's own id of it.
  * find gives the run as it is; the name of an operator that was erased is the empty text.
  * isActive says whether neither the run nor an ancestor has ended or expired, by the database's clock.

@@ -48,7 +48,8 @@ function whatTheyDo(items: readonly Append[]): { readonly effects: readonly obje
     const alone = effect === null || (effect.kind === 'release' && !touched.has(effect.issuance));
     if (alone && counters.length === 0) return effect?.issuance ?? '';
     effects.push({ place: index + 1, ...printEffect(effect), ...(counters.length === 0 ? {} : { counters }) });
-    if (effect !== null && effect.kind !== 'release') touched.add(effect.issuance);
+    // work is about what is not live in any case
+    if (effect !== null && effect.kind !== 'release' && effect.kind !== 'work') touched.add(effect.issuance);
     return '';
   });
   return { effects, released };
@@ -61,6 +62,10 @@ function printEffect(effect: Append['effect']): object {
     case 'release':
     case 'revocation':
       return effect;
+    case 'work': {
+      const { kind, work, issuance, state } = effect;
+      return { kind, work, state, ...(issuance === null ? {} : { issuance }) };
+    }
     case 'intent': {
       const { kind, issuance, instance, run, workflow, client, resource, scope, credential, isolation } = effect;
       return {

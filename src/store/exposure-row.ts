@@ -18,7 +18,7 @@ export const liveTokenRow = z
   .object({
     ...which,
     isolation: z.enum(['run', 'workflow']),
-    revocation: z.enum(['pending', 'unsupported']).nullable(),
+    revocation: z.enum(['pending', 'given_up', 'unsupported']).nullable(),
     audience: texts.nullable(),
     binding: z.enum(tokenBindings).nullable(),
     released: z.number(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { tokenBindings } from '../oauth/token-binding.js';
-import type { Attempt, DueRevocation, LiveIssuance, OpenIntent } from '../issuance/issuance-store.js';
+import type { Attempt, DueRevocation, ExpiredRevocation, LiveIssuance, OpenIntent } from '../issuance/issuance-store.js';
 import { bytes, texts, time } from './column-types.js';
 
 const forWhom = {
@@ -79,4 +79,14 @@ export const dueRow = z
     tokenJti: row.token_jti,
     expiresAt: row.expires_at,
     attempts: row.attempts,
+  }));
+
+export const expiredRow = z
+  .object({ ...forWhom, token_sha256: z.string(), expires_at: time, attempts: z.number(), last_error: z.string().nullable() })
+  .transform((row): ExpiredRevocation => ({
+    ...attemptOf(row),
+    tokenSha256: row.token_sha256,
+    expiresAt: row.expires_at,
+    attempts: row.attempts,
+    lastError: row.last_error,
   }));

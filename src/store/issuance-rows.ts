@@ -1,12 +1,22 @@
 import { z } from 'zod';
-import { IssuanceStore, type DueRevocation, type LiveIssuance, type OpenIntent, type WhichClients } from '../issuance/issuance-store.js';
+import {
+  IssuanceStore,
+  type DueRevocation,
+  type ExpiredRevocation,
+  type LiveIssuance,
+  type OpenIntent,
+  type WhichClients,
+} from '../issuance/issuance-store.js';
 import type { Database } from './database.js';
-import { dueRow, liveRow, openRow } from './issuance-row.js';
+import { dueRow, expiredRow, liveRow, openRow } from './issuance-row.js';
 
 const FOR_WHOM = `i.id, i.run, i.workflow, i.client, i.authorization_server, i.resource, i.credential`;
 
 const OPEN = `select ${FOR_WHOM}, i.scope, i.assertion_jti, i.instance, i.opened_at, i.deadline, i.exposed_until from issuance i where i.state = 'open'`;
-const PAST_DEADLINE = `${OPEN} and i.deadline <= now() order by i.deadline limit $1`;
+// looked up one by one: a join would be planned for the few rows that there were once
+const PAST_DEADLINE = `${OPEN} and i.deadline <= now() and (select w.id from work w
+    where w.kind = 'close_intent' and w.subject = i.id and (w.given_up_at is not null or w.due_at > now())) is null
+  order by i.deadline limit $1`;
 const OF_EARLIER_INSTANCES = `${OPEN} and i.instance <> $1 order by i.deadline`;
 
 const LIVE = `
@@ -29,7 +39,7 @@ const identified = z.object({ id: z.string() });
 const TAKE_DUE = `
   with due as (
     select w.id from work w join issuance i on i.id = w.subject
-    where w.kind = 'revoke' and w.done_at is null and w.due_at <= now()
+    where w.kind = 'revoke' and w.done_at is null and w.given_up_at is null and w.due_at <= now()
       and i.revocation = 'pending' and i.sealed is not null and i.expires_at > now()
       and ($3::text is null or i.client = $3) and i.client <> all ($4::text[])
     order by w.due_at limit $1
@@ -41,10 +51,6 @@ const TAKE_DUE = `
   )
   select ${FOR_WHOM}, i.sealed, i.token_sha256, i.token_jti, i.expires_at, t.attempts
   from taken t join issuance i on i.id = t.subject order by i.expires_at`;
-
-const POSTPONE = `
-  update work set due_at = now() + $2::float8 * interval '1 millisecond', last_error = $3
-  where kind = 'revoke' and subject = $1 and done_at is null`;
 
 const WITHDRAW_SERVED = `
   with served as (
@@ -61,10 +67,17 @@ const WITHDRAW_SERVED = `
   )
   select id from withdrawn order by id`;
 
+const EXPIRED_UNREVOKED = `
+  select ${FOR_WHOM}, i.token_sha256, i.expires_at, coalesce(w.attempts, 0) as attempts, w.last_error
+  from issuance i
+    left join lateral (select attempts, last_error from work where kind = 'revoke' and subject = i.id offset 0) w on true
+  where i.sealed is not null and i.expires_at <= now() and i.revocation = 'pending'
+  order by i.expires_at limit $1`;
+
 const WIPE_DEAD = `
   with dead as (
     select id from issuance
-    where sealed is not null and expires_at <= now()
+    where sealed is not null and expires_at <= now() and revocation is distinct from 'pending'
     order by expires_at limit $1
     for update skip locked
   ), wiped as (
@@ -113,15 +126,16 @@ export class IssuanceRows extends IssuanceStore {
     return rows.map((row) => dueRow.parse(row));
   }
 
-  /** Notes why a revocation did not succeed (never with a secret in it), and when it is due again, in milliseconds from now. */
-  async postponeRevocation(issuance: string, error: string, dueIn: number): Promise<void> {
-    await this.database.query(POSTPONE, [issuance, dueIn, error]);
-  }
-
   /** Makes tokens that may not be served any longer, and still live, due for revocation. Gives their issuances. */
   async withdrawServed(limit: number): Promise<readonly string[]> {
     const rows = await this.database.query(WITHDRAW_SERVED, [limit]);
     return rows.map((row) => identified.parse(row).id);
+  }
+
+  /** Tokens that died before their server had revoked them, the earliest first, until that is recorded. */
+  async expiredUnrevoked(limit: number): Promise<readonly ExpiredRevocation[]> {
+    const rows = await this.database.query(EXPIRED_UNREVOKED, [limit]);
+    return rows.map((row) => expiredRow.parse(row));
   }
 
   /** Forgets the texts of tokens that are dead, and what was still to be done about them. Gives how many there were. */

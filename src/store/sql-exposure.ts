@@ -12,13 +12,17 @@ import { activeRow, exposedRow, fateRow, liveTokenRow } from './exposure-row.js'
 
 const WHICH = `i.id, i.state, i.run, i.workflow, i.client, i.resource, i.authorization_server`;
 
+/** Nobody saw its text, so that nobody can revoke it. */
+const NEVER_SEEN = `i.state = 'unknown' and i.token_sha256 is null`;
+const REVOCATION = `case when i.revocation is not null and ${NEVER_SEEN} then 'unsupported' else i.revocation end`;
+
 // The fence keeps the planner from the index by type: every release there ever was.
 const LIVE = `
   with live as (
     select * from issuances_covered($1, $2)
     order by case when state in ('open', 'unknown') then exposed_until else expires_at end desc, id limit $3
   )
-  select ${WHICH}, i.isolation, i.revocation, case when i.audience_verified then i.audience end as audience,
+  select ${WHICH}, i.isolation, ${REVOCATION} as revocation, case when i.audience_verified then i.audience end as audience,
     i.binding, case when i.state in ('open', 'unknown') then i.exposed_until else i.expires_at end as ends,
     (select count(*)::int from (select from (select e.type from entry e where e.issuance = i.id offset 0) named
       where named.type = 'token.released' limit ${mostReleasesCounted}) counted) as released
@@ -28,7 +32,8 @@ const FATE = `
   case when i.revocation = 'revoked' then 'revoked'
     when i.state in ('failed', 'refused') and i.token_sha256 is null then 'never_issued'
     when coalesce(i.expires_at, i.exposed_until) <= now() then 'expired'
-    when i.revocation = 'unsupported' or i.state = 'unknown' and i.token_sha256 is null then 'unsupported'
+    when i.revocation = 'unsupported' or ${NEVER_SEEN} then 'unsupported'
+    when i.revocation = 'given_up' then 'given_up'
     else 'pending' end`;
 
 const OF_SUSPENSION = `
@@ -63,11 +68,12 @@ export class SqlExposure extends ExposureList {
   async summary(suspension: string): Promise<ExposureSummary> {
     const rows = (await this.database.query(SUMMARY, [suspension])).map((row) => fateRow.parse(row));
     const tokens = (wanted: Fate): number => rows.find(({ fate }) => fate === wanted)?.tokens ?? 0;
-    const ends = rows.filter(({ fate }) => fate === 'pending' || fate === 'unsupported').map((row) => row.ends);
+    const ends = rows.filter(({ fate }) => fate === 'pending' || fate === 'given_up' || fate === 'unsupported').map((row) => row.ends);
     return {
       fates: {
         revoked: tokens('revoked'),
         pending: tokens('pending'),
+        given_up: tokens('given_up'),
         unsupported: tokens('unsupported'),
         expired: tokens('expired'),
         never_issued: tokens('never_issued'),

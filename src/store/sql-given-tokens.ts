@@ -11,7 +11,7 @@ const LIVE = `
     i.resource, i.token_jti, i.granted, i.granted_details, i.audience, i.issued_at, i.served_until
   from issuance i
   where i.token_sha256 = $1 and i.state = 'issued' and i.revocation is null and i.served_until > now()
-    and not exists (select from issuance twin where twin.token_sha256 = $1 and twin.revocation in ('pending', 'revoked'))
+    and not exists (select from issuance twin where twin.token_sha256 = $1 and twin.revocation in ('pending', 'given_up', 'revoked'))
     and case when $2::text is null then i.resource = $3::text and is_in_use(i) else was_given(i, $2) and run_is_active($2) end
   order by i.served_until desc limit 1`;
 
@@ -51,7 +51,7 @@ const withdrawnRow = z.object({
   id: z.string(),
   cache_key: z.string(),
   expires_at: time,
-  revocation: z.enum(['pending', 'revoked', 'unsupported']),
+  revocation: z.enum(['pending', 'given_up', 'revoked', 'unsupported']),
   sealed: bytes.nullable(),
 });
 

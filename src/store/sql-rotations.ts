@@ -10,7 +10,7 @@ const LATEST = `select distinct on (client) ${COLUMNS} from rotation order by cl
 /** There are few: one for each client at most is under way. */
 const TAKE_DUE = `
   with due as (
-    select id from rotation where ended_at is null and state in ('proving', 'overlap') and due_at <= now()
+    select id from rotation where ended_at is null and given_up_at is null and state in ('proving', 'overlap') and due_at <= now()
     order by due_at limit $1
     for update skip locked
   )

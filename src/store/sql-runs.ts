@@ -16,8 +16,14 @@ const RUN = `
   from run r left join person p on p.commitment = r.operator`;
 const FIND = `${RUN} where r.id = $1`;
 // `now()` can be looked up in an index, as clock_timestamp() cannot
-const OVERDUE = `${RUN} where r.ended_at is null and r.expires_at <= now() order by r.expires_at limit $1`;
-const ORPHANED = `${RUN} join work w on w.subject = r.id where w.kind = 'end_run' limit $1`;
+const OVERDUE = `${RUN} where r.ended_at is null and r.expires_at <= now() and (select w.id from work w
+    where w.kind = 'end_run' and w.subject = r.id and (w.given_up_at is not null or w.due_at > now())) is null
+  order by r.expires_at limit $1`;
+// one whose deadline passed before it was ended is overdue; one that has ended has only to be forgotten
+const ORPHANED = `${RUN} join work w on w.subject = r.id
+  where w.kind = 'end_run' and w.done_at is null and w.given_up_at is null and w.due_at <= now()
+    and (r.ended_at is not null or r.expires_at > now())
+  order by w.due_at limit $1`;
 const FIND_BY_PLATFORM = `${RUN} where r.platform_run = $1`;
 // the update that changes nothing makes the row that is there come back, whoever was first
 const PERSON = `

@@ -13,7 +13,7 @@ export function isStorable({ entry, epoch, run, effect }: Append): boolean {
     (epoch === null || isName(epoch.incarnation)) &&
     // an empty text would stand for "nothing to compare"
     (run === null || (isName(run.id) && isName(run.credential))) &&
-    (effect === null || isName(effect.issuance)) &&
+    (effect === null || isName(effect.kind === 'work' ? effect.work : effect.issuance)) &&
     (effect?.kind !== 'outcome' || isWhole(effect))
   );
 }

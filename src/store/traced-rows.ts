@@ -28,7 +28,7 @@ export const tokenRow = z
     expires_at: time.nullable(),
     served_until: time.nullable(),
     exposed_until: time,
-    revocation: z.enum(['pending', 'revoked', 'unsupported']).nullable(),
+    revocation: z.enum(['pending', 'given_up', 'revoked', 'unsupported']).nullable(),
     live: z.boolean(),
   })
   .transform((row): { readonly client: string; readonly token: TracedToken } => ({

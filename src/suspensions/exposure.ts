@@ -21,8 +21,8 @@ interface Exposed {
 
 export interface LiveToken extends Exposed {
   readonly isolation: 'run' | 'workflow';
-  /** null while it may still be released; unsupported where the server cannot revoke. */
-  readonly revocation: 'pending' | 'unsupported' | null;
+  /** null while it may still be released; given_up where its server was asked in vain; unsupported where the server cannot revoke. */
+  readonly revocation: 'pending' | 'given_up' | 'unsupported' | null;
   readonly audience: readonly string[] | 'unverified';
   /** null where no token was seen yet. */
   readonly binding: TokenBinding | null;
@@ -32,10 +32,10 @@ export interface LiveToken extends Exposed {
 
 export const mostReleasesCounted = 1000;
 
-export const fates = ['revoked', 'pending', 'unsupported', 'expired', 'never_issued'] as const;
+export const fates = ['revoked', 'pending', 'given_up', 'unsupported', 'expired', 'never_issued'] as const;
 /**
  * What became of a token that a suspension exposed. revoked: its server says so. pending: the server is asked until it does.
- * unsupported: it cannot be revoked and lives until it expires, and so may one whose text was never seen. expired: dead by itself.
+ * given_up: the server is asked no more, and the token lives until it expires. unsupported: it cannot be revoked and lives until it expires, and so may one whose text was never seen. expired: dead by itself.
  * never_issued: nothing came of the attempt.
  */
 export type Fate = (typeof fates)[number];

@@ -40,6 +40,9 @@ const routes: readonly (readonly [method: string, path: string, allowed: readonl
   ['GET', '/v1/trace?run=run01nobody', ['auditor', 'admin']],
   ['POST', '/v1/trace', ['auditor', 'admin']],
   ['POST', '/v1/apply', ['operator', 'admin']],
+  ['GET', '/v1/work', ['auditor', 'admin']],
+  ['POST', '/v1/work/wrk01nobody/retry', ['admin']],
+  ['POST', '/v1/work/wrk01nobody/give-up', ['admin']],
   ['GET', '/v1/posture', ['operator', 'auditor', 'admin']],
 ];
 

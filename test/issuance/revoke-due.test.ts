@@ -32,10 +32,11 @@ class DueRows extends IssuanceStore {
     for (const row of taken) row.at = now + againIn;
     return taken.map(({ due }) => due);
   }
-  override async postponeRevocation(issuance: string, _error: string, dueIn: number): Promise<void> {
+  postpone(issuance: string, dueIn: number): void {
     const row = this.rows.get(issuance);
     if (row !== undefined) row.at = this.clock.now() + dueIn;
   }
+  override expiredUnrevoked = () => Promise.resolve([]);
   override openPastDeadline = () => Promise.resolve([]);
   override openOfEarlierInstances = () => Promise.resolve([]);
   override live = () => Promise.resolve([]);
@@ -108,6 +109,7 @@ function world(dead: () => Promise<UpstreamResponse>) {
     new OpenSealer(),
     log,
     new EntryMaker('ins1', clock, means.randomness),
+    { failed: async ({ subject }, _why, atLeast = 0) => store.postpone(subject, Math.max(2_000, atLeast)) },
     { write: (error) => void faults.push(error) },
     clock,
   );

@@ -107,6 +107,29 @@ describe('posture', () => {
     expect(of('gone').filter(({ code }) => code.startsWith('rotation_'))).toEqual([]);
   });
 
+  it('warns of work that was given up, and tells how long its tokens live', () => {
+    const of = { client: 'indexer', workflow: null, lastError: 'server_unavailable' };
+    const givenUp = [
+      { kind: 'revoke', ...of, count: 3, livesUntil: made },
+      { kind: 'end_run', client: null, workflow: 'nightly-index', count: 1, lastError: null, livesUntil: null },
+    ] as const;
+    const told = findings(catalogueOf(example), [version], made + DAY, { givenUp }).filter(({ code }) => code === 'work_given_up');
+    expect(told).toMatchObject([
+      {
+        severity: 'warning',
+        subject: 'client indexer',
+        message: expect.stringMatching(
+          /^the revocation of a token was given up 3 times \(server_unavailable\), and a token lives until 2026-03-03T/,
+        ) as string,
+      },
+      {
+        severity: 'warning',
+        subject: 'workflow nightly-index',
+        message: expect.stringMatching(/^the end of a run was given up: see/) as string,
+      },
+    ]);
+  });
+
   it('goes by the newest version in use, and warns when there is none', () => {
     const newer = { ...version, id: 'cre02', createdAt: made + 89 * DAY };
     expect(about('client indexer', [], [version, newer], made + 100 * DAY)).toEqual([]);

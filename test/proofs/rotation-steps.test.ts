@@ -1,5 +1,6 @@
 import type { Database } from '../../src/store/database.js';
 import { databases } from '../store/both-databases.js';
+import { SqlOwedWork } from '../../src/store/sql-owed-work.js';
 import { freshDatabase } from '../rig/template.js';
 import { suspension } from '../store/fact-change-samples.js';
 import { MortalDatabase, RotationWorld } from './rotation-world.js';
@@ -57,6 +58,43 @@ describe.each(databases)('a rotation on %s', (_name, open) => {
     expect(story[4]).toMatchObject({ cause: 'rotation', credential: { kid: made }, proven_by: story[3]?.issuance });
     expect(await world.loose()).toEqual([]);
     expect(world.alarms).toEqual([]);
+  });
+
+  it('whose step fails says why, is given up when that goes on for a day, and goes on when it is taken up again', async () => {
+    const world = await RotationWorld.of(database, published);
+    const corridor = world.replica();
+    await corridor.begin.begin('indexer', 'ada');
+    world.server.knows.add(await next(world));
+    await corridor.work();
+    await world.pass(HOUR);
+    await database.query(`create function refuse_end() returns trigger language plpgsql as $$
+      begin
+        if new.state = 'done' then raise exception 'not this'; end if;
+        return new;
+      end $$`);
+    await database.query('create trigger refuse_end before update on rotation for each row execute function refuse_end()');
+    await corridor.work();
+    const work = new SqlOwedWork(database);
+    const step = async () => (await work.list({ kind: 'rotate' })).work[0];
+    expect(await step()).toMatchObject({ state: 'waiting', attempts: 1, lastError: 'StatementRefused P0001', client: 'indexer' });
+    expect(world.alarms).toEqual([expect.stringContaining('not this')]);
+    await database.query('update rotation set attempts = 299, due_at = now()');
+    await corridor.work();
+    expect(await step()).toMatchObject({ state: 'given_up', attempts: 300 });
+    expect(world.alarms.at(-1)).toMatch(/WorkGivenUp: rotate of rot\w+ was given up after 300 attempts \(StatementRefused P0001\)/);
+    await database.query('drop trigger refuse_end on rotation');
+    await world.pass(HOUR);
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('overlap');
+    await corridor.retries.retry((await step())?.id ?? '', 'ada', null);
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('done');
+    expect(await step()).toBeUndefined();
+    const told = (await world.entries()).filter(({ type }) => type.startsWith('work.'));
+    expect(told).toMatchObject([
+      { type: 'work.given_up', kind: 'rotate', client: 'indexer', cause: 'attempts_used_up' },
+      { type: 'work.retried', kind: 'rotate', client: 'indexer', retried_by: 'ada' },
+    ]);
   });
 
   it('waits for its operator where the server does not read what is published, and asks nothing meanwhile', async () => {

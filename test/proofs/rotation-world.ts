@@ -34,11 +34,13 @@ import { SqlCredentials } from '../../src/store/sql-credentials.js';
 import { SqlEntryLog } from '../../src/store/sql-entry-log.js';
 import { SqlFactChanges } from '../../src/store/sql-fact-changes.js';
 import { SqlFacts } from '../../src/store/sql-facts.js';
+import { SqlOwedWork } from '../../src/store/sql-owed-work.js';
 import { SqlRotations } from '../../src/store/sql-rotations.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
 import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
 import { SigningKeys } from '../../src/upstreams/signing-keys.js';
 import { UpstreamHttp, type UpstreamRequest, type UpstreamResponse } from '../../src/upstreams/upstream-http.js';
+import { Retries } from '../../src/work/retries.js';
 import { catalogue, catalogueChange } from '../store/fact-change-samples.js';
 import { identifier, World } from '../store/world.js';
 import { response } from '../upstreams/answers.js';
@@ -231,6 +233,7 @@ export class Replica {
   readonly fulfil: Fulfil;
   readonly revokeDue: RevokeDue;
   readonly closeIntents: CloseIntents;
+  readonly retries: Retries;
   readonly #facts: SqlFacts;
 
   constructor(
@@ -260,7 +263,9 @@ export class Replica {
     this.#facts = facts;
     this.renew = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
     this.begin = new BeginRotation(facts, changeFacts, rotations, versions, references, digestKey, sealer, entries, clock, randomness);
-    this.rotate = new RotateCredentials(changeFacts, rotations, versions, versions, prove, entries, faultLog);
+    const retries = new Retries(new SqlOwedWork(database), facts, log, entries, faultLog);
+    this.retries = retries;
+    this.rotate = new RotateCredentials(changeFacts, rotations, versions, versions, prove, entries, faultLog, retries);
     const cache = new TokenCache(randomness);
     const obtain = new ObtainToken(
       credentials,
@@ -275,8 +280,8 @@ export class Replica {
       signing.proofs,
     );
     this.fulfil = new Fulfil(cache, obtain, log, entries, faultLog, clock);
-    this.revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries, faultLog, clock);
-    this.closeIntents = new CloseIntents(facts, issuances, log, entries);
+    this.revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries, retries, faultLog, clock);
+    this.closeIntents = new CloseIntents(facts, issuances, log, entries, retries);
   }
 
   /** What the work loops do: everything that is due. */

@@ -1,7 +1,13 @@
 import { EntryLog, type Append, type Appended, type EntryType, type Outcome, type Verdict } from '../../src/attribution/entry-log.js';
 import type { Epoch } from '../../src/attribution/epoch.js';
 import { sameEpoch } from '../../src/attribution/epoch.js';
-import { IssuanceStore, type DueRevocation, type LiveIssuance, type OpenIntent } from '../../src/issuance/issuance-store.js';
+import {
+  IssuanceStore,
+  type DueRevocation,
+  type ExpiredRevocation,
+  type LiveIssuance,
+  type OpenIntent,
+} from '../../src/issuance/issuance-store.js';
 import type { Clock } from '../../src/oauth/clock.js';
 import type { Run } from '../../src/runs/run.js';
 
@@ -58,8 +64,8 @@ export class MemoryLog extends EntryLog {
     override openPastDeadline = (): Promise<readonly OpenIntent[]> => Promise.resolve([]);
     override openOfEarlierInstances = (): Promise<readonly OpenIntent[]> => Promise.resolve([]);
     override takeDueRevocations = (): Promise<readonly DueRevocation[]> => Promise.resolve([]);
-    override postponeRevocation = (): Promise<void> => Promise.resolve();
     override withdrawServed = (): Promise<readonly string[]> => Promise.resolve([]);
+    override expiredUnrevoked = (): Promise<readonly ExpiredRevocation[]> => Promise.resolve([]);
     override wipeDead = (): Promise<number> => Promise.resolve(0);
   })(this);
 

@@ -407,6 +407,16 @@ describe.each(databases)('the record on %s', (_, open) => {
       expect(await recording.count('work')).toBe(1);
     });
 
+    it('of an attempt that was withdrawn meanwhile leaves nothing to revoke unless it brought a text, be it late', async () => {
+      const issuance = await recording.opened(run);
+      await database.query('select withdraw_issuances(array[$1], now())', [issuance]);
+      expect(await recording.verdict(outcomeOf(issuance, 'unknown'))).toBe('recorded');
+      expect(await recording.count('work where done_at is null')).toBe(0);
+      expect(await recording.verdict(outcomeOf(issuance, 'issued'))).toBe('late');
+      expect(await recording.issuance(issuance)).toMatchObject({ state: 'unknown', revocation: 'pending' });
+      expect(await recording.count(`work where kind = 'revoke' and subject = $1 and done_at is null`, issuance)).toBe(1);
+    });
+
     it('that comes after another and brought nothing leaves all as it was', async () => {
       const issuance = await recording.issued(run);
       const before = await recording.issuance(issuance);

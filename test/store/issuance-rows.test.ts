@@ -1,5 +1,6 @@
 import type { Database } from '../../src/store/database.js';
 import { IssuanceRows } from '../../src/store/issuance-rows.js';
+import { SqlOwedWork } from '../../src/store/sql-owed-work.js';
 import { databases } from './both-databases.js';
 import { intentOf, outcomeOf, Recording, releaseOf, revocationOf, tokenOf, type ActiveRun, type Token } from './recording.js';
 
@@ -176,10 +177,11 @@ describe.each(databases)('the rows of issuances on %s', (_, open) => {
     it('that failed wait until they are due again', async () => {
       const issuance = await refused();
       await rows.takeDueRevocations(10, 1);
-      await rows.postponeRevocation(issuance, 'the server is down', 60_000);
+      const work = new SqlOwedWork(database);
+      await work.postpone({ kind: 'revoke', subject: issuance }, 'server_unavailable', { first: 60_000, longest: 60_000, shortest: 0 });
       expect(await rows.takeDueRevocations(10, 1)).toEqual([]);
-      expect(await recording.row('select last_error, attempts from work')).toEqual({ last_error: 'the server is down', attempts: 1 });
-      await rows.postponeRevocation(issuance, 'the server is down', 0);
+      expect(await recording.row('select last_error, attempts from work')).toEqual({ last_error: 'server_unavailable', attempts: 1 });
+      await work.postpone({ kind: 'revoke', subject: issuance }, 'server_unavailable', { first: 0, longest: 0, shortest: 0 });
       expect(idsOf(await rows.takeDueRevocations(10, 1))).toEqual([issuance]);
     });
 
@@ -202,6 +204,11 @@ describe.each(databases)('the rows of issuances on %s', (_, open) => {
   it('forget the texts of dead tokens, and what was still to be done about them', async () => {
     const expired = await refused(tokenOf({ expiresAt: past(1) }));
     const [live, pending] = [await recording.issued(run), await refused()];
+    // that it died unrevoked is recorded first
+    expect(await rows.wipeDead(10)).toBe(0);
+    expect(await rows.expiredUnrevoked(10)).toMatchObject([{ issuance: expired, run: run.id, attempts: 0, lastError: null }]);
+    await recording.verdict(revocationOf(expired, 'unsupported'));
+    expect(await rows.expiredUnrevoked(10)).toEqual([]);
     expect(await rows.wipeDead(10)).toBe(1);
     expect(await rows.wipeDead(10)).toBe(0);
     const kept = await database.query('select id, sealed is not null as kept from issuance order by id');

@@ -1,6 +1,7 @@
 import type { Database } from '../../src/store/database.js';
 import { IssuanceRows } from '../../src/store/issuance-rows.js';
 import { SqlExposure } from '../../src/store/sql-exposure.js';
+import { SqlOwedWork } from '../../src/store/sql-owed-work.js';
 import { SqlSuspensions } from '../../src/store/sql-suspensions.js';
 import { printEpoch } from '../../src/attribution/epoch.js';
 import { databases } from './both-databases.js';
@@ -33,6 +34,7 @@ describe.each(databases)('what a suspension exposed, on %s', (_name, open) => {
     const issue = (row: Partial<Parameters<World['issuance']>[0]> = {}) => world.issuance({ run, ...row });
     const revoked = await issue();
     const waiting = await issue({ expiresIn: 300 });
+    const givenUp = await issue({ expiresIn: 450 });
     const unsupported = await issue({ expiresIn: 500, revocation: 'unsupported' });
     const unknown = await issue({ state: 'unknown', exposedFor: 400 });
     const dying = await issue();
@@ -43,10 +45,11 @@ describe.each(databases)('what a suspension exposed, on %s', (_name, open) => {
     const later = await issue();
     await world.rows(`update issuance set revocation = 'revoked' where id = $1`, revoked);
     await world.rows(`update work set done_at = now() where subject = $1`, revoked);
-    const rows = new IssuanceRows(database);
     await world.rows(`update issuance set sealed = 'x' where id = $1`, waiting);
-    expect(await rows.takeDueRevocations(10, 1000)).toHaveLength(1);
-    await rows.postponeRevocation(waiting, 'server_unavailable', 60_000);
+    expect(await new IssuanceRows(database).takeDueRevocations(10, 1000)).toHaveLength(1);
+    const pauses = { first: 60_000, longest: 60_000, shortest: 0 };
+    await new SqlOwedWork(database).postpone({ kind: 'revoke', subject: waiting }, 'server_unavailable', pauses);
+    await world.rows(`update issuance set revocation = 'given_up' where id = $1`, givenUp);
     await world.rows(`update issuance set expires_at = now() where id = $1`, dying);
     await world.rows(`update issuance set state = 'failed' where id = $1`, failing);
 
@@ -57,6 +60,7 @@ describe.each(databases)('what a suspension exposed, on %s', (_name, open) => {
         [
           { issuance: revoked, fate: 'revoked', ...none, revokedAt: any },
           { issuance: waiting, fate: 'pending', attempts: 1, lastError: 'server_unavailable', nextAttemptAt: any, revokedAt: null },
+          { issuance: givenUp, fate: 'given_up', ...none },
           { issuance: unsupported, fate: 'unsupported', ...none },
           { issuance: unknown, fate: 'unsupported', ...none, state: 'unknown' },
           { issuance: dying, fate: 'expired', ...none },
@@ -78,7 +82,7 @@ describe.each(databases)('what a suspension exposed, on %s', (_name, open) => {
     );
     expect(tokens.map(({ issuance }) => issuance)).not.toContain(later);
     const { fates, liveUntil } = await exposure.summary(suspension);
-    expect(fates).toEqual({ revoked: 1, pending: 1, unsupported: 2, expired: 1, never_issued: 1 });
+    expect(fates).toEqual({ revoked: 1, pending: 1, given_up: 1, unsupported: 2, expired: 1, never_issued: 1 });
     expect(Math.round(((liveUntil ?? 0) - Date.now()) / 100_000)).toBe(5);
   });
 
@@ -91,7 +95,7 @@ describe.each(databases)('what a suspension exposed, on %s', (_name, open) => {
     expect([...first, ...second].map(({ issuance }) => issuance)).toEqual(issued);
     expect([first.length, second.length]).toEqual([2, 1]);
     expect(await exposure.summary(await suspendEverything())).toEqual({
-      fates: { revoked: 0, pending: 3, unsupported: 0, expired: 0, never_issued: 0 },
+      fates: { revoked: 0, pending: 3, given_up: 0, unsupported: 0, expired: 0, never_issued: 0 },
       liveUntil: any,
     });
     expect(await exposure.ofSuspension('sus404', '', 2)).toEqual([]);

@@ -7,6 +7,7 @@ import { SqlEntries } from '../../src/store/sql-entries.js';
 import { SqlExposure } from '../../src/store/sql-exposure.js';
 import { SqlFacts } from '../../src/store/sql-facts.js';
 import { SqlGivenTokens } from '../../src/store/sql-given-tokens.js';
+import { SqlOwedWork } from '../../src/store/sql-owed-work.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
 import { SqlTracing } from '../../src/store/sql-trace.js';
 import { catalogue, catalogueChange } from '../store/fact-change-samples.js';
@@ -61,6 +62,7 @@ export async function questionsOf(database: Database, recording: Recording): Pro
     'sweep: intents past their deadline': () => rows.openPastDeadline(100),
     'sweep: runs past their deadline': () => runs.overdue(100),
     'sweep: runs whose ancestor was ended': () => runs.orphaned(100),
+    'sweep: tokens that died unrevoked': () => rows.expiredUnrevoked(20),
     'sweep: inputs of old decisions': () => new SqlDecisionInputs(database).forget(90 * 86_400),
     'entries: the newest': () => page(entries.find({})),
     'entries: of a type that is frequent': () => page(entries.find({ type: 'token.released' })),
@@ -69,6 +71,7 @@ export async function questionsOf(database: Database, recording: Recording): Pro
     'entries: of a workflow and a type': () => page(entries.find({ workflow: 'workflow7', type: 'token.denied' })),
     'entries: of a run': () => page(entries.find({ run: `runpast${past}` })),
     'entries: of the last hour': () => page(entries.find({ since: Date.now() - 3_600_000 })),
+    'work: what is owed': () => new SqlOwedWork(database).list({}),
     'trace: a token by its hash': () => found(tracing.trace({ by: 'tokenSha256', value: hash })),
     'trace: a token by its jti': () => found(tracing.trace({ by: 'jti', value: `jti${past}x1` })),
     'trace: an entry': () => found(tracing.trace({ by: 'entry', value: `entpast${past}x5` })),

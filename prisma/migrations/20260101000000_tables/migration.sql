@@ -216,6 +216,7 @@ CREATE TABLE "rotation" (
     "attempts" INTEGER NOT NULL DEFAULT 0,
     "last_attempt_at" TIMESTAMPTZ(3),
     "fault" TEXT,
+    "given_up_at" TIMESTAMPTZ(3),
     "ended_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "rotation_pkey" PRIMARY KEY ("id")
@@ -226,9 +227,11 @@ CREATE TABLE "work" (
     "id" TEXT NOT NULL,
     "kind" TEXT NOT NULL,
     "subject" TEXT NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "due_at" TIMESTAMPTZ(3) NOT NULL,
     "attempts" INTEGER NOT NULL DEFAULT 0,
     "last_error" TEXT,
+    "given_up_at" TIMESTAMPTZ(3),
     "done_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "work_pkey" PRIMARY KEY ("id")
@@ -337,7 +340,10 @@ CREATE INDEX "rotation_client_begun_at_idx" ON "rotation"("client", "begun_at");
 CREATE UNIQUE INDEX "rotation_client_key" ON "rotation"("client") WHERE "ended_at" IS NULL;
 
 -- CreateIndex
-CREATE INDEX "work_due_at_idx" ON "work"("due_at") WHERE "done_at" IS NULL;
+CREATE INDEX "work_kind_due_at_idx" ON "work"("kind", "due_at") WHERE "done_at" IS NULL AND "given_up_at" IS NULL;
+
+-- CreateIndex
+CREATE INDEX "work_created_at_kind_subject_idx" ON "work"("created_at", "kind", "subject") WHERE "done_at" IS NULL;
 
 -- CreateIndex
 CREATE UNIQUE INDEX "work_kind_subject_key" ON "work"("kind", "subject");

@@ -34,12 +34,12 @@ begin
     end if;
   end if;
 
-  if effects @? '$[*] ? (@.kind == "outcome" || @.kind == "revocation")' then
+  if effects @? '$[*] ? (@.kind == "outcome" || @.kind == "revocation" || @.kind == "work")' then
     perform 1 from issuance
       where id in (
         select unnest(array[effect.issuance, effect.shared_with])
           from jsonb_to_recordset(effects) as effect (kind text, issuance text, shared_with text)
-          where effect.kind in ('outcome', 'revocation'))
+          where effect.kind in ('outcome', 'revocation', 'work'))
       order by id for update;
   end if;
 
@@ -139,9 +139,11 @@ declare
   before text;
   reserved text[];
   usable boolean;
+  withdrawn boolean;
+  overdue boolean;
 begin
-  select state, counters, state = 'open' and run is not null and effect ->> 'state' = 'issued' into before, reserved, usable
-    from issuance where id = closed;
+  select state, counters, state = 'open' and run is not null and effect ->> 'state' = 'issued', revocation is not null, deadline <= clock
+    into before, reserved, usable, withdrawn, overdue from issuance where id = closed;
   if not found then
     return 'bad';
   end if;
@@ -174,12 +176,18 @@ begin
   if before = 'open' and effect ->> 'state' = 'failed' then
     update counter set tokens = tokens - 1, version = version + 1 where key = any (reserved);
   end if;
+  if before = 'open' and overdue then
+    delete from work where kind = 'close_intent' and subject = closed;
+  end if;
   if brought and (before <> 'open' or effect ->> 'state' <> 'issued') then
-    update issuance set revocation = 'pending' where id = closed and revocation is null;
+    update issuance set revocation = 'pending' where id = closed and (revocation is null or revocation = 'pending');
     if found then
       insert into work (id, kind, subject, due_at) values ('wrk' || replace(gen_random_uuid()::text, '-', ''), 'revoke', closed, clock)
-        on conflict (kind, subject) do nothing;
+        on conflict (kind, subject) do update set done_at = null, due_at = excluded.due_at where work.done_at is not null;
     end if;
+  elsif withdrawn and before = 'open' and not brought then
+    -- withdrawn while it was asked for, and no text came that could be revoked
+    update work set done_at = clock where kind = 'revoke' and subject = closed and done_at is null;
   end if;
   return case when before = 'open' then 'recorded' else 'late' end;
 end $$;
@@ -200,6 +208,32 @@ begin
   end if;
   update issuance set revocation = outcome, sealed = case when outcome = 'revoked' then null else sealed end where id = revoked;
   update work set done_at = clock where kind = 'revoke' and subject = revoked and done_at is null;
+  return 'recorded';
+end $$;
+
+-- A piece of work that nobody tries any more, or that is tried anew, with its whole time before it. Of a revocation, the issuance says the
+-- same. Late is what was done, given up or taken up again before.
+create function append_work(effect jsonb, clock timestamptz) returns text language plpgsql as $$
+declare
+  named constant text := effect ->> 'work';
+  gives_up constant boolean := effect ->> 'state' = 'given_up';
+begin
+  if named like 'rot%' then
+    update rotation set given_up_at = case when gives_up then clock end,
+        attempts = case when gives_up then attempts else 0 end, due_at = case when gives_up then due_at else clock end
+      where id = named and ended_at is null and not (gives_up and given_up_at is not null);
+  else
+    update work set given_up_at = case when gives_up then clock end,
+        attempts = case when gives_up then attempts else 0 end, due_at = case when gives_up then due_at else clock end
+      where id = named and done_at is null and not (gives_up and given_up_at is not null);
+  end if;
+  if not found then
+    return 'late';
+  end if;
+  if effect ? 'issuance' then
+    update issuance set revocation = case when gives_up then 'given_up' else 'pending' end
+      where id = effect ->> 'issuance' and revocation in ('pending', 'given_up');
+  end if;
   return 'recorded';
 end $$;
 
@@ -234,6 +268,7 @@ begin
       when 'intent' then verdicts[place] := append_intent(effect, clock);
       when 'outcome' then verdicts[place] := append_outcome(effect, clock);
       when 'revocation' then verdicts[place] := append_revocation(effect, clock);
+      when 'work' then verdicts[place] := append_work(effect, clock);
       when 'release' then verdicts[place] := append_release(effect, clock);
       when 'none' then null;
     end case;
@@ -294,7 +329,7 @@ as $$ select string_to_array(joined, e'\x1f', '') $$;
 --   active_runs   the run that must be active, and in `credentials` what it used
 --   released      the issuance that must be live
 --   effects       null, or a JSON array of what entries do besides, each with the `place` of its entry (from 1): intents, outcomes,
---                 revocations, releases of an issuance that an earlier entry of the flush touches, and any that read counters
+--                 revocations, changes of work, releases of an issuance that an earlier entry of the flush touches, and any that read counters
 --   inputs        null, or a JSON array of the decision inputs, with `place`
 --
 -- Gives the verdicts, joined by commas, and the clock in milliseconds since 1970. A flush that is refused has done nothing.

@@ -264,7 +264,7 @@ begin
     when 'rotation.shifted' then
       update credential set state = 'former' where id = known.replaces;
       update credential set state = 'current' where id = known.credential;
-      update rotation set state = 'overlap', attempts = 0, fault = null, deadline = null,
+      update rotation set state = 'overlap', attempts = 0, fault = null, deadline = null, given_up_at = null,
         due_at = at + (change ->> 'overlap')::float8 * interval '1 millisecond' where id = known.id;
     when 'rotation.finished' then
       perform retire_credentials(array[known.replaces], at);

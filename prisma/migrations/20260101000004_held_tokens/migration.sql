@@ -46,7 +46,7 @@ begin
     perform from issuance i where i.id = any (alive) order by i.id for update;
     perform withdraw_issuances(alive, clock);
     update work set attempts = attempts + 1, due_at = clock + again_in * interval '1 millisecond'
-      where kind = 'revoke' and subject = any (alive) and done_at is null;
+      where kind = 'revoke' and subject = any (alive) and done_at is null and given_up_at is null;
   end if;
   return query
     select is_given, i.id, i.run, i.workflow, i.client, i.authorization_server, i.resource, i.credential,
