@@ -195,8 +195,10 @@ describe('a server that gives one text to two runs', () => {
     const { status, body } = await corridor.api('POST', `/v1/clients/${client}/check`, { workflow: 'nightly' });
     expect([status, asked(name)]).toEqual([200, before + 1]);
     expect(body).toMatchObject({ ...found, revocation: 'in_use' });
-    // long enough for whatever is due
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    // what it was given is in nobody's hands but the run's, and nothing is left to be revoked
+    const { run: check } = z.object({ run: z.string() }).parse(body);
+    expect((await corridor.api('GET', `/v1/exposure?run=${check}`)).body).toMatchObject({ tokens: [] });
+    expect((await corridor.api('GET', `/v1/exposure?run=${run.id}`)).body).toMatchObject({ tokens: [{ revocation: null }] });
     expect(servers[name]?.requestsAt('/revoke')).toHaveLength(revocations ?? 0);
     expect((await ask(run, name, 'read')).body['access_token']).toBe(given.body['access_token']);
     await corridor.api('POST', `/v1/runs/${run.id}/end`, undefined, runtimeKey);
