@@ -61,8 +61,8 @@ export interface EntryColumns {
  * stale: facts changed since the decision; load them and decide again.
  * run_over: the run or an ancestor has ended or expired by the database's clock, or its credential was replaced.
  * not_live: the release, or the outcome that shares a text, names an issuance that is not issued, was revoked, or has expired.
- * reused: the text of the token that came is alive in an issuance of another isolation domain (of any, if the server reuses tokens):
- *   nothing was done, and the intent waits for another outcome.
+ * reused: the text of the token that came for a run is alive in an issuance of another isolation domain (of any, if the server reuses
+ *   tokens): nothing was done, and the intent waits for another outcome.
  * counters_moved: history that the decision read is no longer so.
  * late: the outcome came after the intent got another one; its token must be revoked, and work for that is recorded. Or the
  *   revocation came after one that said the same, or that was confirmed.
@@ -93,7 +93,10 @@ export interface Intent {
   readonly longestLife: number;
 }
 
-/** What became of an intent: exactly one for each. Times in milliseconds since 1970 on the database's line. */
+/**
+ * What became of an intent: exactly one for each. Times in milliseconds since 1970 on the database's line. A text that no run is to have
+ * is kept to be revoked, unless it may be handed out from another issuance, with which it is revoked.
+ */
 export interface Outcome {
   readonly kind: 'outcome';
   readonly issuance: string;

@@ -38,8 +38,11 @@ export function requestColumns(context: Context, decision: Decision): EntryColum
   };
 }
 
-/** Why a token is asked for: null where a request of its run wants it now, as nearly always. */
-export type Cause = 'renewal' | null;
+/**
+ * Why a token is asked for: null where a request of its run wants it now, as nearly always; else it is handed to nobody by that. What
+ * comes of a check is never handed out at all.
+ */
+export type Cause = 'renewal' | 'check' | null;
 
 export function causeMembers(cause: Cause): EntryMembers {
   return cause === null ? {} : { cause };

@@ -127,7 +127,7 @@ export class CheckClient {
   async #obtained(context: Context, allowed: Allowed): Promise<CheckOutcome | 'again'> {
     try {
       // nobody else has its key: the token is of this run, and asked for anew
-      const minting = await this.obtainToken.want(context, { ...allowed, isolation: 'run' });
+      const minting = await this.obtainToken.want(context, { ...allowed, isolation: 'run' }, 'check');
       const minted = await this.mintToken.mint(minting);
       if (minted.kind === 'again') return 'again';
       allowed.input?.stored();
@@ -138,12 +138,12 @@ export class CheckClient {
     }
   }
 
-  /** null: there is nothing to revoke. */
+  /** null: there is nothing to revoke. What a run holds, where the server gives one text to several, is not revoked under it. */
   async #revoked(run: Run, minted: Exclude<Minted, { kind: 'again' }>): Promise<CheckOutcome['revocation']> {
     const token = minted.kind === 'live' ? minted.live.token : minted.token;
     if (token === null) return null;
     const withdrawal = await this.tokens.withdraw(token.sha256, run.id, LEASE);
-    if (withdrawal.kind !== 'withdrawn') return 'pending';
+    if (withdrawal.kind !== 'withdrawn') return withdrawal.kind === 'foreign' ? 'in_use' : null;
     const facts = await this.facts.current();
     const became = await Promise.all(
       withdrawal.tokens.map(async ({ due, revocation }) => (due === null ? revocation : (await this.revokeDue.revoke(due, facts)).kind)),

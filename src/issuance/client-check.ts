@@ -31,8 +31,8 @@ export interface CheckOutcome {
     readonly expiresAt: number;
     readonly type: string;
   } | null;
-  /** null: there was nothing to revoke. */
-  readonly revocation: 'revoked' | 'unsupported' | 'pending' | 'failed' | null;
+  /** null: there was nothing to revoke. in_use: a run holds the same text, so that it is not revoked. */
+  readonly revocation: 'revoked' | 'unsupported' | 'pending' | 'failed' | 'in_use' | null;
   readonly problems: readonly CheckProblem[];
   /** What is to be known, and wrong in nobody's view. */
   readonly notes: readonly string[];
@@ -65,8 +65,9 @@ export const outcomeOf = {
     revocation: CheckOutcome['revocation'],
   ): CheckOutcome {
     const token = minted.kind === 'live' ? minted.live.token : minted.token;
+    const isExpected = minted.kind === 'live' || (minted.fault === 'token_reused' && allowed.admitted.server.profile.reusesTokens);
     const problems = [
-      ...(minted.kind === 'live' ? [] : [faultProblem(minted)]),
+      ...(isExpected ? [] : [faultProblem(minted)]),
       ...(token === null ? [] : scopeProblems(allowed, token)),
       ...revocationProblems(revocation),
     ];
@@ -125,6 +126,7 @@ function notesOf({ scope }: Allowed, token: UpstreamToken | null, revocation: Ch
   return [
     ...(token.audience === 'unverified' ? ['its audience cannot be learned: it is recorded as unverified'] : []),
     ...(extra.length === 0 ? [] : [`it added ${extra.join(' ')}, which its profile tolerates or which is why it was refused`]),
+    ...(revocation === 'in_use' ? ['a run holds a token of the same text, which was not revoked'] : []),
     ...(revocation === 'unsupported' ? [`its server cannot revoke it: it lives until ${timestamp(token.expiresAt)}`] : []),
   ];
 }
@@ -144,6 +146,7 @@ const EXPLAINED: Partial<Readonly<Record<UpstreamFault, string>>> = {
   audience_unverified: 'its audience cannot be learned, and the resource insists on that',
   lifetime_unusable: 'it lives longer than max_token_life, or says something else than a time',
   token_type_unusable: 'it is of another type than Bearer',
+  token_reused: 'its text is that of a token which a run holds: where that is how the server is, its profile is to say reuses_tokens',
   metadata_unavailable: 'the metadata of the server cannot be read',
   metadata_invalid: 'the metadata of the server cannot be used: see corridor upstream preview',
   credential_unavailable: 'the client has no usable credential',

@@ -42,7 +42,6 @@ export interface Minting {
   readonly wish: TokenWish;
   readonly metadata: ServerMetadata;
   readonly cacheKey: string;
-  /** A renewal is handed to nobody. */
   readonly cause: Cause;
 }
 
@@ -123,7 +122,7 @@ export class MintToken {
     const live: LiveToken = {
       issuance,
       token,
-      servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000),
+      servedUntil: servedUntilOf(minting, token),
       ...obtainedThrough(minting),
     };
     const release = this.#release(minting, live);
@@ -137,7 +136,7 @@ export class MintToken {
     return { kind: 'live', live, answer: answerTo(release, released) };
   }
 
-  /** To whom asked first; nobody is handed a renewal, or what is bound to a key of ours. */
+  /** To whom asked first; nobody is handed a renewal, a check, or what is bound to a key of ours. */
   #release({ context, allowed, cause }: Minting, live: LiveToken): PreparedRelease | null {
     return cause === null && live.token.type === 'Bearer' ? prepareRelease(context, allowed, live, false, this.entries) : null;
   }
@@ -145,13 +144,14 @@ export class MintToken {
   /**
    * The server gave a text that somebody else holds. Nobody else gets it (DESIGN §3 "Isolation"), unless the profile says that it reuses
    * tokens: then the issuance that has the text is released to this run too, and is from then on shared by both. Never between workflows:
-   * who asks about a token is told its workflow.
+   * who asks about a token is told its workflow. Never with a check, whose token is revoked at once.
    */
   async #reused(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
     const { context, allowed, wish } = minting;
-    const held = wish.server.profile.reusesTokens ? await this.issuances.liveOfText(token.sha256) : null;
+    const mayShare = wish.server.profile.reusesTokens && minting.cause !== 'check';
+    const held = mayShare ? await this.issuances.liveOfText(token.sha256) : null;
     if (held?.workflow === context.run.workflow) {
-      const servedUntil = Math.min(held.servedUntil, token.usableUntil, token.issuedAt + allowed.maxTtl * 1000);
+      const servedUntil = Math.min(held.servedUntil, servedUntilOf(minting, token));
       const live: LiveToken = { issuance: held.issuance, token, servedUntil, ...obtainedThrough(minting) };
       const release = this.#release(minting, live);
       const members = {
@@ -206,9 +206,12 @@ export class MintToken {
     }
   }
 
-  /** As well as it goes: the intent stays open, and is closed as unknown and listed as exposure. */
+  /**
+   * As well as it goes: the intent stays open, and is closed as unknown and listed as exposure. A text that its server is known to repeat
+   * may be that of a run, which only the record can tell: it is left alone.
+   */
   async #revokeNow({ wish, metadata }: Minting, token: UpstreamToken | null): Promise<void> {
-    if (token === null) return;
+    if (token === null || wish.server.profile.reusesTokens) return;
     await this.revokeToken.revoke(wish, metadata, token.text).catch(() => undefined);
   }
 
@@ -277,10 +280,7 @@ export class MintToken {
       },
       { ...requestColumns(context, allowed.decision), client: wish.client.id, issuance, ...(token === null ? {} : tokenColumns(token)) },
     );
-    const servedUntil =
-      token === null || state !== 'issued'
-        ? 0
-        : rowServedUntil(minting, { servedUntil: Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000) });
+    const servedUntil = token === null || state !== 'issued' ? 0 : rowServedUntil(minting, { servedUntil: servedUntilOf(minting, token) });
     return {
       entry,
       epoch: null,
@@ -321,6 +321,11 @@ function answerTo(release: PreparedRelease | null, released: Appended | undefine
   if (release === null) return null;
   if (released === undefined) throw new LogUnavailable('a release got no verdict');
   return answerOfRelease(release, released);
+}
+
+/** No release after this. What a check brought is released to nobody, so that nobody shares it either. */
+function servedUntilOf({ allowed, cause }: Minting, token: UpstreamToken): number {
+  return cause === 'check' ? token.issuedAt : Math.min(token.usableUntil, token.issuedAt + allowed.maxTtl * 1000);
 }
 
 /** A token of one run is over with that run; one that runs share lives on with the others. */

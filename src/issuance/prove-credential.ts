@@ -45,7 +45,7 @@ interface Asking {
 
 /**
  * Asks for a token that nobody gets, to see that a server knows a credential: one scope of one resource, with an intent and an outcome
- * like any other, of no run, and revoked at once (a token that may not be served is: RevokeDue).
+ * like any other, of no run, and revoked at once (a token that may not be served is: RevokeDue), unless a run holds one of the same text.
  */
 export class ProveCredential {
   constructor(

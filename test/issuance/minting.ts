@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EntryMaker } from '../../src/attribution/entry.js';
-import { EntryLog, type Append, type Appended, type Verdict } from '../../src/attribution/entry-log.js';
+import { EntryLog, LogUnavailable, type Append, type Appended, type Verdict } from '../../src/attribution/entry-log.js';
 import { emptyCatalogue } from '../../src/catalogue/catalogue.js';
 import { Sealer } from '../../src/credentials/sealer.js';
 import type { Context } from '../../src/issuance/context.js';
@@ -21,8 +21,12 @@ import { client, NOW } from '../upstreams/wish.js';
 export class KeptLog extends EntryLog {
   readonly kept: Append[] = [];
   readonly verdicts: Verdict[] = [];
+  /** The call, counted from 1, from which on there is no database. */
+  failsFrom = Infinity;
+  #calls = 0;
 
   override async append(items: readonly Append[]): Promise<readonly Appended[]> {
+    if (++this.#calls >= this.failsFrom) throw new LogUnavailable('the database is down');
     this.kept.push(...items);
     return items.map(() => ({ verdict: this.verdicts.shift() ?? 'recorded', at: NOW }));
   }

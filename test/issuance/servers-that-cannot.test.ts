@@ -181,6 +181,40 @@ describe('a server that gives one text to two runs', () => {
     expect((await ask(third, 'sharing', 'read')).body['access_token']).not.toBe(given.body['access_token']);
   });
 
+  it.each([
+    ['sharing', 'shared', { result: 'passed', problems: [] }],
+    ['repeating', 'repeated', { result: 'failed', problems: [{ code: 'token_reused' }] }],
+  ])('gives it to a check of the client too, which leaves it to the run that holds it: %s', async (name, client, found) => {
+    // a text that nobody holds yet
+    await fetch(`${servers[name]?.revocationEndpoint}`, { method: 'POST' });
+    const run = await start();
+    const given = await ask(run, name, 'read');
+    expect(given.status).toBe(200);
+    const revocations = servers[name]?.requestsAt('/revoke').length;
+    const before = asked(name);
+    const { status, body } = await corridor.api('POST', `/v1/clients/${client}/check`, { workflow: 'nightly' });
+    expect([status, asked(name)]).toEqual([200, before + 1]);
+    expect(body).toMatchObject({ ...found, revocation: 'in_use' });
+    // what it was given is in nobody's hands but the run's, and nothing is left to be revoked
+    const { run: check } = z.object({ run: z.string() }).parse(body);
+    expect((await corridor.api('GET', `/v1/exposure?run=${check}`)).body).toMatchObject({ tokens: [] });
+    expect((await corridor.api('GET', `/v1/exposure?run=${run.id}`)).body).toMatchObject({ tokens: [{ revocation: null }] });
+    expect(servers[name]?.requestsAt('/revoke')).toHaveLength(revocations ?? 0);
+    expect((await ask(run, name, 'read')).body['access_token']).toBe(given.body['access_token']);
+    await corridor.api('POST', `/v1/runs/${run.id}/end`, undefined, runtimeKey);
+    await untilRevoked(name, given.body['access_token']);
+  });
+
+  it('shares nothing with a check: what that was given is revoked, and a run gets another', async () => {
+    const { body } = await corridor.api('POST', '/v1/clients/shared/check', { workflow: 'nightly' });
+    expect(body).toMatchObject({ result: 'passed', revocation: 'revoked' });
+    const { run } = z.object({ run: z.string() }).parse(body);
+    const types = (await entriesOf({ id: run, secret: '' })).map(({ type }) => type);
+    expect(types).toContain('token.issued');
+    expect(types).not.toContain('token.released');
+    expect((await ask(await start(), 'sharing', 'read')).status).toBe(200);
+  });
+
   it('is refused for a run of another workflow all the same', async () => {
     const [run, other] = [await start(), await start('reading')];
     expect((await ask(run, 'sharing', 'read')).status).toBe(200);

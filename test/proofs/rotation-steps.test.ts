@@ -207,6 +207,21 @@ describe('a rotation', () => {
     expect(world.server.asked.filter(({ accepted }) => !accepted).length).toBeGreaterThan(1);
   });
 
+  it('leaves the text that a run holds to it, at a server that repeats its texts', async () => {
+    const world = await RotationWorld.of(database, published);
+    const corridor = world.replica();
+    world.server.repeats = true;
+    expect(await corridor.ask()).toMatch(token);
+    await corridor.begin.begin('indexer', 'ada');
+    world.server.knows.add(await next(world));
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('overlap');
+    expect(new Set(world.server.issued).size).toBe(1);
+    await corridor.work();
+    expect(world.server.revoked).toEqual([]);
+    expect(await database.query(`select from issuance where run is not null and revocation is null`)).toHaveLength(1);
+  });
+
   it('asks with no other version when none is under way, and then once', async () => {
     const world = await RotationWorld.of(database, published);
     const corridor = world.replica();

@@ -53,6 +53,8 @@ export class LearningServer extends UpstreamHttp {
   /** What each token request was made with, and whether it brought a token; in order. */
   readonly asked: { readonly by: string; readonly accepted: boolean }[] = [];
   readonly issued: string[] = [];
+  /** Whether it gives one text until that is revoked. */
+  repeats = false;
   readonly revoked: string[] = [];
   /** Called before it looks at a request. */
   onRequest: () => void = () => undefined;
@@ -69,7 +71,9 @@ export class LearningServer extends UpstreamHttp {
       this.revoked.push(form.get('token') ?? '');
       return response(200, '');
     }
-    const token = randomBytes(16).toString('hex');
+    const last = this.issued.at(-1);
+    const repeated = this.repeats && last !== undefined && !this.revoked.includes(last) ? last : null;
+    const token = repeated ?? randomBytes(16).toString('hex');
     this.issued.push(token);
     return response(200, JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 300, scope: form.get('scope') }));
   }

@@ -3,7 +3,19 @@ import type { Database } from '../../src/store/database.js';
 import { IssuanceRows } from '../../src/store/issuance-rows.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
 import { databases } from './both-databases.js';
-import { append, entryOf, epoch, intentOf, outcomeOf, Recording, releaseOf, tokenOf, type ActiveRun, type Token } from './recording.js';
+import {
+  append,
+  entryOf,
+  epoch,
+  intentOf,
+  outcomeOf,
+  Recording,
+  releaseOf,
+  revocationOf,
+  tokenOf,
+  type ActiveRun,
+  type Token,
+} from './recording.js';
 import { entryOf as factEntry } from './world.js';
 
 describe.each(databases)('a text that its server gives twice, on %s', (_name, open) => {
@@ -101,6 +113,82 @@ describe.each(databases)('a text that its server gives twice, on %s', (_name, op
     expect(await stateOf(held)).toMatchObject({ revocation: null });
     await runs.end(second.id, factEntry('run.ended', epoch, { run: second.id }));
     expect(await stateOf(held)).toMatchObject({ revocation: 'pending' });
+  });
+
+  describe('that comes where no run is to have it', () => {
+    /** An attempt that is to prove a credential. */
+    const proof = async (): Promise<string> => {
+      const intent = { ...intentOf(await recording.run(), [], { run: null, workflow: null }), run: null };
+      expect(await recording.verdict(intent)).toBe('recorded');
+      return intent.effect.issuance;
+    };
+    const forNobody = (token: Token): Token => ({ ...token, servedUntil: token.issuedAt });
+    const isLive = async (issuance: string, token: Token): Promise<void> => {
+      await new IssuanceRows(database).withdrawServed(10);
+      expect(await recording.count(`work where kind = 'revoke'`)).toBe(0);
+      expect(await stateOf(issuance)).toMatchObject({ state: 'issued', revocation: null, token_sha256: token.sha256 });
+    };
+
+    it.each([{}, { reuses: true } as const])('is left to the run that holds it, by the proof of a credential: %j', async (more) => {
+      const token = tokenOf(more);
+      const held = await recording.issued(await recording.run(), token);
+      const issuance = await proof();
+      expect(await recording.verdict(issued(issuance, forNobody(token)))).toBe('recorded');
+      expect(await stateOf(issuance)).toMatchObject({ state: 'issued', token_sha256: null, sealed: null, revocation: null });
+      await isLive(held, token);
+    });
+
+    it.each(['refused', 'late'] as const)('is left to the run that holds it, by one that is %s', async (how) => {
+      const token = tokenOf();
+      const held = await recording.issued(await recording.run(), token);
+      const issuance = await opened(await recording.run());
+      if (how === 'late') await recording.verdict(outcomeOf(issuance, 'unknown'));
+      const verdict = await recording.verdict(outcomeOf(issuance, how === 'late' ? 'issued' : 'refused', forNobody(token)));
+      expect(verdict).toBe(how === 'late' ? 'late' : 'recorded');
+      expect(await stateOf(issuance)).toMatchObject({ token_sha256: null, sealed: null, revocation: null });
+      await isLive(held, token);
+    });
+
+    it('is kept to be revoked when nobody may be handed it any more', async () => {
+      const token = tokenOf();
+      const held = await recording.issued(await recording.run(), token);
+      await database.query(`update issuance set revocation = 'pending' where id = $1`, [held]);
+      const [proving, refused] = [await proof(), await opened(await recording.run())];
+      expect(await recording.verdicts(issued(proving, forNobody(token)), outcomeOf(refused, 'refused', token))).toEqual([
+        'recorded',
+        'recorded',
+      ]);
+      for (const issuance of [proving, refused]) expect(await stateOf(issuance)).toMatchObject({ token_sha256: token.sha256 });
+      expect(await new IssuanceRows(database).withdrawServed(10)).toEqual([proving]);
+    });
+
+    it.each([{}, { reuses: true } as const])(
+      'is not given to a run while it is to be revoked, and is when it cannot be: %j',
+      async (more) => {
+        const token = tokenOf(more);
+        const [issuance, run] = [await proof(), await recording.run()];
+        expect(await recording.verdict(issued(issuance, forNobody(token)))).toBe('recorded');
+        const wanting = await opened(run);
+        expect(await recording.verdict(issued(wanting, token))).toBe('reused');
+        await new IssuanceRows(database).withdrawServed(10);
+        expect(await recording.verdict(issued(wanting, token))).toBe('reused');
+        expect(await recording.verdict(revocationOf(issuance, 'unsupported'))).toBe('recorded');
+        expect(await recording.verdicts(issued(wanting, token), releaseOf(run, wanting))).toEqual(['recorded', 'recorded']);
+      },
+    );
+
+    it('comes to a run and to the proof of a credential at once: either the run has it, or it is revoked', async () => {
+      const token = tokenOf();
+      const [proving, wanting] = [await proof(), await opened(await recording.run())];
+      const other = new Recording(database);
+      const [proven, given] = await Promise.all([
+        recording.verdict(issued(proving, forNobody(token))),
+        other.verdict(issued(wanting, token)),
+      ]);
+      expect(proven).toBe('recorded');
+      expect(await stateOf(given === 'reused' ? proving : wanting)).toMatchObject({ token_sha256: token.sha256 });
+      expect(await stateOf(given === 'reused' ? wanting : proving)).toMatchObject({ token_sha256: null });
+    });
   });
 
   it('is not shared with what is live no more', async () => {

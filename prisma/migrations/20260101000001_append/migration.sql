@@ -44,11 +44,11 @@ begin
   end if;
 
   -- of two that bring one text at once, the second sees what the first did
-  if effects @? '$[*] ? (@.state == "issued" && exists(@.token_sha256))' then
+  if effects @? '$[*] ? (exists(@.token_sha256))' then
     perform pg_advisory_xact_lock(43, text_hash) from (
       select distinct hashtext(effect.token_sha256) as text_hash
-        from jsonb_to_recordset(effects) as effect (state text, token_sha256 text)
-        where effect.state = 'issued' and effect.token_sha256 is not null
+        from jsonb_to_recordset(effects) as effect (token_sha256 text)
+        where effect.token_sha256 is not null
         order by text_hash) texts;
   end if;
 end $$;
@@ -103,8 +103,9 @@ begin
   return 'recorded';
 end $$;
 
--- Whether the text of a token that came is alive in another issuance: of another isolation domain or, where the server is known to
--- reuse tokens, of any.
+-- Whether the text of a token that came for a run is alive in another issuance: of another isolation domain, also of none (what proved a
+-- credential), or, where the server is known to reuse tokens, of any. What was never to be handed out and cannot be revoked is in
+-- nobody's hands, and in nobody's way.
 create function text_is_held(closed text, presented text, reuses boolean, clock timestamptz) returns boolean language plpgsql as $$
 declare
   mine issuance;
@@ -112,27 +113,44 @@ begin
   select * into strict mine from issuance i where i.id = closed;
   return exists (
     select from issuance other where other.token_sha256 = presented and other.id <> closed and other.expires_at > clock
+      and (other.revocation is distinct from 'unsupported' or other.served_until > other.issued_at)
       and (reuses or other.isolation <> mine.isolation
-        or case mine.isolation when 'run' then other.run <> mine.run else other.workflow <> mine.workflow end));
+        or case mine.isolation when 'run' then other.run is distinct from mine.run else other.workflow is distinct from mine.workflow end));
+end $$;
+
+-- Whether the text of a token that came may be handed out from another issuance.
+create function text_is_in_use(closed text, presented text, clock timestamptz) returns boolean language plpgsql as $$
+begin
+  return exists (
+    select from issuance other where other.token_sha256 = presented and other.id <> closed
+      and other.state = 'issued' and other.revocation is null and other.served_until > clock);
 end $$;
 
 -- An outcome closes its intent. One that comes after another is late; if it brought a token, that is kept to be revoked. One whose token
 -- somebody else holds is told, and changes nothing: its intent is closed by what is made of that. It may then say with which issuance it
 -- shares the text, which must be live, and which from then on belongs to all to whom it is released.
+--
+-- What no run is to have is kept to be revoked: unless another issuance has the text and may hand it out. It is left to that one then,
+-- and revoked with it.
 create function append_outcome(effect jsonb, clock timestamptz) returns text language plpgsql as $$
 declare
   closed constant text := effect ->> 'issuance';
-  brought constant boolean := effect ->> 'token_sha256' is not null;
+  brought boolean := effect ->> 'token_sha256' is not null;
   before text;
   reserved text[];
+  usable boolean;
 begin
-  select state, counters into before, reserved from issuance where id = closed;
+  select state, counters, state = 'open' and run is not null and effect ->> 'state' = 'issued' into before, reserved, usable
+    from issuance where id = closed;
   if not found then
     return 'bad';
   end if;
-  if before = 'open' and brought and effect ->> 'state' = 'issued'
-    and text_is_held(closed, effect ->> 'token_sha256', effect ? 'reuses', clock) then
+  if brought and usable and text_is_held(closed, effect ->> 'token_sha256', effect ? 'reuses', clock) then
     return 'reused';
+  end if;
+  if brought and not usable and text_is_in_use(closed, effect ->> 'token_sha256', clock) then
+    effect := jsonb_build_object('issuance', closed, 'state', effect -> 'state');
+    brought := false;
   end if;
   if before = 'open' and effect ? 'shared_with' then
     update issuance set isolation = 'workflow'
