@@ -146,6 +146,8 @@ const EXPLAINED: Partial<Readonly<Record<UpstreamFault, string>>> = {
   audience_unverified: 'its audience cannot be learned, and the resource insists on that',
   lifetime_unusable: 'it lives longer than max_token_life, or says something else than a time',
   token_type_unusable: 'it is of another type than Bearer',
+  binding_unasked:
+    'it is bound to the certificate of the client, so that no agent could use it: have the server not bind the tokens of this client, or say sender_constraint: mtls, by which no run gets them',
   token_reused: 'its text is that of a token which a run holds: where that is how the server is, its profile is to say reuses_tokens',
   metadata_unavailable: 'the metadata of the server cannot be read',
   metadata_invalid: 'the metadata of the server cannot be used: see corridor upstream preview',

@@ -27,7 +27,7 @@ import {
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import type { ObtainedThrough } from './kept-tokens.js';
-import { answerOfRelease, prepareRelease, type PreparedRelease } from './release-token.js';
+import { answerOfRelease, isBoundToUs, prepareRelease, type PreparedRelease } from './release-token.js';
 import type { IssuanceStore } from './issuance-store.js';
 import type { RevokeToken } from './revoke-token.js';
 import type { LiveToken } from './token-cache.js';
@@ -138,7 +138,7 @@ export class MintToken {
 
   /** To whom asked first; nobody is handed a renewal, a check, or what is bound to a key of ours. */
   #release({ context, allowed, cause }: Minting, live: LiveToken): PreparedRelease | null {
-    return cause === null && live.token.type === 'Bearer' ? prepareRelease(context, allowed, live, false, this.entries) : null;
+    return cause === null && !isBoundToUs(live.token) ? prepareRelease(context, allowed, live, false, this.entries) : null;
   }
 
   /**

@@ -3,6 +3,7 @@ import type { Append, Appended, EntryColumns } from '../attribution/entry-log.js
 import type { EntryMaker } from '../attribution/entry.js';
 import { ServerError } from '../oauth/errors.js';
 import type { Decision } from '../policy/decision.js';
+import type { UpstreamToken } from '../upstreams/token.js';
 import { clientMembers, extentMembers, requestColumns, requestMembers, tokenColumns, tokenMembers } from './attribution-of.js';
 import { again, isRecorded, type Answer } from './answer.js';
 import type { Context } from './context.js';
@@ -36,7 +37,7 @@ const said = new WeakMap<Decision, Said>();
 /** Prepares the entry that hands a live token to the run (RFC 6749 §5.1). */
 export function prepareRelease(context: Context, allowed: Allowed, live: LiveToken, cached: boolean, entries: EntryMaker): PreparedRelease {
   // CONFORMANCE D6: the guardrail was before this
-  if (live.token.type !== 'Bearer') throw new TypeError('a token that is bound to a key of ours must not be handed out');
+  if (isBoundToUs(live.token)) throw new TypeError('a token that is bound to a key of ours must not be handed out');
   const { run, facts, traceparent } = context;
   const known = said.get(allowed.decision);
   const saying = known?.live === live && known.cached === cached ? known : say(context, allowed, live, cached);
@@ -57,6 +58,11 @@ export function prepareRelease(context: Context, allowed: Allowed, live: LiveTok
       decisionInput: cached ? allowed.input : null,
     },
   };
+}
+
+/** Of use to nobody but us (CONFORMANCE D6). */
+export function isBoundToUs({ type, binding }: UpstreamToken): boolean {
+  return type !== 'Bearer' || binding === 'dpop' || binding === 'mtls';
 }
 
 function say(context: Context, allowed: Allowed, live: LiveToken, cached: boolean): Said {

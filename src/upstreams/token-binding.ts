@@ -7,26 +7,35 @@ import type { TokenWish } from './token.js';
 
 export interface LearnedBinding {
   readonly binding: TokenBinding;
-  readonly fault: 'binding_mismatch' | null;
+  readonly fault: 'binding_mismatch' | 'binding_unasked' | null;
 }
 
 /**
  * What a token is bound to, by its `cnf` (RFC 8705 §3.1, RFC 9449 §6.1): to the certificate or the proof key of this request, and to
- * nothing else. A token that can be read and does not say so although it must be bound is refused too: no resource could tell. What
- * cannot be read is bound to a proof key where the server called it so, and `unverified` where a certificate was shown.
+ * nothing else. `said` is the `cnf` of a response beside the token. A token that can be read and does not say so although it must be bound
+ * is refused too: no resource could tell. What cannot be read is bound to a proof key where the server called it so, and `unverified`
+ * where a certificate was shown. One that is bound to our certificate though nobody asked is refused as well: whoever were handed it
+ * could not use it (CONFORMANCE D6).
  */
-export function learnBinding(wish: TokenWish, claims: Claims | null): LearnedBinding {
+export function learnBinding(wish: TokenWish, claims: Claims | null, said: unknown = null): LearnedBinding {
   const certificate = certificateThumbprint(wish);
   const proof = wish.proofKey?.thumbprint ?? null;
-  const confirmation = claims?.get('cnf') ?? null;
-  const stated = confirmation === null ? null : membersOf(confirmation);
-  if (confirmation !== null && stated === null) return mismatch;
-  const [jkt, x5t] = [stated?.get('jkt') ?? null, stated?.get('x5t#S256') ?? null];
-  if ((jkt !== null && jkt !== proof) || (x5t !== null && x5t !== certificate)) return mismatch;
-  if (proof !== null) return claims !== null && jkt === null ? mismatch : { binding: 'dpop', fault: null };
-  if (x5t !== null) return { binding: 'mtls', fault: null };
-  if (claims !== null && senderConstraintOf(wish) === 'mtls') return mismatch;
+  const [own, beside] = [confirmationOf(claims?.get('cnf')), confirmationOf(said)];
+  if (own === null || beside === null) return mismatch;
+  for (const { jkt, x5t } of [own, beside]) {
+    if ((jkt !== null && jkt !== proof) || (x5t !== null && x5t !== certificate)) return mismatch;
+  }
+  if (proof !== null) return claims !== null && own.jkt === null ? mismatch : { binding: 'dpop', fault: null };
+  const isAsked = senderConstraintOf(wish) === 'mtls';
+  if (isAsked && claims !== null && own.x5t === null) return mismatch;
+  if (own.x5t !== null || beside.x5t !== null) return { binding: 'mtls', fault: isAsked ? null : 'binding_unasked' };
   return { binding: claims === null && certificate !== null ? 'unverified' : 'none', fault: null };
+}
+
+/** The thumbprints of a `cnf` (RFC 7800 §3.1), none where there is none; null when it cannot be understood. */
+function confirmationOf(cnf: unknown): { readonly jkt: unknown; readonly x5t: unknown } | null {
+  const members = cnf === undefined || cnf === null ? new Map<string, unknown>() : membersOf(cnf);
+  return members && { jkt: members.get('jkt') ?? null, x5t: members.get('x5t#S256') ?? null };
 }
 
 const mismatch: LearnedBinding = { binding: 'unverified', fault: 'binding_mismatch' };

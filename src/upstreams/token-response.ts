@@ -88,7 +88,7 @@ function understood(
     members.get('token_type'),
     wish.proofKey === undefined ? ['bearer', ...wish.server.profile.otherBearerNames] : ['dpop'],
   );
-  const { binding, fault: bindingFault } = learnBinding(wish, claims);
+  const { binding, fault: bindingFault } = learnBinding(wish, claims, members.get('cnf'));
   const { expiresAt, usableUntil, fault: lifetimeFault } = tokenLifetime(wish, members.get('expires_in'), claims, sentAt);
   const faults: readonly (UpstreamFault | null)[] = [
     TOKEN_TEXT.test(text) && read !== 'ambiguous' ? null : 'token_unusable',

@@ -69,6 +69,7 @@ export type UpstreamFault =
   | 'client_mismatch'
   | 'token_type_unusable'
   | 'binding_mismatch'
+  | 'binding_unasked'
   | 'token_unusable'
   | 'lifetime_unusable'
   | 'token_reused'

@@ -56,6 +56,10 @@ describe('a token that is to be bound to a key', () => {
     const { entries, mintToken, minting } = await world(() => success({ token_type: 'DPoP' }));
     const minted = await mintToken.mint(minting);
     if (minted.kind !== 'live') throw new Error('there is no token');
-    expect(() => prepareRelease(minting.context, minting.allowed, minted.live, true, entries)).toThrow('must not be handed out');
+    const { live } = minted;
+    const certified = { ...live, token: { ...live.token, type: 'Bearer', binding: 'mtls' } } as const;
+    for (const one of [live, certified]) {
+      expect(() => prepareRelease(minting.context, minting.allowed, one, true, entries)).toThrow('must not be handed out');
+    }
   });
 });

@@ -12,31 +12,35 @@ import { policyWithGrants, type PolicyDirectory } from '../rig/policy-directory.
 
 const authority = createAuthority('Private authority');
 const crm = 'https://crm.example/api';
-const grant = { workflow: 'nightly', purpose: 'indexing', resource: crm, scopes: ['crm:read'] };
+const grants = ['nightly', 'daily'].map((workflow) => ({ workflow, purpose: 'indexing', resource: crm, scopes: ['crm:read'] }));
+
+/** Its tokens are bound to its certificate, and those of the other are not. */
+const bound = 'binding';
 
 let directory: string;
 let server: RunningAuthorizationServer;
 let policies: PolicyDirectory;
 let corridor: RunningCorridor;
+let runtimeKey: string;
 
 beforeAll(async () => {
   directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-certificates-'));
   await writeFile(path.join(directory, 'ca.pem'), authority.cert);
   const port = await freePort();
   server = await startAuthorizationServer({
-    clients: [
-      {
-        client_id: 'indexer',
-        token_endpoint_auth_method: 'self_signed_tls_client_auth',
-        tls_client_certificate_bound_access_tokens: true,
-        jwks_uri: `http://127.0.0.1:${port}/oauth2/clients/indexer/jwks`,
-      },
-    ],
+    clients: ['indexer', bound].map((id) => ({
+      client_id: id,
+      token_endpoint_auth_method: 'self_signed_tls_client_auth',
+      tls_client_certificate_bound_access_tokens: id === bound,
+      jwks_uri: `http://127.0.0.1:${port}/oauth2/clients/${id}/jwks`,
+    })),
     resources: { [crm]: { scopes: ['crm:read'] } },
     tls: { host: 'localhost', ...authority.certify('localhost'), ca: authority.cert },
   });
-  policies = await policyWithGrants([grant]);
+  policies = await policyWithGrants(grants);
   corridor = await startCorridor({ catalogue: catalogue(), policies: policies.path, env: { CORRIDOR_SECRET_DIR: directory }, port });
+  const created = await corridor.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
+  runtimeKey = z.object({ key: z.string() }).parse(created.body).key;
 }, 120_000);
 afterAll(async () => {
   await Promise.all([corridor.stop(), server.stop(), policies.remove()]);
@@ -54,49 +58,61 @@ purposes:
   indexing: { description: Keep the search index current }
 workflows:
   nightly: { owner: search-team@example.com, purposes: [indexing], max_run_ttl: 1h }
+  daily: { owner: search-team@example.com, purposes: [indexing], max_run_ttl: 1h }
 clients:
   indexer: { client_id: indexer, authorization_server: upstream, owner: search-team@example.com, workflows: [nightly],
              resources: [crm], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
+  ${bound}: { client_id: ${bound}, authorization_server: upstream, owner: search-team@example.com, workflows: [daily],
+             resources: [crm], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
 runtimes:
-  ci: { workflows: [nightly] }
+  ci: { workflows: [nightly, daily] }
 `;
 }
 
 const key = z.looseObject({ keys: z.tuple([z.looseObject({ x5c: z.tuple([z.string()]) })]) });
 
-describe('a client with a certificate that Corridor made, at a server that a private authority vouches for', () => {
-  it('is known by the key set that Corridor serves, and its token is recorded as bound (A6, A28, A29, A31)', async () => {
-    const shown = key.parse((await corridor.api('GET', '/oauth2/clients/indexer/jwks')).body).keys[0].x5c[0];
-    const { fingerprint256, subject } = new X509Certificate(Buffer.from(shown, 'base64'));
-    expect(subject).toBe('CN=indexer');
+async function ask(workflow: string) {
+  const run = z
+    .object({ client_id: z.string(), client_secret: z.string() })
+    .parse((await corridor.api('POST', '/v1/runs', { workflow, purpose: 'indexing' }, runtimeKey)).body);
+  const response = await fetch(`${corridor.issuer}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'crm:read', ...run }),
+  });
+  return { run: run.client_id, status: response.status, body: z.record(z.string(), z.unknown()).parse(await response.json()) };
+}
 
-    const created = z
-      .object({ key: z.string() })
-      .parse((await corridor.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' })).body);
-    const run = z
-      .object({ client_id: z.string(), client_secret: z.string() })
-      .parse((await corridor.api('POST', '/v1/runs', { workflow: 'nightly', purpose: 'indexing' }, created.key)).body);
-    const response = await fetch(`${corridor.issuer}/token`, {
-      method: 'POST',
-      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'crm:read', ...run }),
-    });
-    const given = z
-      .object({ access_token: z.string(), token_type: z.literal('Bearer'), attribution: z.string() })
-      .parse(await response.json());
-    expect(decodeJwt(given.access_token)['cnf']).toEqual({
-      'x5t#S256': Buffer.from(fingerprint256.replaceAll(':', ''), 'hex').toString('base64url'),
-    });
-    expect((await corridor.api('GET', `/v1/entries?run=${run.client_id}&type=token.released`)).body).toMatchObject({
+describe('a client with a certificate that Corridor made, at a server that a private authority vouches for', () => {
+  it('is known by the key set that Corridor serves (A6, A28, A29)', async () => {
+    const shown = key.parse((await corridor.api('GET', '/oauth2/clients/indexer/jwks')).body).keys[0].x5c[0];
+    expect(new X509Certificate(Buffer.from(shown, 'base64')).subject).toBe('CN=indexer');
+    const { run, body } = await ask('nightly');
+    expect(body).toMatchObject({ token_type: 'Bearer', access_token: expect.any(String) });
+    expect(decodeJwt(String(body['access_token']))['cnf']).toBeUndefined();
+    expect((await corridor.api('GET', `/v1/entries?run=${run}&type=token.released`)).body).toMatchObject({
       entries: [
         {
-          id: given.attribution,
+          id: body['attribution'],
           method: 'self_signed_tls_client_auth',
           token_endpoint: `${server.issuer}/mtls/token`,
-          token: { binding: 'mtls' },
+          token: { binding: 'none' },
         },
       ],
     });
     expect(await server.requests()).not.toHaveProperty('POST /token');
+  }, 60_000);
+
+  it('hands out no token that the server bound to that certificate, since no agent could use it (A31, D6)', async () => {
+    const { run, status, body } = await ask('daily');
+    expect([status, body]).toMatchObject([502, { error: 'server_error', reasons: [{ code: 'binding_unasked' }] }]);
+    expect(body).not.toHaveProperty('access_token');
+    expect((await corridor.api('GET', `/v1/entries?run=${run}&type=token.refused`)).body).toMatchObject({
+      entries: [{ id: body['attribution'], fault: 'binding_unasked', token: { binding: 'mtls' } }],
+    });
+    // a JWT, which this server cannot revoke
+    expect((await corridor.api('GET', `/v1/exposure?run=${run}`)).body).toMatchObject({
+      tokens: [{ state: 'refused', binding: 'mtls', audience: [crm], released: 0 }],
+    });
   }, 60_000);
 
   it('stays as it is when the catalogue is to trust a broken file, which is told by line and column', async () => {

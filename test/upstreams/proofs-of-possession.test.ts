@@ -3,13 +3,14 @@ import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
 import { Scope } from '../../src/oauth/scope.js';
 import { UpstreamExchangeFailed } from '../../src/upstreams/upstream-http.js';
 import { cacheKey, requestInputs } from '../../src/upstreams/request-inputs.js';
+import { readIntrospectionResponse } from '../../src/upstreams/introspection.js';
 import { prepareTokenRequest, sendTokenRequest, type PreparedTokenRequest } from '../../src/upstreams/token-request.js';
 import { readTokenResponse } from '../../src/upstreams/token-response.js';
 import type { TokenWish } from '../../src/upstreams/token.js';
 import { jwt, response, success } from './answers.js';
 import { inShort } from './reading.js';
 import { ScriptedHttp } from './scripted-http.js';
-import { client, ISSUER, keyCredential, metadata, NOW, resource, server, signing, wish, wishByKey } from './wish.js';
+import { client, ISSUER, keyCredential, metadata, NOW, RESOURCE, resource, server, signing, wish, wishByKey } from './wish.js';
 
 const means = signing();
 const dpop = server({ senderConstraint: 'dpop' });
@@ -162,5 +163,35 @@ describe('a token that must be bound', () => {
     const bound = readTokenResponse(certified, success({ access_token: jwt(own) }), NOW);
     expect(bound).toMatchObject({ kind: 'token', token: { type: 'Bearer', binding: 'mtls' } });
     expect(readTokenResponse(certified, success(), NOW)).toMatchObject({ kind: 'token', token: { binding: 'unverified' } });
+    // nobody but the response says it: a resource that reads the token could not tell
+    expect(await read({ access_token: jwt({}), ...own }, certified)).toMatch(/^refused binding_mismatch /);
+    expect(readTokenResponse(certified, success(own), NOW)).toMatchObject({ kind: 'token', token: { binding: 'mtls' } });
+  });
+
+  it('to our certificate is refused where nobody asked for that: no agent could use it (A31, D6)', async () => {
+    const certified = wish({
+      client: client({ method: 'tls_client_auth' }),
+      credential: {
+        ...(await keyCredential()),
+        method: 'tls_client_auth',
+        publicKey: { x5c: [Buffer.from('certificate').toString('base64')] },
+      },
+    });
+    const own = { cnf: { 'x5t#S256': createHash('sha256').update('certificate').digest('base64url') } };
+    for (const members of [{ access_token: jwt(own) }, { access_token: jwt({}), ...own }, own]) {
+      const outcome = readTokenResponse(certified, success(members), NOW);
+      expect(outcome).toMatchObject({ kind: 'refused', fault: 'binding_unasked', token: { type: 'Bearer', binding: 'mtls' } });
+    }
+    const opaque = readTokenResponse({ ...certified, resource: resource({ verifyAudience: true }) }, success(), NOW);
+    if (opaque.kind !== 'refused' || opaque.token === null) throw new Error('its audience cannot be known');
+    const active = { active: true, aud: RESOURCE, ...own };
+    expect(readIntrospectionResponse(certified, opaque.token, response(200, JSON.stringify(active)))).toMatchObject({
+      kind: 'refused',
+      fault: 'binding_unasked',
+      token: { binding: 'mtls' },
+    });
+    expect(await read({ access_token: jwt({}) }, certified)).toBe('token');
+    expect(await read({ cnf: { 'x5t#S256': 'another' } }, certified)).toMatch(/^refused binding_mismatch /);
+    expect(await read({ cnf: 'another' }, certified)).toMatch(/^refused binding_mismatch /);
   });
 });

@@ -97,11 +97,14 @@ describe('a client that authenticates by the certificate of its connection', () 
   });
 
   it('is known by what an authority issued, to which its tokens are bound (A31)', async () => {
-    const token = await obtained(wished('issued', issued));
+    const asking = wished('issued', issued, { resource: resource({ senderConstraint: 'mtls' }) });
+    const token = await obtained(asking);
     expect(token).toMatchObject({ type: 'Bearer', binding: 'mtls' });
     const certificate = new X509Certificate(Buffer.from(issued.publicKey.x5c?.[0] ?? '', 'base64'));
     const thumbprint = Buffer.from(certificate.fingerprint256.replaceAll(':', ''), 'hex').toString('base64url');
     expect(decodeJwt(token.text.reveal())['cnf']).toEqual({ 'x5t#S256': thumbprint });
+    // of no use to whoever were handed it
+    expect(await obtain(wished('issued', issued))).toMatchObject({ kind: 'refused', fault: 'binding_unasked' });
   });
 
   it('is nobody with another certificate, and the connection of the right one does not help (A30)', async () => {
