@@ -42,6 +42,7 @@ import { Fulfil } from './issuance/fulfil.js';
 import { IntrospectToken } from './issuance/introspect-token.js';
 import { IssueToken } from './issuance/issue-token.js';
 import { KeptTokens } from './issuance/kept-tokens.js';
+import { LearnAudience } from './issuance/learn-audience.js';
 import { LimitRequests } from './issuance/limit-requests.js';
 import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
@@ -130,8 +131,10 @@ export function compose(platform: Platform, settings: Settings) {
   const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
   const metadataWatch = new SqlMetadataWatch(database);
   const search = new SqlEntries(database);
-  const revokeToken = new RevokeToken(http, signing);
-  const mintToken = new MintToken(http, signing, sealer, revokeToken, issuances, log, entries, clock, randomness, instance);
+  const besideTokens = new Circuits(clock, randomness);
+  const revokeToken = new RevokeToken(http, signing, besideTokens);
+  const learnAudience = new LearnAudience(http, signing, besideTokens);
+  const mintToken = new MintToken(http, signing, sealer, revokeToken, learnAudience, issuances, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
   const tokenCache = new TokenCache(randomness);
   const obtainToken = new ObtainToken(
@@ -173,7 +176,7 @@ export function compose(platform: Platform, settings: Settings) {
     platform.evaluator,
   );
   const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries);
-  const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries);
+  const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries, platform.faultLog, clock);
   const limits = new LimitRequests(runs, log, entries, clock, randomness);
   const givenTokens = new SqlGivenTokens(database);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);

@@ -94,7 +94,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
       await app.close();
       await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
-      await corridor.renewTokens.settled();
+      await Promise.all([corridor.renewTokens.settled(), corridor.revokeDue.settled()]);
       await platform.lastSeen?.save();
       await platform.close();
       journal.note('info', 'stopped');

@@ -1,5 +1,6 @@
 import type { Clock } from '../oauth/clock.js';
 import type { Randomness } from '../oauth/identifier.js';
+import type { Party } from '../upstreams/client-authentication.js';
 import type { UpstreamFault } from '../upstreams/token.js';
 
 /** So many failures in a row, none of them about what was asked, and the server is left alone. */
@@ -193,6 +194,11 @@ export class Circuits {
       return;
     }
   }
+}
+
+/** An authorization server and a client there; with another credential, or at another address, it is another pair (CONFORMANCE A68). */
+export function pairAt({ server, client, credential }: Party, endpoint: string): string {
+  return `${server.id} ${client.id} ${credential.id} ${endpoint}`;
 }
 
 const full: Kept = { kind: 'kept', by: 'concurrency_limit', fault: 'overloaded', retryAfter: 1 };

@@ -56,13 +56,16 @@ export interface DueRevocation extends Attempt {
   readonly attempts: number;
 }
 
+export type WhichClients = { readonly only: string } | { readonly but: readonly string[] };
+
 /**
  * The issuances beside the log, for whoever takes up what was left. What came of an intent or of a revocation is written with its
  * entry alone (EntryLog, effects `outcome` and `revocation`). All may be called by several replicas at once.
  *
  * openPastDeadline lists intents that anyone may close as unknown, openOfEarlierInstances those of all instances but this one;
  * the oldest first. live lists issuances that may be released; liveOfText gives the one that has this text, by its SHA-256 in hex.
- * takeDueRevocations gives each row to one caller; one that is not reported on comes again after `againIn` milliseconds.
+ * takeDueRevocations gives each row to one caller; one that is not reported on comes again after `againIn` milliseconds. It takes those
+ * of the clients (by id) that are asked for, all of them unless it is said.
  * postponeRevocation notes why one did not succeed, never with a secret, and when it is due again.
  * withdrawServed makes tokens that may be served no longer, and still live, due for revocation. wipeDead forgets the texts of dead ones.
  */
@@ -71,7 +74,7 @@ export abstract class IssuanceStore {
   abstract openOfEarlierInstances(instance: string): Promise<readonly OpenIntent[]>;
   abstract live(limit: number, cacheKey?: string | null): Promise<readonly LiveIssuance[]>;
   abstract liveOfText(sha256: string): Promise<LiveIssuance | null>;
-  abstract takeDueRevocations(limit: number, againIn: number): Promise<readonly DueRevocation[]>;
+  abstract takeDueRevocations(limit: number, againIn: number, clients?: WhichClients): Promise<readonly DueRevocation[]>;
   abstract postponeRevocation(issuance: string, error: string, dueIn: number): Promise<void>;
   abstract withdrawServed(limit: number): Promise<readonly string[]>;
   abstract wipeDead(limit: number): Promise<number>;

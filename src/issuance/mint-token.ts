@@ -5,12 +5,10 @@ import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Signing } from '../upstreams/client-assertion.js';
 import { endpointsFor } from '../upstreams/endpoints.js';
-import { prepareIntrospection, readIntrospectionResponse, sendIntrospection } from '../upstreams/introspection.js';
 import type { ServerMetadata } from '../upstreams/metadata.js';
 import { prepareTokenRequest, sendTokenRequest, type PreparedTokenRequest } from '../upstreams/token-request.js';
 import { readTokenResponse } from '../upstreams/token-response.js';
 import type { TokenWish, UpstreamFault, UpstreamOutcome, UpstreamToken } from '../upstreams/token.js';
-import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 import { isRecorded, type Answer } from './answer.js';
 import {
@@ -29,6 +27,7 @@ import type { Allowed } from './decided.js';
 import type { ObtainedThrough } from './kept-tokens.js';
 import { answerOfRelease, isBoundToUs, prepareRelease, type PreparedRelease } from './release-token.js';
 import type { IssuanceStore } from './issuance-store.js';
+import type { LearnAudience } from './learn-audience.js';
 import type { RevokeToken } from './revoke-token.js';
 import type { LiveToken } from './token-cache.js';
 
@@ -59,9 +58,8 @@ export type Minted =
     }
   | { readonly kind: 'again'; readonly verdict: Verdict };
 
-/** Milliseconds: for the exchange with the authorization server, for asking it what it issued, and from when on anyone may close the intent as unknown. */
+/** Milliseconds: for the exchange with the authorization server, and from when on anyone may close the intent as unknown. */
 export const EXCHANGE_DEADLINE = 10_000;
-const INTROSPECTION_DEADLINE = 4_000;
 export const INTENT_DEADLINE = 20_000;
 
 /** One attempt at an authorization server: a durable intent, the exchange, exactly one outcome (DESIGN §7 "Intents"). */
@@ -71,6 +69,7 @@ export class MintToken {
     private readonly signing: Signing,
     private readonly sealer: Sealer,
     private readonly revokeToken: RevokeToken,
+    private readonly learnAudience: LearnAudience,
     private readonly issuances: IssuanceStore,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
@@ -99,21 +98,9 @@ export class MintToken {
 
     const sentAt = this.clock.now();
     const answer = await sendTokenRequest(prepared, this.http, EXCHANGE_DEADLINE);
-    const outcome = await this.#learned(minting, readTokenResponse(minting.wish, answer, sentAt));
+    const read = readTokenResponse(minting.wish, answer, sentAt);
+    const outcome = await this.learnAudience.learn(minting.wish, minting.metadata, read);
     return outcome.kind === 'token' ? this.#issued(minting, issuance, outcome.token) : this.#withoutToken(minting, issuance, outcome);
-  }
-
-  /** A resource may insist on an audience that the token's own text does not tell: then its server is asked, and nowhere else (A44, A92). */
-  async #learned({ wish, metadata }: Minting, outcome: UpstreamOutcome): Promise<UpstreamOutcome> {
-    if (outcome.kind !== 'refused' || outcome.fault !== 'audience_unverified' || outcome.token === null) return outcome;
-    try {
-      const prepared = await prepareIntrospection(wish, outcome.token.text, metadata, this.signing);
-      if (prepared === 'unsupported') return outcome;
-      return readIntrospectionResponse(wish, outcome.token, await sendIntrospection(prepared, this.http, INTROSPECTION_DEADLINE));
-    } catch (error) {
-      if (error instanceof UpstreamFailed) return outcome;
-      throw error;
-    }
   }
 
   /** The outcome and the release to whom asked first share a flush. */

@@ -10,7 +10,7 @@ import type { TokenWish, UpstreamFault } from '../upstreams/token.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { Answer } from './answer.js';
 import type { Cause } from './attribution-of.js';
-import type { Circuits, Turn } from './circuits.js';
+import { pairAt, type Circuits, type Turn } from './circuits.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import type { KeptTokens } from './kept-tokens.js';
@@ -174,9 +174,8 @@ function isolationDomain({ run }: Context, { isolation }: Allowed): string {
   return isolation === 'run' ? `run ${run.id}` : `workflow ${run.workflow}`;
 }
 
-/** An authorization server and a client there; with another credential, or at another address, it is another pair (CONFORMANCE A68). */
 function pairOf({ wish, metadata }: Minting): string {
-  return `${wish.server.id} ${wish.client.id} ${wish.credential.id} ${metadata.tokenEndpoint}`;
+  return pairAt(wish, metadata.tokenEndpoint);
 }
 
 /** For the operator: an authorization server that refuses our client, or answers what cannot be used, is ours to mend. */

@@ -1,9 +1,10 @@
+import type { FaultLog } from '../access/fault-log.js';
 import type { EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import { declared } from '../catalogue/look-up.js';
 import type { CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
-import { timestamp } from '../oauth/clock.js';
+import { timestamp, type Clock } from '../oauth/clock.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import type { RevocationOutcome } from '../upstreams/revocation.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
@@ -11,6 +12,7 @@ import type { Facts, FactsSource } from './facts.js';
 import { whoOf, type DueRevocation, type IssuanceStore } from './issuance-store.js';
 import type { RevokeToken } from './revoke-token.js';
 
+/** Of each client. */
 const AT_ONCE = 20;
 /** Milliseconds between attempts: twice as long each time, at most so long. */
 const LONGEST_PAUSE = 300_000;
@@ -20,8 +22,17 @@ const LEASE = 30_000;
 /**
  * Revokes at their servers the tokens that may be released no more. Each is not live in our record already, so that this may
  * take its time; it is tried until the token is dead.
+ *
+ * Those of each client are revoked by themselves, and a client whose server is not to be asked for a while is left out meanwhile: a server
+ * that is down or busy holds up nobody else's.
  */
 export class RevokeDue {
+  /** What is under way, by client. */
+  readonly #lanes = new Map<string, Promise<void>>();
+  /** Clients that are left alone until then, in milliseconds since 1970. */
+  readonly #leftAlone = new Map<string, number>();
+  #isEnding = false;
+
   constructor(
     private readonly facts: FactsSource,
     private readonly issuances: IssuanceStore,
@@ -31,16 +42,42 @@ export class RevokeDue {
     private readonly sealer: Sealer,
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
+    private readonly faultLog: FaultLog,
+    private readonly clock: Clock,
   ) {}
 
-  /** Gives whether there may be more to do at once. */
+  /** Begins those that are due and waits for no server. Gives whether there may be more to begin at once. */
   async turn(): Promise<boolean> {
+    this.#isEnding = false;
     await this.issuances.withdrawServed(AT_ONCE);
-    const due = await this.issuances.takeDueRevocations(AT_ONCE, LEASE);
-    const facts = await this.facts.current();
-    await Promise.all(due.map((one) => this.revoke(one, facts)));
+    const now = this.clock.now();
+    for (const [client, until] of this.#leftAlone) if (until <= now) this.#leftAlone.delete(client);
+    const due = await this.issuances.takeDueRevocations(AT_ONCE, LEASE, { but: [...this.#lanes.keys(), ...this.#leftAlone.keys()] });
+    for (const client of new Set(due.map((one) => one.client))) {
+      const own = due.filter((one) => one.client === client);
+      const lane = this.#lane(client, own)
+        .catch((error: unknown) => this.faultLog.write(error))
+        .finally(() => this.#lanes.delete(client));
+      this.#lanes.set(client, lane);
+    }
     await this.issuances.wipeDead(AT_ONCE);
     return due.length === AT_ONCE;
+  }
+
+  /** Resolves when what is under way has ended. No more is begun, but by the next turn. */
+  async settled(): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all(this.#lanes.values());
+  }
+
+  async #lane(client: string, first: readonly DueRevocation[]): Promise<void> {
+    for (let due = first; due.length > 0; due = await this.issuances.takeDueRevocations(AT_ONCE, LEASE, { only: client })) {
+      const facts = await this.facts.current();
+      const outcomes = await Promise.all(due.map((one) => this.revoke(one, facts)));
+      const wait = Math.max(...outcomes.map((outcome) => (outcome.kind === 'pending' ? (outcome.retryAfter ?? 0) : 0)));
+      if (wait > 0) this.#leftAlone.set(client, this.clock.now() + wait * 1000);
+      if (wait > 0 || this.#isEnding) return;
+    }
   }
 
   /** Makes one attempt and records what came of it. */

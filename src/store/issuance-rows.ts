@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { IssuanceStore, type DueRevocation, type LiveIssuance, type OpenIntent } from '../issuance/issuance-store.js';
+import { IssuanceStore, type DueRevocation, type LiveIssuance, type OpenIntent, type WhichClients } from '../issuance/issuance-store.js';
 import type { Database } from './database.js';
 import { dueRow, liveRow, openRow } from './issuance-row.js';
 
@@ -31,6 +31,7 @@ const TAKE_DUE = `
     select w.id from work w join issuance i on i.id = w.subject
     where w.kind = 'revoke' and w.done_at is null and w.due_at <= now()
       and i.revocation = 'pending' and i.sealed is not null and i.expires_at > now()
+      and ($3::text is null or i.client = $3) and i.client <> all ($4::text[])
     order by w.due_at limit $1
     for update of w skip locked
   ), taken as (
@@ -106,8 +107,9 @@ export class IssuanceRows extends IssuanceStore {
   }
 
   /** Takes tokens that are to be revoked; one that is not reported on comes again after `againIn` milliseconds. */
-  async takeDueRevocations(limit: number, againIn: number): Promise<readonly DueRevocation[]> {
-    const rows = await this.database.query(TAKE_DUE, [limit, againIn]);
+  async takeDueRevocations(limit: number, againIn: number, clients: WhichClients = { but: [] }): Promise<readonly DueRevocation[]> {
+    const which = 'only' in clients ? [clients.only, []] : [null, clients.but];
+    const rows = await this.database.query(TAKE_DUE, [limit, againIn, ...which]);
     return rows.map((row) => dueRow.parse(row));
   }
 

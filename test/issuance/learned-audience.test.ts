@@ -35,6 +35,26 @@ describe('an opaque token for a resource that insists on a verified audience', (
     expect(entriesOf('token.refused').map(({ members }) => members['fault'])).toEqual(['audience_unverified']);
   });
 
+  it('is asked about no more while its server wants to be left alone or is down', async () => {
+    const replica = world.replica();
+    const ask = () =>
+      expect(replica.ask(world.start(), crm)).rejects.toMatchObject({ detail: { reasons: [{ code: 'audience_unverified' }] } });
+    server.introspection = () => answer(503, {}, { 'retry-after': '60' });
+    for (let run = 0; run < 3; run++) await ask();
+    expect(server.introspections).toBe(1);
+    await world.clock.pass(61_000);
+    server.introspection = () => new UpstreamExchangeFailed('timeout', true);
+    await ask(); // a probe
+    await ask();
+    expect(server.introspections).toBe(2);
+    await world.clock.pass(10_000);
+    server.introspection = (token) => answer(200, { active: true, aud: token?.resource, scope: token?.scope, iss: issuer });
+    for (let run = 0; run < 2; run++) await replica.ask(world.start(), crm);
+    expect(server.introspections).toBe(4);
+    // tokens for others were to be had all the time
+    expect(server.calls).toHaveLength(7);
+  });
+
   it('is refused when its server says that it is for another', async () => {
     server.introspection = () => answer(200, { active: true, aud: files });
     await expect(world.replica().ask(world.start(), crm)).rejects.toMatchObject({ detail: { reasons: [{ code: 'audience_mismatch' }] } });

@@ -4,7 +4,9 @@ import { EntryLog, LogUnavailable, type Append, type Appended, type Verdict } fr
 import { emptyCatalogue } from '../../src/catalogue/catalogue.js';
 import { Sealer } from '../../src/credentials/sealer.js';
 import type { Context } from '../../src/issuance/context.js';
+import { Circuits } from '../../src/issuance/circuits.js';
 import type { Allowed } from '../../src/issuance/decided.js';
+import { LearnAudience } from '../../src/issuance/learn-audience.js';
 import { MintToken, type Minting } from '../../src/issuance/mint-token.js';
 import { RevokeToken } from '../../src/issuance/revoke-token.js';
 import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
@@ -56,8 +58,10 @@ export function minter(http: UpstreamHttp, means: Signing): { mintToken: MintTok
   const log = new KeptLog();
   const entries = new EntryMaker('ins1', clock, randomness);
   const held = new MemoryLog(clock, () => ({ incarnation: 'inc1', number: 1 }), new Map()).store;
-  const revokeToken = new RevokeToken(http, means);
-  const mintToken = new MintToken(http, means, new NoSealer(), revokeToken, held, log, entries, clock, randomness, 'ins1');
+  const besideTokens = new Circuits(clock, randomness);
+  const revokeToken = new RevokeToken(http, means, besideTokens);
+  const learn = new LearnAudience(http, means, besideTokens);
+  const mintToken = new MintToken(http, means, new NoSealer(), revokeToken, learn, held, log, entries, clock, randomness, 'ins1');
   return { mintToken, log, entries };
 }
 

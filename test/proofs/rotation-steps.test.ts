@@ -187,7 +187,7 @@ describe('a rotation', () => {
     expect(followed.length).toBeGreaterThan(1);
     expect(followed.every((request) => request?.by === made && request.accepted)).toBe(true);
     expect(await current(world)).toBe(made);
-    await corridor.revokeDue.turn();
+    await corridor.revoke();
     expect(await world.loose()).toEqual([]);
   }, 30_000);
 
@@ -321,7 +321,7 @@ describe('a rotation', () => {
       await world.pass(HOUR);
       await second.rotate.turn();
       await second.closeIntents.closeOverdue();
-      await second.revokeDue.turn();
+      await second.revoke();
       expect(await second.ask()).toMatch(token);
     }
     expect((await world.rotation()).state).toBe('done');

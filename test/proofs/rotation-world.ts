@@ -11,6 +11,7 @@ import { CloseIntents } from '../../src/issuance/close-intents.js';
 import { CurrentCredentials } from '../../src/issuance/current-credentials.js';
 import { Fulfil } from '../../src/issuance/fulfil.js';
 import { KeptTokens } from '../../src/issuance/kept-tokens.js';
+import { LearnAudience } from '../../src/issuance/learn-audience.js';
 import { Circuits } from '../../src/issuance/circuits.js';
 import { MintToken } from '../../src/issuance/mint-token.js';
 import { ObtainToken } from '../../src/issuance/obtain-token.js';
@@ -250,9 +251,11 @@ export class Replica {
     const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
     const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
     const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
-    const revokeToken = new RevokeToken(http, signing);
+    const besideTokens = new Circuits(clock, randomness);
+    const revokeToken = new RevokeToken(http, signing, besideTokens);
+    const learn = new LearnAudience(http, signing, besideTokens);
     const prove = new ProveCredential(facts, versions, servers, http, signing, sealer, log, entries, clock, randomness, instance);
-    const mint = new MintToken(http, signing, sealer, revokeToken, issuances, log, entries, clock, randomness, instance);
+    const mint = new MintToken(http, signing, sealer, revokeToken, learn, issuances, log, entries, clock, randomness, instance);
     const kept = new KeptTokens(issuances, sealer, false);
     this.#facts = facts;
     this.renew = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
@@ -272,7 +275,7 @@ export class Replica {
       signing.proofs,
     );
     this.fulfil = new Fulfil(cache, obtain, log, entries, faultLog, clock);
-    this.revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries);
+    this.revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries, faultLog, clock);
     this.closeIntents = new CloseIntents(facts, issuances, log, entries);
   }
 
@@ -282,7 +285,13 @@ export class Replica {
     await this.begin.beginDue(changed);
     await this.rotate.turn();
     await this.closeIntents.closeOverdue();
+    await this.revoke();
+  }
+
+  /** Revokes what is due, to the end. */
+  async revoke(): Promise<void> {
     await this.revokeDue.turn();
+    await this.revokeDue.settled();
   }
 
   /** A request of a new run, for which nothing is cached. Gives the token's SHA-256, or why there is none. */

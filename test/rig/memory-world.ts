@@ -11,6 +11,7 @@ import type { Facts } from '../../src/issuance/facts.js';
 import { DecideRequest } from '../../src/issuance/decide-request.js';
 import { Fulfil } from '../../src/issuance/fulfil.js';
 import { KeptTokens } from '../../src/issuance/kept-tokens.js';
+import { LearnAudience } from '../../src/issuance/learn-audience.js';
 import { loadContext } from '../../src/issuance/load-context.js';
 import { MintToken } from '../../src/issuance/mint-token.js';
 import { ObtainToken } from '../../src/issuance/obtain-token.js';
@@ -143,11 +144,13 @@ export class MemoryReplica {
     };
     const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
     const entries = new EntryMaker('ins01', clock, randomness);
+    const besideTokens = new Circuits(clock, randomness);
     const mintToken = new MintToken(
       http,
       signing,
       sealer,
-      new RevokeToken(http, signing),
+      new RevokeToken(http, signing, besideTokens),
+      new LearnAudience(http, signing, besideTokens),
       log.store,
       log,
       entries,

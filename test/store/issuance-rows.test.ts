@@ -154,6 +154,19 @@ describe.each(databases)('the rows of issuances on %s', (_, open) => {
       expect([...idsOf(first), ...idsOf(second)].sort()).toEqual(all.sort());
     });
 
+    it('are taken of one client, or of all but some', async () => {
+      const [own, other, third] = [await refused(), await refused(), await refused()];
+      for (const [issuance, client] of [
+        [other, 'other'],
+        [third, 'third'],
+      ]) {
+        await database.query('update issuance set client = $2 where id = $1', [issuance, client]);
+      }
+      expect(idsOf(await rows.takeDueRevocations(10, 60_000, { but: ['indexer', 'third'] }))).toEqual([other]);
+      expect(idsOf(await rows.takeDueRevocations(10, 60_000, { only: 'third' }))).toEqual([third]);
+      expect(idsOf(await rows.takeDueRevocations(10, 60_000, { but: [] }))).toEqual([own]);
+    });
+
     it('are no longer due once they are reported on', async () => {
       const [revoked, unsupported] = [await refused(), await refused()];
       await recording.verdicts(revocationOf(revoked), revocationOf(unsupported, 'unsupported'));

@@ -1,0 +1,213 @@
+import { setImmediate as passed } from 'node:timers/promises';
+import { LogUnavailable, EntryLog, type Append, type Appended } from '../../src/attribution/entry-log.js';
+import { EntryMaker } from '../../src/attribution/entry.js';
+import { emptyCatalogue } from '../../src/catalogue/catalogue.js';
+import { Sealer } from '../../src/credentials/sealer.js';
+import { Circuits } from '../../src/issuance/circuits.js';
+import { IssuanceStore, type DueRevocation, type WhichClients } from '../../src/issuance/issuance-store.js';
+import { RevokeDue } from '../../src/issuance/revoke-due.js';
+import { RevokeToken } from '../../src/issuance/revoke-token.js';
+import { Secret } from '../../src/oauth/secret.js';
+import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
+import { UpstreamExchangeFailed, type UpstreamResponse } from '../../src/upstreams/upstream-http.js';
+import { response } from '../upstreams/answers.js';
+import { KeptPins } from '../upstreams/kept-pins.js';
+import { ScriptedHttp } from '../upstreams/scripted-http.js';
+import { client, secretCredential, server, signing, SteppedClock } from '../upstreams/wish.js';
+
+type Name = 'dead' | 'living';
+
+/** What is to be revoked, in memory: the verdicts of the record take it away. */
+class DueRows extends IssuanceStore {
+  readonly rows = new Map<string, { readonly due: DueRevocation; at: number }>();
+
+  constructor(private readonly clock: SteppedClock) {
+    super();
+  }
+
+  override async takeDueRevocations(limit: number, againIn: number, clients: WhichClients = { but: [] }) {
+    const now = this.clock.now();
+    const isAsked = ({ client: own }: DueRevocation): boolean => ('only' in clients ? own === clients.only : !clients.but.includes(own));
+    const taken = [...this.rows.values()].filter(({ due, at }) => at <= now && isAsked(due)).slice(0, limit);
+    for (const row of taken) row.at = now + againIn;
+    return taken.map(({ due }) => due);
+  }
+  override async postponeRevocation(issuance: string, _error: string, dueIn: number): Promise<void> {
+    const row = this.rows.get(issuance);
+    if (row !== undefined) row.at = this.clock.now() + dueIn;
+  }
+  override openPastDeadline = () => Promise.resolve([]);
+  override openOfEarlierInstances = () => Promise.resolve([]);
+  override live = () => Promise.resolve([]);
+  override liveOfText = () => Promise.resolve(null);
+  override withdrawServed = () => Promise.resolve([]);
+  override wipeDead = () => Promise.resolve(0);
+}
+
+class Revocations extends EntryLog {
+  readonly revoked: string[] = [];
+  isDown = false;
+
+  constructor(private readonly store: DueRows) {
+    super();
+  }
+
+  override async append(items: readonly Append[]): Promise<readonly Appended[]> {
+    if (this.isDown) throw new LogUnavailable('the database is down');
+    for (const { effect } of items) {
+      if (effect?.kind !== 'revocation') continue;
+      this.store.rows.delete(effect.issuance);
+      if (effect.state === 'revoked') this.revoked.push(effect.issuance);
+    }
+    return items.map(() => ({ verdict: 'recorded', at: 0 }));
+  }
+}
+
+class OpenSealer extends Sealer {
+  override seal = (_context: string, secret: Secret): Uint8Array => Buffer.from(secret.reveal());
+  override open = (_context: string, sealed: Uint8Array): Secret => new Secret(Buffer.from(sealed).toString());
+}
+
+const issuerOf = (name: string): string => `https://${name}.example`;
+
+/** Two servers with a client each, of which one answers as the test says. */
+function world(dead: () => Promise<UpstreamResponse>) {
+  const clock = new SteppedClock();
+  const means = signing(clock);
+  const names = ['dead', 'living'] as const;
+  const http = new ScriptedHttp();
+  for (const name of names) {
+    const issuer = issuerOf(name);
+    const document = { issuer, token_endpoint: `${issuer}/token`, revocation_endpoint: `${issuer}/revoke` };
+    http.answers[`${issuer}/.well-known/oauth-authorization-server`] = response(200, JSON.stringify(document));
+  }
+  http.answers[`${issuerOf('dead')}/revoke`] = dead;
+  http.answers[`${issuerOf('living')}/revoke`] = response(200, '');
+  const catalogue = {
+    ...emptyCatalogue,
+    authorizationServers: Object.fromEntries(names.map((id) => [id, server({ id, issuer: issuerOf(id) })])),
+    clients: Object.fromEntries(names.map((id) => [id, client({ id, authorizationServer: id })])),
+  };
+  const epoch = { incarnation: 'inc1', number: 1 };
+  const facts = { epoch, catalogue, suspensions: [], keys: [], pins: [], policyRevision: null };
+  const credentials = {
+    current: (id: string) =>
+      Promise.resolve(secretCredential('x', { id: `cre ${id}`, client: id, issuer: issuerOf(id), tokenEndpointOrigin: issuerOf(id) })),
+    other: () => Promise.resolve(null),
+    bind: (_: string, origin: string) => Promise.resolve(origin),
+  };
+  const store = new DueRows(clock);
+  const log = new Revocations(store);
+  const faults: unknown[] = [];
+  const revokeDue = new RevokeDue(
+    { current: () => Promise.resolve(facts), latest: () => Promise.resolve(facts) },
+    store,
+    credentials,
+    new MetadataCache(http, clock, new KeptPins()),
+    new RevokeToken(http, means, new Circuits(clock, { bytes: (length) => new Uint8Array(length) })),
+    new OpenSealer(),
+    log,
+    new EntryMaker('ins1', clock, means.randomness),
+    { write: (error) => void faults.push(error) },
+    clock,
+  );
+  const add = (name: Name, count: number): void => {
+    for (let number = 0; number < count; number++) {
+      const issuance = `${name} ${number}`;
+      const who = { issuance, run: 'run1', workflow: 'nightly-index', client: name, authorizationServer: name, resource: 'crm' };
+      const token = { sealed: Buffer.from(issuance), tokenSha256: issuance, tokenJti: null, expiresAt: clock.at + 3_600_000 };
+      store.rows.set(issuance, { due: { ...who, credential: 'cre1', ...token, attempts: 1 }, at: clock.at });
+    }
+  };
+  const sentTo = (name: Name): number => http.urls.filter((url) => url === `${issuerOf(name)}/revoke`).length;
+  /** As the work loop does. */
+  const sweep = async (): Promise<void> => {
+    while (await revokeDue.turn());
+    await passed();
+  };
+  return { clock, store, log, faults, revokeDue, add, sentTo, sweep };
+}
+
+describe('revocations that are due', () => {
+  it('at one server wait for no other, however dead that is', async () => {
+    let giveUp: () => void = () => undefined;
+    const given = new Promise<void>((resolve) => (giveUp = resolve));
+    const { log, revokeDue, add, sentTo, sweep } = world(async () => {
+      await given;
+      throw new UpstreamExchangeFailed('timeout', true);
+    });
+    add('dead', 30);
+    add('living', 1);
+    await sweep();
+    expect(log.revoked).toEqual(['living 0']);
+    // what comes to be due later is begun too
+    add('living', 1);
+    await sweep();
+    expect(log.revoked).toEqual(['living 0', 'living 0']);
+    expect(sentTo('dead')).toBe(20);
+    giveUp();
+    await revokeDue.settled();
+  });
+
+  it('are all made at a server that answers, more than are taken at once', async () => {
+    const { log, revokeDue, add, sweep } = world(async () => response(200, ''));
+    add('dead', 50);
+    add('living', 50);
+    await sweep();
+    await revokeDue.settled();
+    expect(log.revoked).toHaveLength(100);
+  });
+
+  it('leave a server alone for as long as it says, all of them, and are made then', async () => {
+    let answer = response(503, '', { 'retry-after': '60' });
+    const { clock, log, revokeDue, add, sentTo, sweep } = world(async () => answer);
+    add('dead', 40);
+    await sweep();
+    await revokeDue.settled();
+    const sent = sentTo('dead');
+    expect(sent).toBeLessThanOrEqual(20);
+    for (let second = 0; second < 59; second++) {
+      clock.at += 1_000;
+      await sweep();
+    }
+    expect(sentTo('dead')).toBe(sent);
+    answer = response(200, '');
+    for (let second = 0; second < 20; second++) {
+      clock.at += 1_000;
+      await sweep();
+    }
+    await revokeDue.settled();
+    expect(log.revoked).toHaveLength(40);
+  });
+
+  it('probe a server that is down, one at a time, and do not batter it', async () => {
+    const { clock, revokeDue, add, sentTo, sweep } = world(async () => {
+      throw new UpstreamExchangeFailed('unreachable', false);
+    });
+    add('dead', 200);
+    await sweep();
+    await revokeDue.settled();
+    const sent = sentTo('dead');
+    for (let half = 0; half < 240; half++) {
+      clock.at += 500;
+      await sweep();
+    }
+    // after pauses of 1, 2, 4, 8, 16, 30, 30 and 30 seconds
+    expect(sentTo('dead') - sent).toBeGreaterThanOrEqual(6);
+    expect(sentTo('dead') - sent).toBeLessThanOrEqual(8);
+  });
+
+  it('that cannot be recorded are an alarm, and are taken up again', async () => {
+    const { clock, log, faults, revokeDue, add, sweep } = world(async () => response(200, ''));
+    add('living', 1);
+    log.isDown = true;
+    await sweep();
+    await revokeDue.settled();
+    expect(faults).toEqual([expect.any(LogUnavailable)]);
+    log.isDown = false;
+    clock.at += 31_000;
+    await sweep();
+    await revokeDue.settled();
+    expect(log.revoked).toEqual(['living 0']);
+  });
+});
