@@ -9,7 +9,7 @@ import type { UpstreamHttp } from './upstream-http.js';
 /** Milliseconds. */
 const DEADLINE = 5_000;
 const FAILURE_HOLDS = 5_000;
-/** What only the catalogue says is asked for again: the server may publish its document meanwhile. */
+/** Where only the catalogue says it, a document is looked for again: the server may publish one meanwhile. */
 const DECLARATION_HOLDS = 60_000;
 const REMEMBERED = 256;
 
@@ -24,7 +24,7 @@ interface Remembered {
 /**
  * The metadata of authorization servers: what is pinned of them, as the catalogue lets it be used, and read from the server where nothing
  * is (CONFORMANCE A74). It is read once however many ask at the same time; the key is the whole definition of the server. A failure is
- * remembered for a few seconds.
+ * remembered for a few seconds; where the catalogue says enough, nobody waits for a server again.
  */
 export class MetadataCache {
   readonly #reading = new Map<string, Remembered>();
@@ -55,7 +55,16 @@ export class MetadataCache {
     const key = keyOf(server);
     const remembered = this.#reading.get(key);
     if (remembered !== undefined && this.clock.now() < remembered.until) return remembered.metadata;
-    return this.#remember(key, this.#read(server));
+    if (remembered === undefined || remembered.declared === null) return this.#remember(key, this.#read(server));
+    this.#lookAgain(server, remembered);
+    return remembered.declared;
+  }
+
+  /** While the word of the catalogue holds, so that no request waits for it. What can be used is pinned then, and known by its pin. */
+  #lookAgain(server: AuthorizationServer, remembered: Remembered): void {
+    const looked = (): void => void (remembered.until = this.clock.now() + DECLARATION_HOLDS);
+    remembered.until = Infinity;
+    this.#read(server).then(looked, looked);
   }
 
   async #read(server: AuthorizationServer): Promise<ServerMetadata> {

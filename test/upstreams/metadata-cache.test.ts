@@ -1,3 +1,4 @@
+import { setImmediate as passed } from 'node:timers/promises';
 import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
 import { UpstreamExchangeFailed } from '../../src/upstreams/upstream-http.js';
 import { response } from './answers.js';
@@ -87,16 +88,45 @@ describe('the memory of metadata', () => {
     expect(http.requests).toHaveLength(2);
   });
 
-  it('takes the word of the catalogue for a minute, and then looks for a document again', async () => {
+  it('takes the word of the catalogue for a minute, and then looks for a document again, for which nobody waits', async () => {
     const [http, clock] = [new ScriptedHttp(), new SteppedClock()];
     const cache = new MetadataCache(http, clock, new KeptPins());
     const declared = server({ tokenEndpoint: `${ISSUER}/token` });
-    expect((await cache.get(declared)).source).toBe('catalogue');
-    http.answers[LOCATION] = found();
+    const first = await cache.get(declared);
+    expect(first.source).toBe('catalogue');
+    const asked = http.requests.length;
+    let publish: () => void = () => undefined;
+    http.answers[LOCATION] = () => new Promise((resolve) => (publish = () => resolve(found())));
     clock.at += 59_999;
-    expect((await cache.get(declared)).source).toBe('catalogue');
+    expect(await cache.get(declared)).toBe(first);
+    expect(http.requests).toHaveLength(asked);
     clock.at += 1;
+    for (let request = 0; request < 3; request++) expect(await cache.get(declared)).toBe(first);
+    expect(http.requests).toHaveLength(asked + 1);
+    publish();
+    await passed();
     expect((await cache.get(declared)).source).toBe('document');
+  });
+
+  it.each([
+    ['cannot be used', response(200, JSON.stringify({ issuer: 'https://other.example', token_endpoint: `${ISSUER}/token` }))],
+    ['cannot be had', new UpstreamExchangeFailed('unreachable', false)],
+  ])('stays with the word of the catalogue when what is published later %s, and looks again after another minute', async (_, later) => {
+    const [http, clock] = [new ScriptedHttp(), new SteppedClock()];
+    const cache = new MetadataCache(http, clock, new KeptPins());
+    const declared = server({ tokenEndpoint: `${ISSUER}/token` });
+    const first = await cache.get(declared);
+    http.answers[LOCATION] = later;
+    for (let minute = 0; minute < 3; minute++) {
+      clock.at += 60_000;
+      const before = http.requests.length;
+      for (let request = 0; request < 2; request++) {
+        expect(await cache.get(declared)).toBe(first);
+        await passed();
+      }
+      expect(http.urls.slice(before).filter((url) => url === LOCATION)).toHaveLength(1);
+    }
+    expect(await cache.known(declared)).toBe(first);
   });
 
   it('forgets the oldest of very many failures', async () => {
