@@ -172,7 +172,7 @@ export function compose(platform: Platform, settings: Settings) {
     platform.moduleCache,
     platform.evaluator,
   );
-  const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries);
+  const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries, platform.securityLog);
   const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries);
   const limits = new LimitRequests(runs, log, entries, clock, randomness);
   const givenTokens = new SqlGivenTokens(database);
