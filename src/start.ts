@@ -12,7 +12,9 @@ import { problemsOfFile } from './catalogue/parse-catalogue-file.js';
 import { printProblem } from './catalogue/problem.js';
 import type { Settings } from './config/settings.js';
 import { SealBroken } from './credentials/envelope.js';
-import { furnish, httpAdapter } from './http/server.js';
+import { replacePair } from './http/open-server.js';
+import { furnish, httpAdapter, type Edge } from './http/server.js';
+import { TrustedProxies } from './http/trusted-proxies.js';
 import { WorkLoop } from './issuance/work-loop.js';
 import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
@@ -20,6 +22,7 @@ import type { Journal } from './platform/journal.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
 import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
+import { readPair, TlsFiles } from './platform/tls-files.js';
 import type { FindingCode } from './posture/finding.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
@@ -44,15 +47,20 @@ export interface RunningCorridor {
 export const adminKeyFile = 'admin.key';
 export const addressFile = 'address.json';
 
-/** Starts a whole Corridor: what can be refused is refused before anything is opened. @throws StartRefused */
+/**
+ * Starts a whole Corridor: what can be refused is refused before anything is opened. `signal` ends the wait for a database that is not
+ * there yet. @throws StartRefused, PlatformUnusable
+ */
 export async function startCorridor(
   settings: Settings,
   environment: Readonly<Record<string, string | undefined>>,
   journal: Journal,
+  signal?: AbortSignal,
 ): Promise<RunningCorridor> {
   const source = await readCatalogueFile(settings);
+  if (settings.tls !== null) await readPair(settings.tls);
   await requireFreePort(settings);
-  const platform = await openPlatform(settings, environment, journal);
+  const platform = await openPlatform(settings, environment, journal, signal === undefined ? {} : { signal });
   try {
     return await startUpon(platform, settings, source, journal);
   } catch (error) {
@@ -75,13 +83,16 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   const policy = new WatchedPolicy(corridor.activatePolicy, settings.policyDirectory, journal, corridor.faultLog);
   await policy.start();
 
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor), httpAdapter(), {
+  const tls = settings.tls === null ? null : await TlsFiles.open(settings.tls, journal);
+  const edge = edgeOf(settings, tls);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor), httpAdapter(edge), {
     logger: ['error'],
     bodyParser: false,
     abortOnError: false,
   });
-  furnish(app);
+  furnish(app, edge);
   await app.listen(settings.port, settings.host);
+  tls?.follow((pair) => replacePair(app.getHttpServer(), pair));
   const loops = startLoops(corridor, settings, journal);
   if (!platform.embedded) loops.push(followOthers(platform, policy, corridor));
   await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
@@ -92,6 +103,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
     lost: platform.lost,
     async stop() {
       await app.close();
+      tls?.stop();
       await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await corridor.renewTokens.settled();
@@ -99,6 +111,14 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
       await platform.close();
       journal.note('info', 'stopped');
     },
+  };
+}
+
+function edgeOf({ publicUrl, trustedProxies, forwardingHeader }: Settings, tls: TlsFiles | null): Edge {
+  return {
+    https: publicUrl.startsWith('https:'),
+    tls: tls?.pair ?? null,
+    proxies: trustedProxies.length === 0 ? null : new TrustedProxies(trustedProxies, forwardingHeader),
   };
 }
 

@@ -1,7 +1,11 @@
 import path from 'node:path';
+import { edgeVariables, readEdgeSettings, type EdgeSettings } from './edge-settings.js';
+import { SettingsInvalid } from './settings-invalid.js';
+
+export { SettingsInvalid };
 
 /** What the environment says, read once. Paths are absolute; sizes of queues and pools are constants beside their code. */
-export interface Settings {
+export interface Settings extends EdgeSettings {
   readonly host: string;
   readonly port: number;
   /** Corridor's own origin and path prefix, without a slash at the end: its issuer is this and `/oauth2`. */
@@ -31,17 +35,10 @@ export const variables: Readonly<Record<string, string>> = {
   CORRIDOR_DATABASE_URL: 'PostgreSQL 15 or later in place of the embedded database; unset',
   CORRIDOR_INPUT_RETENTION: 'for how many days the inputs of decisions are kept, sealed, to be replayed; 90d',
   CORRIDOR_AUTHORIZATION_ENDPOINT: 'off: leave authorization_endpoint and response_types_supported out of the metadata; on',
+  ...edgeVariables,
   CORRIDOR_URL: 'for the command line: where Corridor is',
   CORRIDOR_KEY: 'for the command line: the key to use',
 };
-
-/** The start must not go on: one sentence that says what is wrong and what to do. */
-export class SettingsInvalid extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'SettingsInvalid';
-  }
-}
 
 /** @throws SettingsInvalid */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>, directory: string): Settings {
@@ -51,10 +48,11 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const port = readPort(value('CORRIDOR_PORT') ?? '8420');
   const configFile = value('CORRIDOR_CONFIG');
   const secretDirectory = value('CORRIDOR_SECRET_DIR');
+  const edge = readEdgeSettings(value, directory);
   return {
     host,
     port,
-    publicUrl: readPublicUrl(value('CORRIDOR_PUBLIC_URL'), host, port),
+    publicUrl: readPublicUrl(value('CORRIDOR_PUBLIC_URL'), host, port, edge.tls !== null),
     dataDirectory: path.resolve(directory, value('CORRIDOR_DATA_DIR') ?? '.corridor'),
     configFile: path.resolve(directory, configFile ?? 'corridor.yaml'),
     configFileNamed: configFile !== undefined,
@@ -63,6 +61,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     databaseUrl: readDatabaseUrl(value('CORRIDOR_DATABASE_URL')),
     inputRetention: readDays('CORRIDOR_INPUT_RETENTION', value('CORRIDOR_INPUT_RETENTION') ?? '90d'),
     authorizationEndpoint: readSwitch('CORRIDOR_AUTHORIZATION_ENDPOINT', value('CORRIDOR_AUTHORIZATION_ENDPOINT') ?? 'on'),
+    ...edge,
   };
 }
 
@@ -103,16 +102,17 @@ function readDatabaseUrl(text: string | undefined): string | null {
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost', '[::1]']);
 
 /** DESIGN §5: any address but loopback needs an https public URL. */
-function readPublicUrl(text: string | undefined, host: string, port: number): string {
+function readPublicUrl(text: string | undefined, host: string, port: number, endsTls: boolean): string {
   const shown = host.includes(':') ? `[${host}]` : host;
   if (text === undefined) {
-    if (LOOPBACK.has(host)) return `http://${shown}:${port}`;
+    if (LOOPBACK.has(host)) return `${endsTls ? 'https' : 'http'}://${shown}:${port}`;
     throw new SettingsInvalid(`CORRIDOR_HOST is ${host}, which others can reach: set CORRIDOR_PUBLIC_URL to the https URL that they use.`);
   }
   const url = URL.canParse(text) ? new URL(text) : null;
   if (!url || url.search || url.hash || url.username || url.password || !/^https?:$/.test(url.protocol)) {
     throw new SettingsInvalid('CORRIDOR_PUBLIC_URL must be an http or https URL without a query, a fragment or credentials.');
   }
+  if (url.protocol === 'http:' && endsTls) throw new SettingsInvalid('CORRIDOR_PUBLIC_URL must be https, since CORRIDOR_TLS_CERT is set.');
   if (url.protocol === 'http:' && !(LOOPBACK.has(url.hostname) && LOOPBACK.has(host))) {
     throw new SettingsInvalid('CORRIDOR_PUBLIC_URL must be https, except where both it and CORRIDOR_HOST are loopback.');
   }
