@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Invalid } from './access/errors.js';
@@ -23,7 +24,7 @@ import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
 import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
 import { readPair, TlsFiles } from './platform/tls-files.js';
-import type { FindingCode } from './posture/finding.js';
+import { alarmsAmong } from './posture/alarms.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
 import { WatchedPolicy } from './watched-policy.js';
@@ -102,6 +103,8 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
     url: settings.publicUrl,
     lost: platform.lost,
     async stop() {
+      corridor.readiness.close();
+      await wait(settings.drain * 1000);
       await app.close();
       tls?.stop();
       await policy.stop();
@@ -233,15 +236,12 @@ async function renewCredentials(corridor: Corridor, journal: Journal): Promise<v
   for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
 }
 
-/** What is said at each start. */
-const ALARMS: readonly FindingCode[] = ['rotation_overdue', 'rotation_failed', 'rotation_unproven', 'metadata_drift'];
-
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
   await renewCredentials(corridor, journal);
   const { catalogue } = await corridor.facts.latest();
   const observed = { ...(await corridor.observeWorld.observe()), rotations: await corridor.rotations.latest() };
   const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now(), observed);
-  for (const { code, subject, message } of found.filter((finding) => ALARMS.includes(finding.code))) {
+  for (const { code, subject, message } of alarmsAmong(found)) {
     journal.note('warning', code, { subject, message });
   }
 }

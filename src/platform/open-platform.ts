@@ -59,6 +59,7 @@ export async function openPlatform(
       embedded,
       database,
       clock,
+      clockDrift: () => clock.drift(),
       randomness,
       sealer: new AesSealer(keys.keyEncryptionKey, randomness),
       digestKey: keys.digestKey,
