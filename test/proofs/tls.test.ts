@@ -12,25 +12,28 @@ import { z } from 'zod';
 import { createAuthority, type Certified } from '../rig/certificates.js';
 import { until } from '../rig/command-line.js';
 import { freePort } from '../rig/corridor.js';
+import { copyTemplate } from '../rig/template.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const authority = createAuthority('an authority');
 
 let directory: string;
+let dataDir: string;
 let port: number;
 let child: ChildProcess;
 let output = '';
 
 beforeAll(async () => {
   directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-tls-'));
+  dataDir = await copyTemplate();
   port = await freePort();
   await put(authority.certify('corridor.test'));
-  child = start({});
+  child = start();
   await until(async () => (await ask('/readyz').catch(() => null))?.status === 200);
 }, 60_000);
 afterAll(async () => {
   child.kill('SIGKILL');
-  await rm(directory, { recursive: true, force: true });
+  for (const one of [directory, dataDir]) await rm(one, { recursive: true, force: true });
 });
 
 async function put({ cert, key }: Certified): Promise<void> {
@@ -38,18 +41,18 @@ async function put({ cert, key }: Certified): Promise<void> {
   await writeFile(path.join(directory, 'tls.key'), key, { mode: 0o600 });
 }
 
-function start(env: Readonly<Record<string, string>>): ChildProcess {
+function start(): ChildProcess {
   const started = spawn(process.execPath, [path.join(root, 'dist/main.js')], {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
       CORRIDOR_PORT: String(port),
+      CORRIDOR_DATA_DIR: dataDir,
       CORRIDOR_POLICIES: path.join(root, 'policies'),
       CORRIDOR_PUBLIC_URL: 'https://corridor.test',
       CORRIDOR_TLS_CERT: 'tls.crt',
       CORRIDOR_TLS_KEY: 'tls.key',
-      ...env,
     },
   });
   for (const stream of [started.stdout, started.stderr]) stream?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
@@ -100,7 +103,7 @@ describe('a Corridor that ends TLS itself', () => {
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
     output = '';
-    child = start({});
+    child = start();
     expect(await once(child, 'close')).toEqual([1, null]);
     expect(output).toMatch(/^The certificate in .*tls\.crt ended at \d{4}-.*: put a new one there\.\n$/);
   }, 60_000);
