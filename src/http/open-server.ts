@@ -57,6 +57,8 @@ export function openServer(listener: RequestListener, tls: TlsPair | null, limit
     keepAliveTimeout: limits.keepAlive,
     // Node looks every 30 seconds by itself, so that a slow client would have a minute
     connectionsCheckingInterval: limits.look,
+    // Node's own answer would have no words: furnish() looks for the header
+    requireHostHeader: false,
   };
   const server: Server =
     tls === null
@@ -64,6 +66,8 @@ export function openServer(listener: RequestListener, tls: TlsPair | null, limit
       : createHttpsServer({ ...options, ...secureContext(tls), handshakeTimeout: limits.handshake }, listener);
   server.setTimeout(limits.idle);
   server.maxRequestsPerSocket = limits.requests;
+  // an expectation that nobody knows is let be (RFC 9110 §10.1.1), for the same reason
+  server.on('checkExpectation', listener);
   return server;
 }
 

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Server } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import { BadRequestException } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { boundRequests, requestBounds, type RequestBounds } from './bounded-requests.js';
 import { EveryErrorFilter } from './every-error.filter.js';
@@ -55,6 +56,11 @@ export function furnish(app: NestFastifyApplication, { https = false, proxies = 
       done();
     });
   }
+  fastify.addHook('onRequest', ({ raw: { headers, httpVersion } }, _reply, done) => {
+    // RFC 9112 §3.2
+    if (headers.host === undefined && httpVersion === '1.1') done(new BadRequestException('a request must name its host'));
+    else done();
+  });
   const always = Object.entries(securityHeaders(https));
   fastify.addHook('onSend', (_request, reply, _payload, done) => {
     for (const [name, value] of always) if (!reply.hasHeader(name)) void reply.header(name, value);

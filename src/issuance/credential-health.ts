@@ -39,10 +39,10 @@ export class CredentialHealth {
 
   async read(): Promise<Health> {
     const { catalogue } = await this.facts.latest();
-    const [versions, rotations, observed, checks] = await Promise.all([
+    const [versions, rotations, drifted, checks] = await Promise.all([
       this.versions.inUse(),
       this.rotations.latest(),
-      this.observeWorld.observe(),
+      this.observeWorld.drifted(),
       lastChecks(this.search),
     ]);
     const now = this.clock.now();
@@ -51,6 +51,6 @@ export class CredentialHealth {
       const due = current === null ? null : current.createdAt + rotateEvery * 1000;
       return { client: id, rotationDueAt: due, rotationOverdue: due !== null && due < now, lastCheck: checks.get(id) ?? null };
     });
-    return { warnings: alarmsAmong(findings(catalogue, versions, now, { ...observed, rotations })), clients };
+    return { warnings: alarmsAmong(findings(catalogue, versions, now, { drifted, rotations })), clients };
   }
 }

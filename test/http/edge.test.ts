@@ -70,8 +70,8 @@ const hardening = {
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
 };
-const raw = async (url: URL, target: string, more: readonly string[] = []) =>
-  parseAnswer(await sendRaw(url, [`GET ${target} HTTP/1.1`, `Host: ${url.host}`, ...more, 'Connection: close', '', '']));
+const raw = async (url: URL, target: string, more: readonly string[] = [], host: readonly string[] = [`Host: ${url.host}`]) =>
+  parseAnswer(await sendRaw(url, [`GET ${target} HTTP/1.1`, ...host, ...more, 'Connection: close', '', '']));
 
 describe('every answer', () => {
   it.each([
@@ -91,6 +91,20 @@ describe('every answer', () => {
       expect(answer.headers.get('strict-transport-security')).toBe(secure ? 'max-age=31536000' : null);
       expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
     }
+  });
+
+  it('is one of ours, also where Node would have one without words', async () => {
+    const { url } = await open();
+    const hostless = [await raw(url, '/oauth2/plain', [], []), await raw(url, '/v1/plain', [], [])];
+    for (const { status, headers } of hostless) {
+      expect(status).toBe(400);
+      expect(Object.fromEntries(headers)).toMatchObject(hardening);
+    }
+    expect(hostless.map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([
+      { error: 'invalid_request' },
+      { status: 400, code: 'http' },
+    ]);
+    expect((await raw(url, '/v1/plain', ['Expect: the-unexpected'])).status).toBe(200);
   });
 
   it('says what its route says of caches', async () => {
