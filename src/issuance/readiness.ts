@@ -13,7 +13,8 @@ export interface UnreadyReason {
 
 export interface ReadinessPorts {
   readonly facts: FactsSource;
-  readonly policy: Pick<ActivatePolicy, 'isUnusable'>;
+  /** null: this process decides nothing, and needs none. */
+  readonly policy: Pick<ActivatePolicy, 'isUnusable'> | null;
   /** Milliseconds by which this process and the database differ about the time. */
   readonly drift: () => number;
   /** Whether the database failed because it has lost what was seen of it. */
@@ -78,8 +79,10 @@ export class Readiness {
   }
 
   #ofPolicy({ policyRevision }: Facts): readonly UnreadyReason[] {
+    const { policy } = this.ports;
+    if (policy === null) return [];
     if (policyRevision === null) return [noPolicy];
-    return this.ports.policy.isUnusable(policyRevision) ? [policyUnusable] : [];
+    return policy.isUnusable(policyRevision) ? [policyUnusable] : [];
   }
 
   #ofClock(): readonly UnreadyReason[] {

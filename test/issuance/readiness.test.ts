@@ -53,6 +53,12 @@ describe('readiness', () => {
     expect(reasons).toEqual([{ code, message: expect.stringMatching(/: /) }]);
   });
 
+  it('needs no policy where nothing is decided', async () => {
+    const latest = () => Promise.resolve({ ...facts, policyRevision: null });
+    const ports = { facts: { latest, current: latest }, policy: null, drift: () => 0, isBehind: () => false };
+    expect(await new Readiness(ports).look()).toEqual([]);
+  });
+
   it('bears a drift of thirty seconds, and says all that is wrong at once', async () => {
     around.drift = 30_000;
     expect(await around.codes()).toEqual([]);
