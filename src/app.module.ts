@@ -13,8 +13,10 @@ import { ClientAdministrationController } from './http/client-administration.con
 import { ClientChecksController } from './http/client-checks.controller.js';
 import { ClientsController } from './http/clients.controller.js';
 import { FaultLog } from './access/fault-log.js';
+import { AccessGuard } from './http/access.guard.js';
 import { DrillsController } from './http/drills.controller.js';
 import { ExposureController } from './http/exposure.controller.js';
+import { HealthController } from './http/health.controller.js';
 import { IntrospectionController } from './http/introspection.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { MetadataController } from './http/metadata.controller.js';
@@ -35,6 +37,7 @@ import { ChangeFacts } from './issuance/change-facts.js';
 import { CheckClient } from './issuance/check-client.js';
 import { Circuits } from './issuance/circuits.js';
 import { CloseIntents } from './issuance/close-intents.js';
+import { CredentialHealth } from './issuance/credential-health.js';
 import { CurrentCredentials } from './issuance/current-credentials.js';
 import { DecideRequest } from './issuance/decide-request.js';
 import { Drill } from './issuance/drill.js';
@@ -52,6 +55,7 @@ import { ObserveWorld } from './issuance/observe-world.js';
 import { PinMetadata } from './issuance/pin-metadata.js';
 import { ObtainToken } from './issuance/obtain-token.js';
 import { ProveCredential } from './issuance/prove-credential.js';
+import { Readiness } from './issuance/readiness.js';
 import { RecentFailures } from './issuance/recent-failures.js';
 import { RefreshMetadata } from './issuance/refresh-metadata.js';
 import { RenewCredentials } from './issuance/renew-credentials.js';
@@ -69,6 +73,7 @@ import { Decide } from './policy/decide.js';
 import { LocalTime } from './policy/local-time.js';
 import { PreparePolicy } from './policy/prepare-policy.js';
 import type { Platform } from './platform/platform.js';
+import { DatabaseBehind } from './platform/postgres/last-seen.js';
 import { WitnessedLog } from './platform/postgres/witnessed-log.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
@@ -182,7 +187,7 @@ export function compose(platform: Platform, settings: Settings) {
     platform.moduleCache,
     platform.evaluator,
   );
-  const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries);
+  const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries, platform.securityLog);
   const revokeDue = new RevokeDue(
     facts,
     issuances,
@@ -226,6 +231,8 @@ export function compose(platform: Platform, settings: Settings) {
   );
   const endRun = new EndRun(facts, runStore, runs, entries);
   const pastSuspensions = new SqlSuspensions(database);
+  const observeWorld = new ObserveWorld(facts, metadataWatch, search, work);
+  const isBehind = (error: unknown): boolean => error instanceof DatabaseBehind;
   const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
 
   return {
@@ -238,7 +245,9 @@ export function compose(platform: Platform, settings: Settings) {
     metadataWatch,
     approveMetadata: new ApproveMetadata(changeFacts, metadataWatch, entries),
     refreshMetadata: new RefreshMetadata(facts, changeFacts, metadataWatch, http, entries, clock),
-    observeWorld: new ObserveWorld(facts, metadataWatch, search, work),
+    observeWorld,
+    credentialHealth: new CredentialHealth(facts, versions, rotations, observeWorld, search, clock),
+    readiness: new Readiness({ facts, policy: activatePolicy, drift: platform.clockDrift, isBehind }),
     replayGuard,
     runs,
     versions,
@@ -308,12 +317,14 @@ export function compose(platform: Platform, settings: Settings) {
 export class AppModule {
   static of(corridor: Corridor): DynamicModule {
     const providers: Provider[] = [
+      AccessGuard,
       { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },
       { provide: ApproveMetadata, useValue: corridor.approveMetadata },
       { provide: AuthorizationServerMetadata, useValue: corridor.metadata },
       { provide: BeginRotation, useValue: corridor.beginRotation },
       { provide: CheckClient, useValue: corridor.checkClient },
       { provide: Clock, useValue: corridor.clock },
+      { provide: CredentialHealth, useValue: corridor.credentialHealth },
       { provide: CredentialVersions, useValue: corridor.versions },
       { provide: Drill, useValue: corridor.drill },
       { provide: EndRun, useValue: corridor.endRun },
@@ -331,6 +342,7 @@ export class AppModule {
       { provide: MetadataWatch, useValue: corridor.metadataWatch },
       { provide: ObserveWorld, useValue: corridor.observeWorld },
       { provide: PastSuspensions, useValue: corridor.pastSuspensions },
+      { provide: Readiness, useValue: corridor.readiness },
       { provide: RefreshMetadata, useValue: corridor.refreshMetadata },
       { provide: ReportRejectedToken, useValue: corridor.reportRejectedToken },
       { provide: Retries, useValue: corridor.retries },
@@ -356,6 +368,7 @@ export class AppModule {
         ClientsController,
         DrillsController,
         ExposureController,
+        HealthController,
         IntrospectionController,
         KeysController,
         MetadataController,

@@ -7,9 +7,11 @@ import { startCorridor, StartRefused } from './start.js';
 /** Serves until it is told to stop. What must not go on is one message, and the exit code 1. */
 export async function serve(environment: Readonly<Record<string, string | undefined>>, directory: string): Promise<number> {
   const told = stopSignal();
+  const giveUp = new AbortController();
+  void told.then(() => giveUp.abort());
   try {
     const settings = readSettings(environment, directory);
-    const corridor = await startCorridor(settings, environment, new Journal((line) => process.stderr.write(line)));
+    const corridor = await startCorridor(settings, environment, new Journal((line) => process.stderr.write(line)), giveUp.signal);
     process.stdout.write(`Corridor is listening at ${corridor.url}\n`);
     const lost = await Promise.race([told, corridor.lost]);
     if (lost instanceof Error) {

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Invalid } from './access/errors.js';
@@ -12,7 +13,9 @@ import { problemsOfFile } from './catalogue/parse-catalogue-file.js';
 import { printProblem } from './catalogue/problem.js';
 import type { Settings } from './config/settings.js';
 import { SealBroken } from './credentials/envelope.js';
-import { furnish, httpAdapter } from './http/server.js';
+import { replacePair } from './http/open-server.js';
+import { furnish, httpAdapter, type Edge } from './http/server.js';
+import { TrustedProxies } from './http/trusted-proxies.js';
 import { WorkLoop } from './issuance/work-loop.js';
 import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
@@ -20,7 +23,8 @@ import type { Journal } from './platform/journal.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
 import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
-import type { FindingCode } from './posture/finding.js';
+import { readPair, TlsFiles } from './platform/tls-files.js';
+import { alarmsAmong } from './posture/alarms.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
 import { WatchedPolicy } from './watched-policy.js';
@@ -44,16 +48,21 @@ export interface RunningCorridor {
 export const adminKeyFile = 'admin.key';
 export const addressFile = 'address.json';
 
-/** Starts a whole Corridor: what can be refused is refused before anything is opened. @throws StartRefused */
+/**
+ * Starts a whole Corridor: what can be refused is refused before anything is opened. `signal` ends the wait for a database that is not
+ * there yet. @throws StartRefused, PlatformUnusable
+ */
 export async function startCorridor(
   settings: Settings,
   environment: Readonly<Record<string, string | undefined>>,
   journal: Journal,
+  signal?: AbortSignal,
 ): Promise<RunningCorridor> {
   for (const message of settings.warnings) journal.note('warning', 'configuration', { message });
   const source = await readCatalogueFile(settings);
+  if (settings.tls !== null) await readPair(settings.tls);
   await requireFreePort(settings);
-  const platform = await openPlatform(settings, environment, journal);
+  const platform = await openPlatform(settings, environment, journal, signal === undefined ? {} : { signal });
   try {
     return await startUpon(platform, settings, source, journal);
   } catch (error) {
@@ -76,13 +85,16 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   const policy = new WatchedPolicy(corridor.activatePolicy, settings.policyDirectory, journal, corridor.faultLog);
   await policy.start();
 
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor), httpAdapter(), {
+  const tls = settings.tls === null ? null : await TlsFiles.open(settings.tls, journal);
+  const edge = edgeOf(settings, tls);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor), httpAdapter(edge), {
     logger: ['error'],
     bodyParser: false,
     abortOnError: false,
   });
-  furnish(app);
+  furnish(app, edge);
   await app.listen(settings.port, settings.host);
+  tls?.follow((pair) => replacePair(app.getHttpServer(), pair));
   const loops = startLoops(corridor, settings, journal);
   if (!platform.embedded) loops.push(followOthers(platform, policy, corridor));
   await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
@@ -92,7 +104,10 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
     url: settings.publicUrl,
     lost: platform.lost,
     async stop() {
+      corridor.readiness.close();
+      await wait(settings.drain * 1000);
       await app.close();
+      tls?.stop();
       await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await Promise.all([corridor.renewTokens.settled(), corridor.revokeDue.settled()]);
@@ -100,6 +115,14 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
       await platform.close();
       journal.note('info', 'stopped');
     },
+  };
+}
+
+function edgeOf({ publicUrl, trustedProxies, forwardingHeader }: Settings, tls: TlsFiles | null): Edge {
+  return {
+    https: publicUrl.startsWith('https:'),
+    tls: tls?.pair ?? null,
+    proxies: trustedProxies.length === 0 ? null : new TrustedProxies(trustedProxies, forwardingHeader),
   };
 }
 
@@ -214,15 +237,12 @@ async function renewCredentials(corridor: Corridor, journal: Journal): Promise<v
   for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
 }
 
-/** What is said at each start. */
-const ALARMS: readonly FindingCode[] = ['rotation_overdue', 'rotation_failed', 'rotation_unproven', 'metadata_drift', 'work_given_up'];
-
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
   await renewCredentials(corridor, journal);
   const { catalogue } = await corridor.facts.latest();
   const observed = { ...(await corridor.observeWorld.observe()), rotations: await corridor.rotations.latest() };
   const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now(), observed);
-  for (const { code, subject, message } of found.filter((finding) => ALARMS.includes(finding.code))) {
+  for (const { code, subject, message } of alarmsAmong(found)) {
     journal.note('warning', code, { subject, message });
   }
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { SettingsInvalid } from './settings-invalid.js';
 
@@ -52,4 +53,41 @@ export const asApiKey: Reader<string> = (text, name) => {
   const key = text.trim();
   if (!/^[\x21-\x7e]+$/.test(key)) throw new SettingsInvalid(`What ${name} holds is no API key.`);
   return key;
+};
+
+/** Seconds or minutes, in seconds, of which there are `most` at most. */
+export function asSeconds(most: number): Reader<number> {
+  return (text, name) => {
+    const [, number, unit] = /^(\d{1,5})([sm])$/.exec(text) ?? [];
+    const seconds = number === undefined ? NaN : Number(number) * (unit === 'm' ? 60 : 1);
+    if (!(seconds <= most)) throw new SettingsInvalid(`${name} must be seconds or minutes, such as 60s, and ${most}s at most.`);
+    return seconds;
+  };
+}
+
+/** Addresses and ranges of them, with commas between. */
+export const asRanges: Reader<readonly string[]> = (text, name) => {
+  const ranges = text
+    .split(',')
+    .map((range) => range.trim())
+    .filter((range) => range !== '');
+  const bad = ranges.findIndex((range) => !isRange(range));
+  if (bad < 0) return ranges;
+  throw new SettingsInvalid(
+    `${name} must be addresses or ranges with commas between, such as 10.0.0.0/8, fd00::1: number ${bad + 1} is none, or is everybody.`,
+  );
+};
+
+/** A range of everybody would let each client say who it is. */
+function isRange(text: string): boolean {
+  const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  if (family === 0 || address.includes('%')) return false;
+  return bits === undefined || (Number(bits) >= 1 && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+export const asForwardingHeader: Reader<'x-forwarded-for' | 'forwarded'> = (text, name) => {
+  const header = text.toLowerCase();
+  if (header === 'x-forwarded-for' || header === 'forwarded') return header;
+  throw new SettingsInvalid(`${name} must be x-forwarded-for or forwarded.`);
 };

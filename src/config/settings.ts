@@ -1,6 +1,6 @@
 import { clientVariables, remarksOnClients } from './client-variables.js';
 import type { Environment, Given } from './given.js';
-import { publicUrlFor } from './public-url.js';
+import { compose, type Composed, type Listener, type TlsFiles } from './composed.js';
 import { Reading, type Remark } from './reading.js';
 import { SettingsInvalid } from './settings-invalid.js';
 import { clientPrefix, definitions, fileVariable, type VariableName } from './variables.js';
@@ -22,6 +22,20 @@ export interface Settings {
   readonly inputRetention: number;
   /** Whether the metadata also names an authorization endpoint that answers every request with an error. */
   readonly authorizationEndpoint: boolean;
+  /** PEM files for https in the service itself; null: plain http, on loopback or behind a proxy that ends TLS. */
+  readonly tls: TlsFiles | null;
+  /** Addresses and ranges of proxies whose word counts about the address of a client. */
+  readonly trustedProxies: readonly string[];
+  /** The one header in which they say it. */
+  readonly forwardingHeader: 'x-forwarded-for' | 'forwarded';
+  /** How many seconds a start waits for a database that is not there yet. */
+  readonly databaseWait: number;
+  /** For how many seconds it says that it is not ready before it stops listening. */
+  readonly drain: number;
+  /** Where metrics are served; null: nowhere. */
+  readonly metrics: Listener | null;
+  /** The base URL of the OTLP collector that traces are sent to; null: none are made. */
+  readonly otlpEndpoint: string | null;
   /** Sentences on what is not well and keeps nothing from starting. */
   readonly warnings: readonly string[];
 }
@@ -68,9 +82,7 @@ function conclude(
   environment: Environment,
   directory: string,
 ): { readonly settings: Settings | null; readonly configuration: Configuration } {
-  const publicUrl = reading.together(['CORRIDOR_PUBLIC_URL', 'CORRIDOR_HOST', 'CORRIDOR_PORT'], () =>
-    publicUrlFor(reading.value('CORRIDOR_PUBLIC_URL'), reading.value('CORRIDOR_HOST'), reading.value('CORRIDOR_PORT')),
-  );
+  const composed = compose(reading);
   const clients = remarksOnClients(clientVariables(environment, directory));
   const ofFiles = [...reading.given].flatMap(([variable, { warning }]) => (warning === null ? [] : [{ variable, message: warning }]));
   const warnings = [...ofFiles, ...clients.warnings];
@@ -82,11 +94,16 @@ function conclude(
     warnings,
   };
   const stops = configuration.unknown.length + clients.contradictions.length > 0 || reading.isBroken(ofTheService);
-  const settings = stops || publicUrl === null ? null : settingsOf(reading, publicUrl, [...clients.defects, ...warnings]);
+  const { publicUrl } = composed;
+  const settings = stops || publicUrl === null ? null : settingsOf(reading, { ...composed, publicUrl }, [...clients.defects, ...warnings]);
   return { settings, configuration };
 }
 
-function settingsOf(reading: Reading, publicUrl: string, warnings: readonly Remark[]): Settings {
+function settingsOf(
+  reading: Reading,
+  { publicUrl, tls, metrics }: Composed & { publicUrl: string },
+  warnings: readonly Remark[],
+): Settings {
   return {
     host: reading.value('CORRIDOR_HOST'),
     port: reading.value('CORRIDOR_PORT'),
@@ -99,6 +116,13 @@ function settingsOf(reading: Reading, publicUrl: string, warnings: readonly Rema
     databaseUrl: reading.value('CORRIDOR_DATABASE_URL'),
     inputRetention: reading.value('CORRIDOR_INPUT_RETENTION'),
     authorizationEndpoint: reading.value('CORRIDOR_AUTHORIZATION_ENDPOINT'),
+    tls,
+    trustedProxies: reading.value('CORRIDOR_TRUSTED_PROXIES') ?? [],
+    forwardingHeader: reading.value('CORRIDOR_FORWARDING_HEADER'),
+    databaseWait: reading.value('CORRIDOR_DATABASE_WAIT'),
+    drain: reading.value('CORRIDOR_DRAIN'),
+    metrics,
+    otlpEndpoint: reading.value('CORRIDOR_OTLP_ENDPOINT'),
     warnings: warnings.map(({ message }) => message),
   };
 }

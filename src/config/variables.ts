@@ -1,4 +1,17 @@
-import { asApiKey, asDays, asHttpUrl, asPath, asPort, asSwitch, asText, asUrlOf, type Reader } from './readers.js';
+import {
+  asApiKey,
+  asDays,
+  asForwardingHeader,
+  asHttpUrl,
+  asPath,
+  asPort,
+  asRanges,
+  asSeconds,
+  asSwitch,
+  asText,
+  asUrlOf,
+  type Reader,
+} from './readers.js';
 
 /** One setting: everything that is to be known of it. */
 export interface Variable<T> {
@@ -57,6 +70,38 @@ export const variables = {
     meaning:
       '`off` leaves `authorization_endpoint` and `response_types_supported` out of the metadata; some clients insist on them, and they lead nowhere',
     read: asSwitch,
+  },
+  CORRIDOR_DATABASE_WAIT: {
+    default: '60s',
+    meaning: 'how long a start waits for a PostgreSQL that is not there yet',
+    read: asSeconds(3600),
+  },
+  CORRIDOR_TLS_CERT: {
+    default: null,
+    meaning: 'PEM file with the certificate and its chain, for https in the service itself',
+    names: 'file',
+    read: asPath,
+  },
+  CORRIDOR_TLS_KEY: { default: null, meaning: 'PEM file with its key', names: 'file', read: asPath },
+  CORRIDOR_TRUSTED_PROXIES: {
+    default: null,
+    unset: 'nobody',
+    meaning: 'addresses and ranges of proxies that are believed about the address of a client, with commas between',
+    read: asRanges,
+  },
+  CORRIDOR_FORWARDING_HEADER: {
+    default: 'x-forwarded-for',
+    meaning: 'the header in which they say it: that, or `forwarded`',
+    read: asForwardingHeader,
+  },
+  CORRIDOR_DRAIN: { default: '0s', meaning: 'how long `/readyz` says 503 before a stop closes the port', read: asSeconds(300) },
+  CORRIDOR_METRICS_PORT: { default: null, unset: 'none', meaning: 'the port on which metrics are served at `/metrics`', read: asPort },
+  CORRIDOR_METRICS_HOST: { default: '127.0.0.1', meaning: 'the address for them', read: asText },
+  CORRIDOR_OTLP_ENDPOINT: {
+    default: null,
+    unset: 'no traces',
+    meaning: 'the base URL of an OTLP collector (HTTP) for traces, such as `http://127.0.0.1:4318`',
+    read: asHttpUrl,
   },
   CORRIDOR_URL: {
     default: null,

@@ -1,9 +1,10 @@
 import { Injectable, SetMetadata, createParamDecorator, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
+import { Administrator } from '../access/administrator.js';
 import type { Role } from '../access/api-key.js';
 import { AdministrationError, NotAuthenticated } from '../access/errors.js';
-import { principalOf, requireRole, type Principal } from '../access/principal.js';
+import { principalOf, requireRole } from '../access/principal.js';
 import { FactsSource } from '../issuance/facts.js';
 import { AssertionRefused } from '../runs/compact-jws.js';
 import { ExchangeAssertion } from '../runs/exchange-assertion.js';
@@ -24,22 +25,22 @@ const WORKLOADS = 'corridor:workloads';
 /** A route that a workload assertion opens too, in place of a key with a role. */
 export const AllowWorkload = () => SetMetadata(WORKLOADS, true);
 
-const principals = new WeakMap<object, Principal>();
+const administrators = new WeakMap<object, Administrator>();
 const workloads = new WeakMap<object, VerifiedWorkload>();
 
 /** Who starts a run: the principal, or a workload by its assertion, which is not yet spent. */
-export const Starter = createParamDecorator((_: unknown, context: ExecutionContext): Principal | VerifiedWorkload => {
+export const Starter = createParamDecorator((_: unknown, context: ExecutionContext): Administrator | VerifiedWorkload => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
-  const starter = workloads.get(request) ?? principals.get(request);
+  const starter = workloads.get(request) ?? administrators.get(request);
   if (starter === undefined) throw new NotAuthenticated('key_missing', 'no principal');
   return starter;
 });
 
 /** The principal that the guard found. */
-export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Principal => {
-  const principal = principals.get(context.switchToHttp().getRequest<FastifyRequest>());
-  if (principal === undefined) throw new NotAuthenticated('key_missing', 'no principal');
-  return principal;
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Administrator => {
+  const administrator = administrators.get(context.switchToHttp().getRequest<FastifyRequest>());
+  if (administrator === undefined) throw new NotAuthenticated('key_missing', 'no principal');
+  return administrator;
 });
 
 /** The one guard of the administration API: authenticates the key against the latest facts and holds its roles against the route. */
@@ -58,30 +59,40 @@ export class AccessGuard implements CanActivate {
     const allowed = this.reflector.getAllAndOverride<Role[] | undefined>(ROLES, [context.getHandler(), context.getClass()]) ?? [];
     const takesWorkloads = this.reflector.get<boolean | undefined>(WORKLOADS, context.getHandler()) === true;
     const assertion = takesWorkloads ? BEARER_JWS.exec(request.headers.authorization ?? '')?.[1] : undefined;
-    try {
-      if (assertion !== undefined) {
-        workloads.set(request, await this.exchange.admit(assertion));
-        return true;
-      }
+    if (assertion === undefined) await this.admit(request, allowed);
+    else await this.#noting(request, async () => workloads.set(request, await this.exchange.admit(assertion)));
+    return true;
+  }
+
+  /** Authenticates the key of a request and requires one of the roles. @throws NotAuthenticated, NotAllowed, TooManyAttempts */
+  async admit(request: FastifyRequest, allowed: readonly Role[]): Promise<void> {
+    await this.#noting(request, async () => {
       const principal = principalOf(request.headers.authorization, (await this.facts.latest()).keys);
       requireRole(principal, allowed);
-      principals.set(request, principal);
-      return true;
+      administrators.set(request, new Administrator(principal, request.ip, this.securityLog));
+    });
+  }
+
+  async #noting(request: FastifyRequest, admit: () => Promise<unknown>): Promise<void> {
+    try {
+      await admit();
     } catch (error) {
+      if (!(error instanceof AdministrationError)) throw error;
       // whoever has the right key is never kept from the kill switch by others who guess
-      const wait = this.failedAttempts.wait(callerAt(request.ip), request.ip);
-      if (error instanceof AdministrationError) this.#noteFailure(error, request);
-      throw wait > 0 && error instanceof NotAuthenticated ? new TooManyAttempts(wait) : error;
+      const wait = error instanceof NotAuthenticated ? this.failedAttempts.wait(callerAt(request.ip), request.ip) : 0;
+      this.#note(error, request.ip, wait > 0);
+      throw wait > 0 ? new TooManyAttempts(wait) : error;
     }
   }
 
-  #noteFailure(error: AdministrationError, request: FastifyRequest): void {
-    if (error instanceof NotAuthenticated) this.failedAttempts.note(callerAt(request.ip), request.ip);
+  #note(error: AdministrationError, address: string, throttled: boolean): void {
+    const failed = error instanceof NotAuthenticated;
+    if (failed) this.failedAttempts.note(callerAt(address), address);
     this.securityLog.write({
-      event: error instanceof NotAuthenticated ? 'authentication_failed' : 'access_refused',
+      event: throttled ? 'throttled' : failed ? 'authentication_failed' : 'access_refused',
       surface: 'api',
       subject: null,
-      address: request.ip,
+      address,
       detail: error.cause instanceof AssertionRefused ? error.cause.message : error.code,
     });
   }

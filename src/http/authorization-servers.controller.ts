@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
+import type { Administrator } from '../access/administrator.js';
 import { NotFound } from '../access/errors.js';
-import type { Principal } from '../access/principal.js';
 import { declared } from '../catalogue/look-up.js';
 import { ApproveMetadata } from '../issuance/approve-metadata.js';
 import { FactsSource } from '../issuance/facts.js';
@@ -53,9 +53,10 @@ export class AuthorizationServersController {
   @Post(':id/approve')
   @HttpCode(200)
   @Allow('operator', 'admin')
-  async approve(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+  async approve(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
     const { digest } = parseInput(approveBody, body);
     const entry = await this.approveMetadata.approve(id, digest, caller.name);
+    caller.did('metadata.approved', id, entry);
     return { entry, ...(await this.show(id)) };
   }
 }

@@ -12,6 +12,9 @@ export interface RequestBounds {
 
 export const requestBounds: RequestBounds = { requests: 2_000, connections: 10_000 };
 
+/** Whoever asks here would end the process, or send its clients to others that have as much to do. */
+const PROBES: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
+
 /** Whatever comes in faster than it can be answered is answered with 503, and takes no memory. */
 export function boundRequests(
   fastify: ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>,
@@ -20,7 +23,7 @@ export function boundRequests(
   let underWay = 0;
   fastify.server.maxConnections = bounds.connections;
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (underWay >= bounds.requests) {
+    if (underWay >= bounds.requests && !PROBES.has(request.url)) {
       const sentence = 'too many requests are under way: try again';
       return done(
         isOAuthPath(request.url) ? new TemporarilyUnavailable(sentence, { retryAfter: 1 }) : new Unavailable('overloaded', sentence),

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Post, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
-import type { Principal } from '../access/principal.js';
+import type { Administrator } from '../access/administrator.js';
 import { printChanges } from '../catalogue/print-change.js';
 import { Rotations } from '../credentials/rotation.js';
 import { CredentialVersions } from '../credentials/sealed-credential.js';
@@ -35,12 +35,14 @@ export class CatalogueController {
   @Post('apply')
   @HttpCode(200)
   @Allow('operator', 'admin')
-  async apply(@Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+  async apply(@Body() body: unknown, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
     const { source, file, dry_run: dryRun, expected_revision: expected } = parseInput(applyBody, body);
     const { revision, changes } = await this.applyCatalogue.plan(source, file);
     const plan = changes.length === 0 ? [] : printChanges(changes).split('\n');
     if (dryRun || changes.length === 0) return { applied: false, revision, plan };
-    return { applied: true, revision: await this.applyCatalogue.apply(source, file, expected ?? revision, caller.name), plan };
+    const applied = await this.applyCatalogue.apply(source, file, expected ?? revision, caller.name);
+    caller.did('catalogue.changed', applied.revision, applied.entry);
+    return { applied: true, revision: applied.revision, plan };
   }
 
   @Get('posture')

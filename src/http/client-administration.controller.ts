@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import type { Administrator } from '../access/administrator.js';
 import { NotFound } from '../access/errors.js';
-import type { Principal } from '../access/principal.js';
 import { declared } from '../catalogue/look-up.js';
 import { Rotations } from '../credentials/rotation.js';
 import { CredentialVersions } from '../credentials/sealed-credential.js';
@@ -44,20 +44,26 @@ export class ClientAdministrationController {
 
   @Post(':id/rotation')
   @Allow('operator', 'admin')
-  async begin(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
-    return printRotation(await this.beginRotation.begin(id, caller.name));
+  async begin(@Param('id') id: string, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
+    const begun = await this.beginRotation.begin(id, caller.name);
+    caller.did('rotation.begun', id, begun.entry);
+    return printRotation(begun);
   }
 
   @Post(':id/rotation/registered')
   @HttpCode(200)
   @Allow('operator', 'admin')
-  async confirm(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
-    return printRotation(await this.rotateCredentials.confirm(id, caller.name));
+  async confirm(@Param('id') id: string, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
+    const confirmed = await this.rotateCredentials.confirm(id, caller.name);
+    caller.did('rotation.registered', id, confirmed.entry);
+    return printRotation(confirmed);
   }
 
   @Delete(':id/rotation')
   @Allow('operator', 'admin')
-  async cancel(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
-    return printRotation(await this.rotateCredentials.cancel(id, caller.name));
+  async cancel(@Param('id') id: string, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
+    const cancelled = await this.rotateCredentials.cancel(id, caller.name);
+    caller.did('rotation.cancelled', id, cancelled.entry);
+    return printRotation(cancelled);
   }
 }

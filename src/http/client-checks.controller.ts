@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
+import type { Administrator } from '../access/administrator.js';
 import { NotFound } from '../access/errors.js';
-import type { Principal } from '../access/principal.js';
 import { EntrySearch } from '../attribution/entry-search.js';
 import { CheckClient } from '../issuance/check-client.js';
 import type { ClientCheck } from '../issuance/client-check.js';
@@ -33,8 +33,10 @@ export class ClientChecksController {
   @Post(':id/check')
   @HttpCode(200)
   @Allow('operator', 'admin')
-  async check(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
-    return printCheck(await this.checkClient.check(id, parseInput(checkBody, body), caller.name));
+  async check(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
+    const check = await this.checkClient.check(id, parseInput(checkBody, body), caller.name);
+    caller.did('client.checked', id, check.entry);
+    return printCheck(check);
   }
 
   /** What the last one came to. */

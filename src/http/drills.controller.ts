@@ -1,8 +1,8 @@
 import { Body, Controller, HttpCode, Param, Post, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import type { Administrator } from '../access/administrator.js';
 import { NotFound } from '../access/errors.js';
-import type { Principal } from '../access/principal.js';
 import { Drill } from '../issuance/drill.js';
 import { timestamp } from '../oauth/clock.js';
 import { AccessGuard, Allow, Caller } from './access.guard.js';
@@ -47,9 +47,11 @@ export class DrillsController {
   @Post(':run/result')
   @HttpCode(200)
   @Allow('responder', 'admin')
-  async finish(@Param('run') run: string, @Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+  async finish(@Param('run') run: string, @Body() body: unknown, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
     const { acknowledged_ms: acknowledged, ...figures } = parseInput(resultBody, body);
     if (!/^run[0-9a-z]{1,60}$/.test(run)) throw new NotFound('drill_unknown', 'there is no such drill');
-    return { run, entry: await this.drill.finish(run, { ...figures, acknowledged }, caller.name) };
+    const entry = await this.drill.finish(run, { ...figures, acknowledged }, caller.name);
+    caller.did('suspension.drilled', figures.suspension, entry);
+    return { run, entry };
   }
 }

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Header, Param, Post, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
+import type { Administrator } from '../access/administrator.js';
 import { roles } from '../access/api-key.js';
-import type { Principal } from '../access/principal.js';
 import { FactsSource } from '../issuance/facts.js';
 import { ManageKeys } from '../issuance/manage-keys.js';
 import { timestamp } from '../oauth/clock.js';
@@ -27,10 +27,11 @@ export class KeysController {
   @Post()
   @Header('cache-control', 'no-store')
   @Allow('admin')
-  async create(@Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+  async create(@Body() body: unknown, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
     const { name, roles: wanted, runtime, resource } = parseInput(createBody, body);
     const wish = { name, roles: wanted, runtime: runtime ?? null, resource: resource ?? null };
-    const { id, key } = await this.manageKeys.create(wish, caller.name);
+    const { id, key, entry } = await this.manageKeys.create(wish, caller.name);
+    caller.did('key.created', id, entry);
     return { id, name, roles: wanted, ...(runtime ? { runtime } : {}), ...(resource ? { resource } : {}), key: key.reveal() };
   }
 
@@ -52,7 +53,9 @@ export class KeysController {
 
   @Delete(':id')
   @Allow('admin')
-  async revoke(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
-    return { id, revoked_at: timestamp(await this.manageKeys.revoke(id, caller.name)) };
+  async revoke(@Param('id') id: string, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
+    const { revokedAt, entry } = await this.manageKeys.revoke(id, caller.name);
+    caller.did('key.revoked', id, entry);
+    return { id, revoked_at: timestamp(revokedAt) };
   }
 }

@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { Body, Controller, Get, Headers, HttpCode, Ip, Param, Post, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import type { Administrator } from '../access/administrator.js';
 import { Invalid, NotAllowed, NotFound } from '../access/errors.js';
-import type { Principal } from '../access/principal.js';
 import { timestamp } from '../oauth/clock.js';
 import { EndRun } from '../runs/end-run.js';
 import { ExchangeAssertion } from '../runs/exchange-assertion.js';
@@ -56,7 +56,7 @@ export class RunsController {
   async start(
     @Body() body: unknown,
     @Headers('idempotency-key') repeatKey: string | undefined,
-    @Starter() starter: Principal | VerifiedWorkload,
+    @Starter() starter: Administrator | VerifiedWorkload,
     @Ip() address: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Record<string, unknown>> {
@@ -80,7 +80,7 @@ export class RunsController {
     return this.exchange.start(verified, { ...narrowing, ...(operator == null ? {} : { operator }) }, address);
   }
 
-  async #started(caller: Principal, body: unknown, repeatKey: string | undefined): Promise<RunStarted> {
+  async #started(caller: Administrator, body: unknown, repeatKey: string | undefined): Promise<RunStarted> {
     if (caller.runtime === null) throw new NotAllowed('no_runtime', 'this key belongs to no runtime: use one made with --runtime');
     if (repeatKey !== undefined && !idempotencyKey.test(repeatKey))
       throw new Invalid('malformed', 'Idempotency-Key must be 1 to 200 visible characters');
@@ -96,7 +96,7 @@ export class RunsController {
 
   @Get(':id')
   @Allow('runtime', 'auditor', 'responder', 'admin')
-  async read(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+  async read(@Param('id') id: string, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
     return printRun(await this.#visible(id, caller));
   }
 
@@ -106,11 +106,13 @@ export class RunsController {
   @AllowWorkload()
   async end(
     @Param('id') id: string,
-    @Starter() ender: Principal | VerifiedWorkload,
+    @Starter() ender: Administrator | VerifiedWorkload,
     @Ip() address: string,
   ): Promise<Record<string, unknown>> {
     const run = 'assertion' in ender ? await this.#attestedBy(id, ender, address) : await this.#visible(id, ender);
-    const { endedAt, withdrawn } = await this.endRun.end(run, 'assertion' in ender ? `runtime ${ender.runtime}` : ender.name);
+    const { endedAt, withdrawn, entry } = await this.endRun.end(run, 'assertion' in ender ? `runtime ${ender.runtime}` : ender.name);
+    // a runtime that ends its own run administers nothing
+    if (!('assertion' in ender) && ender.runtime !== run.runtime) ender.did('run.ended', id, entry);
     return { ...printRun(run), ended_at: timestamp(endedAt), withdrawn };
   }
 
@@ -124,7 +126,7 @@ export class RunsController {
   }
 
   /** A runtime sees its own runs and no others; the same answer hides whether another exists. */
-  async #visible(id: string, caller: Principal): Promise<Run> {
+  async #visible(id: string, caller: Administrator): Promise<Run> {
     const run = RUN_ID.test(id) ? await this.runs.reload(id) : null;
     const mayReadAll = caller.roles.some((role) => role !== 'runtime');
     if (run === null || !(mayReadAll || run.runtime === caller.runtime)) throw new NotFound('run_unknown', 'there is no such run');

@@ -1,43 +1,71 @@
 import { isUtf8 } from 'node:buffer';
 import type { Server } from 'node:http';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import { BadRequestException } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { boundRequests, requestBounds, type RequestBounds } from './bounded-requests.js';
 import { EveryErrorFilter } from './every-error.filter.js';
 import { FaultLog } from '../access/fault-log.js';
 import { contentType, frameworkAnswer } from './framework-answer.js';
 import { isOAuthPath } from './oauth-path.js';
+import { connectionLimits, openServer, type ConnectionLimits, type TlsPair } from './open-server.js';
+import { securityHeaders } from './security-headers.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 import { answerUnreadable } from './unreadable-request.js';
 
-/** Bytes and milliseconds (CONFORMANCE B8). A body holds at most an assertion and a few parameters, or a catalogue. */
+/** Bytes (CONFORMANCE B8). A body holds at most an assertion and a few parameters, or a catalogue. */
 const MAX_FORM = 65_536;
 const MAX_JSON = 1_048_576;
-const REQUEST_DEADLINE = 10_000;
-const IDLE_DEADLINE = 30_000;
-const LOOK_EVERY = 1_000;
 const CLOSE_IDLE_EVERY = 50;
 
+/** How this process is reached; plain http by nobody else when nothing is said. */
+export interface Edge {
+  /** Whether agents come by https, whoever ends TLS. */
+  readonly https?: boolean;
+  /** Ends TLS here. */
+  readonly tls?: TlsPair | null;
+  /** Whose word counts about the address of a client; null: nobody's. */
+  readonly proxies?: TrustedProxies | null;
+  readonly limits?: ConnectionLimits;
+  readonly bounds?: RequestBounds;
+}
+
 /** Fastify as every surface needs it: forms as raw text, no trust in forwarded addresses, slow clients cut off. */
-export function httpAdapter(): FastifyAdapter {
-  return new FastifyAdapter({
+export function httpAdapter({ https = false, tls = null, limits = connectionLimits }: Edge = {}): FastifyAdapter {
+  const always = securityHeaders(https);
+  const options: FastifyServerOptions = {
     bodyLimit: MAX_JSON,
-    requestTimeout: REQUEST_DEADLINE,
-    connectionTimeout: IDLE_DEADLINE,
-    // Node looks every 30 seconds by itself, so that a slow client would have a minute
-    http: { headersTimeout: REQUEST_DEADLINE, connectionsCheckingInterval: LOOK_EVERY },
-    clientErrorHandler: answerUnreadable,
-    frameworkErrors: answerUnroutable,
+    serverFactory: (listener) => openServer(listener, tls, limits),
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, always),
+    frameworkErrors: (error, request, reply) => answerUnroutable(error, request, reply.headers(always)),
     routerOptions: { maxParamLength: 300 },
     // what comes in on a connection that is still open is answered, and the connection closed: Fastify's own 503 is no OAuth JSON
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-  });
+  };
+  return new FastifyAdapter(options);
 }
 
 /** Installs what stands around the controllers. Call before `init`. */
-export function furnish(app: NestFastifyApplication, bounds: RequestBounds = requestBounds): void {
+export function furnish(app: NestFastifyApplication, { https = false, proxies = null, bounds = requestBounds }: Edge = {}): void {
   const fastify = app.getHttpAdapter().getInstance();
   boundRequests(fastify, bounds);
+  if (proxies !== null) {
+    fastify.addHook('onRequest', (request, _reply, done) => {
+      Object.defineProperty(request, 'ip', { value: proxies.clientOf(request.raw) });
+      done();
+    });
+  }
+  fastify.addHook('onRequest', ({ raw: { headers, httpVersion } }, _reply, done) => {
+    // RFC 9112 §3.2
+    if (headers.host === undefined && httpVersion === '1.1') done(new BadRequestException('a request must name its host'));
+    else done();
+  });
+  const always = Object.entries(securityHeaders(https));
+  fastify.addHook('onSend', (_request, reply, _payload, done) => {
+    for (const [name, value] of always) if (!reply.hasHeader(name)) void reply.header(name, value);
+    done();
+  });
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer', bodyLimit: MAX_FORM }, (_request, body, done) => {
     done(null, readText(body));

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
+import type { Administrator } from '../access/administrator.js';
 import { NotFound } from '../access/errors.js';
-import type { Principal } from '../access/principal.js';
 import { printEpoch } from '../attribution/epoch.js';
 import { FactsSource } from '../issuance/facts.js';
 import { Suspend } from '../issuance/suspend.js';
@@ -46,11 +46,12 @@ export class SuspensionsController {
 
   @Post()
   @Allow('responder', 'admin')
-  async raise(@Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+  async raise(@Body() body: unknown, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
     const wish = parseInput(raiseBody, body);
     const { kind, reason } = wish;
     const expiresAt = wish.expires_at ? Date.parse(wish.expires_at) : null;
-    const { suspension, epoch } = await this.suspend.raise({ kind, target: wish.id ?? null, reason, expiresAt }, caller.name);
+    const { suspension, epoch, entry } = await this.suspend.raise({ kind, target: wish.id ?? null, reason, expiresAt }, caller.name);
+    caller.did('suspension.raised', suspension.id, entry);
     const [covers, exposed] = await Promise.all([this.#covers(kind, suspension.target), this.#exposed(suspension.id, '')]);
     return { ...printSuspension({ ...suspension, liftedAt: null }), epoch: printEpoch(epoch), ...covers, ...exposed };
   }
@@ -75,8 +76,9 @@ export class SuspensionsController {
 
   @Delete(':id')
   @Allow('responder', 'admin')
-  async lift(@Param('id') id: string, @Caller() caller: Principal): Promise<Record<string, unknown>> {
-    const { suspension, liftedAt } = await this.suspend.lift(id, caller.name);
+  async lift(@Param('id') id: string, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
+    const { suspension, liftedAt, entry } = await this.suspend.lift(id, caller.name);
+    caller.did('suspension.lifted', id, entry);
     return printSuspension({ ...suspension, liftedAt });
   }
 

@@ -1,3 +1,4 @@
+import type { SecurityLog } from '../access/security-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import type { PreparePolicy } from '../policy/prepare-policy.js';
 import type { PolicySource, Refused } from '../policy/policy-compiler.js';
@@ -11,6 +12,7 @@ export type Activated =
 /** Takes a policy through its gates and makes it the one that decides: a change of facts, with its entry. */
 export class ActivatePolicy {
   #loaded: string | null = null;
+  #unusable: string | null = null;
   #loading: Promise<unknown> | null = null;
 
   constructor(
@@ -19,6 +21,7 @@ export class ActivatePolicy {
     private readonly sources: PolicySources,
     private readonly changeFacts: ChangeFacts,
     private readonly entries: EntryMaker,
+    private readonly securityLog: SecurityLog,
   ) {}
 
   /** When it is refused, the policy that was active stays so. @throws PolicyCompilerFailed, Unavailable */
@@ -37,6 +40,7 @@ export class ActivatePolicy {
       return { change: { kind: 'policy.activated', digest: revision, source, activatedBy: by }, entries: [entry] };
     });
     this.#loaded = revision;
+    if (applied !== null) this.#note(by, revision, applied.entry);
     return { ok: true, revision, changed: applied !== null, tests };
   }
 
@@ -56,8 +60,20 @@ export class ActivatePolicy {
     if (policyRevision === null || policyRevision === this.#loaded) return policyRevision;
     const source = await this.sources.source(policyRevision);
     const prepared = source === null ? null : await this.prepare.prepare(source);
-    if (prepared?.ok !== true) return null;
+    if (prepared?.ok !== true) {
+      this.#unusable = policyRevision;
+      return null;
+    }
     this.#loaded = policyRevision;
     return policyRevision;
+  }
+
+  /** Whether it was tried to load this revision here, and it cannot be evaluated. */
+  isUnusable(revision: string): boolean {
+    return revision === this.#unusable && revision !== this.#loaded;
+  }
+
+  #note(by: string, revision: string, entry: string | null): void {
+    this.securityLog.write({ event: 'administered', action: 'policy.activated', by, key: null, address: null, subject: revision, entry });
   }
 }

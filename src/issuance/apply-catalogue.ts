@@ -43,10 +43,13 @@ export class ApplyCatalogue {
     return { revision: catalogueDigest(catalogue), changes: planChange(catalogue, wanted) };
   }
 
-  /** Gives the revision that holds from now on. `expected` is the revision that was planned from, or null. @throws Invalid, Conflict, Unavailable */
-  async apply(source: string, file: string, expected: string | null, by: string): Promise<string> {
+  /**
+   * Gives the revision that holds from now on, and the entry that records it (null when nothing changed). `expected` is the revision that
+   * was planned from, or null. @throws Invalid, Conflict, Unavailable
+   */
+  async apply(source: string, file: string, expected: string | null, by: string): Promise<{ revision: string; entry: string | null }> {
     const wanted = await this.#parse(source, file);
-    await this.changeFacts.change(async ({ catalogue }, after) => {
+    const applied = await this.changeFacts.change(async ({ catalogue }, after) => {
       if (expected !== null && catalogueDigest(catalogue) !== expected) {
         throw new Conflict('catalogue_moved', 'the catalogue has changed since this was planned: look at the plan again');
       }
@@ -66,7 +69,7 @@ export class ApplyCatalogue {
       const entry = this.#entry(revision.sha256, changes, wanted, by, after);
       return { change: { kind: 'catalogue.changed', revision, credentials: credentials.change }, entries: [entry, ...credentials.entries] };
     });
-    return catalogueDigest(wanted);
+    return { revision: catalogueDigest(wanted), entry: applied?.entry ?? null };
   }
 
   #entry(sha256: string, changes: readonly Change[], wanted: Catalogue, by: string, after: Epoch): Entry {

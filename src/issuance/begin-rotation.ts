@@ -16,6 +16,11 @@ import type { Epoch } from '../attribution/epoch.js';
 import type { FactsSource } from './facts.js';
 import { credentialMembers, rotationPace } from './rotation-pace.js';
 
+/** `entry` is the one of the step that was taken. */
+export interface Recorded {
+  readonly entry: string | null;
+}
+
 /** Makes the versions that are to replace those in use: by hand, when their time has come, and when a referenced secret has changed. */
 export class BeginRotation {
   constructor(
@@ -32,11 +37,11 @@ export class BeginRotation {
   ) {}
 
   /** By whoever is named: an operator, `schedule` or `reference`. @throws NotFound, Conflict, Invalid, Unavailable */
-  async begin(client: string, by: string): Promise<Rotation> {
-    await this.changeFacts.change(async ({ catalogue }, after) => this.#plan(catalogue, client, by, after));
+  async begin(client: string, by: string): Promise<Rotation & Recorded> {
+    const applied = await this.changeFacts.change(async ({ catalogue }, after) => this.#plan(catalogue, client, by, after));
     const begun = await this.rotations.open(client);
     if (begun === null) throw new Conflict('rotation_over', 'the rotation has ended already: look at the client');
-    return begun;
+    return { ...begun, entry: applied?.entry ?? null };
   }
 
   /**

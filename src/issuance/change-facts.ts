@@ -6,7 +6,8 @@ import type { Facts, FactsSource } from './facts.js';
 
 /** A change with its entries; null when there is nothing left to change. */
 export type Planned = { readonly change: FactChange; readonly entries: readonly Entry[] } | null;
-export type Applied = Extract<FactChanged, { verdict: 'applied' }>;
+/** `entry` is the first of its entries, which names the change. */
+export type Applied = Extract<FactChanged, { verdict: 'applied' }> & { readonly entry: string | null };
 
 const ATTEMPTS = 5;
 
@@ -24,7 +25,7 @@ export class ChangeFacts {
       const planned = await plan(facts, epochAfter(facts.epoch));
       if (planned === null) return null;
       const changed = await this.#apply(planned, facts.epoch);
-      if (changed.verdict === 'applied') return changed;
+      if (changed.verdict === 'applied') return { ...changed, entry: planned.entries[0]?.id ?? null };
     }
     throw new Unavailable('facts_moving', 'others change the same facts at the same time: try again');
   }

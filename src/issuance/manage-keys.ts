@@ -28,13 +28,13 @@ export class ManageKeys {
     private readonly randomness: Randomness,
   ) {}
 
-  /** @throws Invalid, Unavailable */
-  async create(wish: KeyWish, by: string): Promise<{ id: string; key: Secret }> {
+  /** `entry` records it. @throws Invalid, Unavailable */
+  async create(wish: KeyWish, by: string): Promise<{ id: string; key: Secret; entry: string | null }> {
     const { resource = null } = wish;
     requireSense(wish.roles, wish.runtime, resource);
     const key = new Secret(newSecretText(this.randomness));
     const row = this.#row(wish, key);
-    await this.changeFacts.change((facts, after) => {
+    const applied = await this.changeFacts.change((facts, after) => {
       if (wish.runtime !== null && wish.runtime !== localRuntime && declared(facts.catalogue.runtimes, wish.runtime) === null) {
         throw new Invalid(
           'runtime_unknown',
@@ -49,7 +49,7 @@ export class ManageKeys {
       }
       return this.#created(row, by, after);
     });
-    return { id: row.id, key };
+    return { id: row.id, key, entry: applied?.entry ?? null };
   }
 
   /**
@@ -67,8 +67,8 @@ export class ManageKeys {
     return registered;
   }
 
-  /** The last admin key stays: nobody could make another. Gives when it was revoked (milliseconds since 1970). @throws NotFound, Conflict, Unavailable */
-  async revoke(id: string, by: string): Promise<number> {
+  /** The last admin key stays: nobody could make another. `revokedAt` in milliseconds since 1970. @throws NotFound, Conflict, Unavailable */
+  async revoke(id: string, by: string): Promise<{ revokedAt: number; entry: string | null }> {
     const applied = await this.changeFacts.change((facts, after) => {
       const key = facts.keys.find((candidate) => candidate.id === id);
       if (key === undefined) throw new NotFound('key_unknown', 'there is no such key, or it was revoked already');
@@ -77,7 +77,7 @@ export class ManageKeys {
       const members = { ...keyMembers(key), revoked_by: by };
       return { change: { kind: 'key.revoked', key: id }, entries: [this.entries.make('key.revoked', after, members)] };
     });
-    return applied?.at ?? this.clock.now();
+    return { revokedAt: applied?.at ?? this.clock.now(), entry: applied?.entry ?? null };
   }
 
   #row(wish: KeyWish, key: Secret): NewKey {

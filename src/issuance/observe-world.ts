@@ -1,6 +1,6 @@
 import type { EntrySearch } from '../attribution/entry-search.js';
 import { declared } from '../catalogue/look-up.js';
-import type { Observed } from '../posture/observed-findings.js';
+import type { DriftedServer, Observed } from '../posture/observed-findings.js';
 import type { MetadataWatch } from '../upstreams/metadata-watch.js';
 import { movedBetween } from '../upstreams/server-document.js';
 import type { WorkStore } from '../work/owed-work.js';
@@ -18,18 +18,17 @@ export class ObserveWorld {
   ) {}
 
   async observe(): Promise<Observed> {
-    const [facts, watched, checks, givenUp] = await Promise.all([
-      this.facts.latest(),
-      this.watch.all(),
-      lastChecks(this.search),
-      this.work.givenUp(),
-    ]);
-    const drifted = watched.flatMap(({ authorizationServer, issuer, offered }) => {
+    const [drifted, checks, givenUp] = await Promise.all([this.drifted(), lastChecks(this.search), this.work.givenUp()]);
+    return { drifted, failedChecks: [...checks.values()].filter(({ result }) => result === 'failed'), givenUp };
+  }
+
+  async drifted(): Promise<readonly DriftedServer[]> {
+    const [facts, watched] = await Promise.all([this.facts.latest(), this.watch.all()]);
+    return watched.flatMap(({ authorizationServer, issuer, offered }) => {
       const server = declared(facts.catalogue.authorizationServers, authorizationServer);
       const pin = server?.issuer === issuer ? pinOf(facts, server) : null;
       if (pin === null || offered === null) return [];
       return [{ authorizationServer, fields: movedBetween(pin.document, offered.document).map(({ field }) => field) }];
     });
-    return { drifted, failedChecks: [...checks.values()].filter(({ result }) => result === 'failed'), givenUp };
   }
 }

@@ -6,6 +6,7 @@ import type { CredentialStore } from '../credentials/credential.js';
 import type { DueRotation, Rotation, Rotations, RotationState } from '../credentials/rotation.js';
 import type { CredentialVersions } from '../credentials/sealed-credential.js';
 import type { Retries } from '../work/retries.js';
+import type { Recorded } from './begin-rotation.js';
 import type { ChangeFacts } from './change-facts.js';
 import type { FactChange, RotationFailure } from './fact-changes.js';
 import type { ProveCredential } from './prove-credential.js';
@@ -61,26 +62,27 @@ export class RotateCredentials {
   }
 
   /** The operator has told the server of the new key. @throws NotFound, Conflict, Unavailable */
-  async confirm(client: string, by: string): Promise<Rotation> {
+  async confirm(client: string, by: string): Promise<Rotation & Recorded> {
     const rotation = await this.#open(client);
     const { id, credential } = rotation;
-    const confirmed = await this.#take(rotation, {
+    const entry = await this.#take(rotation, {
       from: ['registering'],
       change: { kind: 'rotation.registered', rotation: id, proofIn: rotationPace.proof },
       type: 'credential.registered',
       version: credential,
       members: { confirmed_by: by },
     });
-    if (!confirmed) throw new Conflict('rotation_registered', 'the new version of this client is registered already and is being proven');
-    return (await this.rotations.open(client)) ?? rotation;
+    if (entry === null)
+      throw new Conflict('rotation_registered', 'the new version of this client is registered already and is being proven');
+    return { ...((await this.rotations.open(client)) ?? rotation), entry };
   }
 
   /** The old version stays in use, or is again. @throws NotFound, Unavailable */
-  async cancel(client: string, by: string): Promise<Rotation> {
+  async cancel(client: string, by: string): Promise<Rotation & Recorded> {
     const rotation = await this.#open(client);
-    const cancelled = await this.#take(rotation, giveUp(rotation, 'cancelled', null, { cancelled_by: by }));
-    if (!cancelled) throw new Conflict('rotation_over', 'the rotation has ended already: look at the client');
-    return { ...rotation, state: 'cancelled', dueAt: null };
+    const entry = await this.#take(rotation, giveUp(rotation, 'cancelled', null, { cancelled_by: by }));
+    if (entry === null) throw new Conflict('rotation_over', 'the rotation has ended already: look at the client');
+    return { ...rotation, state: 'cancelled', dueAt: null, entry };
   }
 
   async #prove(rotation: DueRotation): Promise<void> {
@@ -118,11 +120,11 @@ export class RotateCredentials {
 
   async #fail(rotation: Rotation, fault: string): Promise<void> {
     const failed = await this.#take(rotation, giveUp(rotation, 'failed', fault, { fault }));
-    if (failed) this.faultLog.write(new RotationFailed(rotation, fault));
+    if (failed !== null) this.faultLog.write(new RotationFailed(rotation, fault));
   }
 
-  /** Gives whether it was this one that took the step. @throws Unavailable */
-  async #take({ id, client }: Rotation, { from, change, type, version, members }: Step): Promise<boolean> {
+  /** Gives its entry when it was this one that took the step, and null else. @throws Unavailable */
+  async #take({ id, client }: Rotation, { from, change, type, version, members }: Step): Promise<string | null> {
     const applied = await this.changeFacts.change(async (_facts, after) => {
       const open = await this.rotations.open(client);
       if (open?.id !== id || !from.includes(open.state)) return null;
@@ -130,7 +132,7 @@ export class RotateCredentials {
       const all = { client, ...credentialMembers({ id: version, key: known?.key ?? null }), rotation: id, ...members };
       return { change, entries: [this.entries.make(type, after, all, { client })] };
     });
-    return applied !== null;
+    return applied?.entry ?? null;
   }
 
   async #open(client: string): Promise<Rotation> {

@@ -19,10 +19,11 @@ export interface SuspensionWish extends Aim {
   readonly expiresAt: number | null;
 }
 
-/** `epoch` is the one from which it holds. */
+/** `epoch` is the one from which it holds, `entry` what records it. */
 export interface Raised {
   readonly suspension: Omit<Suspension, 'liftedAt'>;
   readonly epoch: Epoch;
+  readonly entry: string | null;
 }
 
 /** The kill switch (DESIGN §7): once `raise` has resolved, nothing that it covers is released by any request that begins later. */
@@ -48,11 +49,11 @@ export class Suspend {
       return { change: { kind: 'suspension.raised', suspension }, entries: [entry] };
     });
     if (applied === null) throw new TypeError('raising a suspension always changes something');
-    return { suspension: { ...suspension, raisedAt: applied.at }, epoch: applied.epoch };
+    return { suspension: { ...suspension, raisedAt: applied.at }, epoch: applied.epoch, entry: applied.entry };
   }
 
   /** @throws NotFound, NotAllowed, Conflict, Unavailable */
-  async lift(id: string, by: string): Promise<{ suspension: Suspension; liftedAt: number }> {
+  async lift(id: string, by: string): Promise<{ suspension: Suspension; liftedAt: number; entry: string | null }> {
     let lifted: Suspension | undefined;
     const applied = await this.changeFacts.change(async (facts, after) => {
       lifted = facts.suspensions.find((candidate) => candidate.id === id);
@@ -65,7 +66,7 @@ export class Suspend {
       };
     });
     if (applied === null || lifted === undefined) throw new Conflict('suspension_lifted', 'the suspension was lifted already');
-    return { suspension: lifted, liftedAt: applied.at };
+    return { suspension: lifted, liftedAt: applied.at, entry: applied.entry };
   }
 
   /** Lifting what stops nothing any more needs nobody's second look: one past its expiry, or of a run that is over. */

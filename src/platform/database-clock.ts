@@ -28,6 +28,15 @@ export class DatabaseClock extends Clock {
     return this.#last;
   }
 
+  /**
+   * Milliseconds by which this machine's wall clock, or the time that is given out here while it stands still, is off the database's line
+   * as it was measured last. Beyond a bound this process is not ready: certificates and logs go by the one, everything else by the other.
+   */
+  drift(): number {
+    const database = performance.now() + this.#offset;
+    return Math.max(Math.abs(Date.now() - database), this.#last - database);
+  }
+
   stop(): void {
     clearInterval(this.#timer);
   }

@@ -1,5 +1,5 @@
 import { FaultLog } from '../access/fault-log.js';
-import { SecurityLog, type SecurityEvent } from '../access/security-log.js';
+import { SecurityLog, type Administered, type SecurityEvent } from '../access/security-log.js';
 
 /** What the operator reads: one JSON line for each thing worth knowing, on standard error. Never on the path of a release. */
 export class Journal {
@@ -15,8 +15,8 @@ export class JournalSecurityLog extends SecurityLog {
     super();
   }
 
-  write({ event, ...members }: SecurityEvent): void {
-    this.journal.note('warning', event, members);
+  write({ event, ...members }: SecurityEvent | Administered): void {
+    this.journal.note(event === 'administered' ? 'info' : 'warning', event, members);
   }
 }
 

@@ -17,18 +17,19 @@ import { PlatformUnusable } from './platform-unusable.js';
 import { FactsNotices } from './postgres/facts-notices.js';
 import { LastSeen, lastSeenFile } from './postgres/last-seen.js';
 import { openPostgres } from './postgres/open-postgres.js';
+import type { Patience } from './postgres/wait-for-server.js';
 import { SystemRandomness } from './system-randomness.js';
 import { UndiciUpstreamHttp } from './upstream-http.js';
 
 /**
  * Opens the embedded platform, or the one on PostgreSQL where CORRIDOR_DATABASE_URL is set. `acknowledging`: also a database that has lost
- * what was seen of it. @throws PlatformUnusable
+ * what was seen of it; `signal` ends the wait for a database that is not there yet. @throws PlatformUnusable
  */
 export async function openPlatform(
   settings: Settings,
   environment: Readonly<Record<string, string | undefined>>,
   journal: Journal,
-  { acknowledging = false } = {},
+  { acknowledging = false, signal }: { acknowledging?: boolean; signal?: AbortSignal } = {},
 ): Promise<Platform> {
   const faultLog = new JournalFaultLog(journal);
   const randomness = new SystemRandomness();
@@ -42,7 +43,11 @@ export async function openPlatform(
     opened.push(directory);
     const keys = await openLocalKeyFile(path.join(directory.path, 'keys', 'seal.key'), randomness);
     const lastSeen = embedded || acknowledging ? null : await LastSeen.open(path.join(directory.path, lastSeenFile));
-    const { database, lost } = await openDatabase(settings, directory, lastSeen);
+    const { database, lost } = await openDatabase(settings, directory, lastSeen, {
+      within: settings.databaseWait * 1000,
+      say: (why) => journal.note('info', 'waiting_for_database', { why, at_most: `${settings.databaseWait}s` }),
+      ...(signal === undefined ? {} : { signal }),
+    });
     opened.push(database);
     const clock = await DatabaseClock.start(database, (error) => faultLog.write(error));
     opened.push({ close: () => Promise.resolve(clock.stop()) });
@@ -54,6 +59,7 @@ export async function openPlatform(
       embedded,
       database,
       clock,
+      clockDrift: () => clock.drift(),
       randomness,
       sealer: new AesSealer(keys.keyEncryptionKey, randomness),
       digestKey: keys.digestKey,
@@ -87,9 +93,10 @@ async function openDatabase(
   settings: Settings,
   directory: DataDirectory,
   lastSeen: LastSeen | null,
+  patience: Patience,
 ): Promise<{ database: Database; lost: Promise<Error> }> {
   if (settings.databaseUrl !== null) {
-    const database = await openPostgres(settings.databaseUrl, { lastSeen });
+    const database = await openPostgres(settings.databaseUrl, { lastSeen, patience });
     return { database, lost: new Promise(() => undefined) };
   }
   const database = await openEmbedded(path.join(directory.path, 'db'));

@@ -17,6 +17,8 @@ export interface Platform {
   readonly embedded: boolean;
   readonly database: Database;
   readonly clock: Clock;
+  /** Milliseconds by which this process and the database differ about the time. */
+  readonly clockDrift: () => number;
   readonly randomness: Randomness;
   readonly sealer: Sealer;
   readonly digestKey: Uint8Array;

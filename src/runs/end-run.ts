@@ -16,11 +16,15 @@ export class EndRun {
     private readonly entries: EntryMaker,
   ) {}
 
-  /** Gives when it ended (milliseconds since 1970), and the issuances that are withdrawn because of it. @throws NotFound */
-  async end(run: Run, by: string): Promise<{ endedAt: number; withdrawn: readonly string[] }> {
-    const ended = await this.#end(run, { by });
+  /**
+   * Gives when it ended (milliseconds since 1970), the issuances that are withdrawn because of it, and the entry that records it (null when
+   * it had ended before). @throws NotFound
+   */
+  async end(run: Run, by: string): Promise<{ endedAt: number; withdrawn: readonly string[]; entry: string | null }> {
+    const { ended, entry } = await this.#end(run, { by });
     if (ended.verdict === 'unknown') throw new NotFound('run_unknown', 'there is no such run');
-    return { endedAt: ended.endedAt, withdrawn: ended.verdict === 'ended' ? ended.withdrawn : [] };
+    const { endedAt } = ended;
+    return ended.verdict === 'ended' ? { endedAt, withdrawn: ended.withdrawn, entry } : { endedAt, withdrawn: [], entry: null };
   }
 
   /** Nobody ended it: its deadline did, or it was ended with an ancestor. */
@@ -28,7 +32,7 @@ export class EndRun {
     await this.#end(run, { cause });
   }
 
-  async #end(run: Run, why: EntryMembers): Promise<EndedRun> {
+  async #end(run: Run, why: EntryMembers): Promise<{ ended: EndedRun; entry: string }> {
     const { epoch, catalogue } = await this.facts.current();
     const owner = declared(catalogue.workflows, run.workflow)?.owner ?? null;
     const entry = this.entries.make(
@@ -39,6 +43,6 @@ export class EndRun {
     );
     const ended = await this.store.end(run.id, entry);
     this.runs.forget(run.id);
-    return ended;
+    return { ended, entry: entry.id };
   }
 }

@@ -100,6 +100,10 @@ describe('the metadata of an authorization server', () => {
     ]);
     expect((await ask()).status).toBe(200);
     expect(door.server.requestsAt('/moved')).toEqual([]);
+    expect(await door.corridor.api('GET', '/readyz')).toMatchObject({
+      status: 200,
+      body: { ready: true, warnings: [{ code: 'metadata_drift', subject: 'authorization server upstream' }] },
+    });
   });
 
   it('is approved by its digest alone, so that nobody approves what they have not seen', async () => {
@@ -121,6 +125,7 @@ describe('the metadata of an authorization server', () => {
       status: 200,
       body: { metadata: { token_endpoint: `${issuer}/moved`, approved_by: 'admin' }, metadata_drift: [], offered: null },
     });
+    expect(door.corridor.output()).toMatch(/"event":"administered","action":"metadata.approved","by":"admin",.*"subject":"upstream"/);
     expect(await recorded('metadata.approved')).toEqual([
       expect.objectContaining({
         sha256: after.offered?.digest,

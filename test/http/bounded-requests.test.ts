@@ -13,6 +13,11 @@ const gate = new Promise<void>((resolve) => (open = resolve));
 
 @Controller()
 class Slow {
+  @Get('healthz')
+  alive(): string {
+    return 'alive';
+  }
+
   @Get(['oauth2/slow', 'v1/slow'])
   async slow(): Promise<string> {
     arrived++;
@@ -41,7 +46,7 @@ describe('what is under way at a server', () => {
   let url: string;
   beforeAll(async () => {
     app = await NestFactory.create<NestFastifyApplication>(SlowModule, httpAdapter(), { logger: false, bodyParser: false });
-    furnish(app, { requests: 3, connections: 6 });
+    furnish(app, { bounds: { requests: 3, connections: 6 } });
     await app.listen(0, '127.0.0.1');
     url = await app.getUrl();
   });
@@ -69,6 +74,8 @@ describe('what is under way at a server', () => {
       retryAfter: '1',
     });
     expect(await administrator.json()).toMatchObject({ status: 503, code: 'overloaded' });
+    // a process that has much to do is not to be ended for it
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
     expect(arrived).toBe(3);
 
     // whoever goes away makes room

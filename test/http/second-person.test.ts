@@ -75,6 +75,9 @@ describe('where a suspension is lifted by another person', () => {
       acknowledged_ms: 12.5,
       replicas: result.replicas,
     });
+    expect(world.corridor.output()).toMatch(
+      new RegExp(`"action":"suspension.drilled","by":"bob",.*"subject":"${suspension}","entry":"${entry}"`),
+    );
     expect((await world.corridor.api('GET', `/v1/suspensions/${suspension}`)).body).toMatchObject({ lifted_by: 'bob' });
     expect((await world.corridor.api('GET', `/v1/runs/${run}`)).body).toMatchObject({
       agent: { name: 'corridor-drill' },

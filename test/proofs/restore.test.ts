@@ -59,6 +59,11 @@ afterAll(async () => postgres?.stop());
     const answer = await askAt(corridor, run);
     expect(answer).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } });
     expect(corridor.output()).toContain('acknowledge-restore');
+    const ready = await fetch(`${corridor.url}/readyz`);
+    expect({ status: ready.status, body: (await ready.json()) as unknown }).toEqual({
+      status: 503,
+      body: { ready: false, reasons: [{ code: 'database_behind', message: expect.stringContaining('corridor acknowledge-restore') }] },
+    });
     await corridor.stop();
   }, 60_000);
 

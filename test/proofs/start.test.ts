@@ -130,6 +130,31 @@ describe('a start that must not go on', () => {
   });
 });
 
+describe('a start without its database', () => {
+  it('waits for it so long as it is told, says what it waits for, and fails with a sentence', async () => {
+    const env = {
+      CORRIDOR_PORT: String(await freePort()),
+      CORRIDOR_DATABASE_URL: `postgresql://someone:s3cret@127.0.0.1:${await freePort()}/x`,
+    };
+    const text = await refused({ ...env, CORRIDOR_DATABASE_WAIT: '2s' });
+    const [waiting, ...rest] = text.trim().split('\n');
+    expect(JSON.parse(waiting ?? '')).toMatchObject({
+      event: 'waiting_for_database',
+      why: expect.stringContaining('ECONNREFUSED'),
+      at_most: '2s',
+    });
+    expect(rest).toEqual([
+      expect.stringMatching(/^The database of CORRIDOR_DATABASE_URL was not there within 2 s .*Start it, or correct the URL/),
+    ]);
+    expect(text).not.toContain('s3cret');
+
+    const stopped = start(env);
+    await until(() => stopped.text().includes('waiting_for_database'));
+    expect(await ended(stopped.child, 'SIGTERM')).toBe(1);
+    expect(stopped.text()).toContain('It was told to stop while it waited for its database.\n');
+  }, 60_000);
+});
+
 describe('a policy directory', () => {
   it('is watched: an edit that is broken is refused aloud and changes nothing, one that passes decides', async () => {
     const own = path.join(directory, 'policies');

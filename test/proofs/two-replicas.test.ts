@@ -81,6 +81,16 @@ async function assertion({ id, privateKey }: KeyRun, jti: string, exp = Math.flo
     expect(one.upstreamRequests).toBe(before + 1);
     await postgres?.stop();
     for (const answer of [await asked, await one.send(await assertion(byKey, 'after')), await one.ask(bySecret)]) expectUnavailable(answer);
+    const began = performance.now();
+    for (const { url } of [one.corridor, other.corridor]) {
+      const ready = await fetch(`${url}/readyz`);
+      expect({ status: ready.status, body: (await ready.json()) as unknown }).toMatchObject({
+        status: 503,
+        body: { ready: false, reasons: [{ code: 'database_unreachable' }] },
+      });
+      expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    }
+    expect(performance.now() - began).toBeLessThan(5_000);
   }, 60_000);
 });
 

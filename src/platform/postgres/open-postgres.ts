@@ -4,11 +4,14 @@ import type { LastSeen } from './last-seen.js';
 import { connectionFailure } from './checked-connection.js';
 import { PostgresDatabase } from './postgres-database.js';
 import { PostgresMigrationTarget } from './postgres-migration-target.js';
+import { whileAway, type Patience } from './wait-for-server.js';
 
 export interface PostgresOptions {
   readonly migrations?: string;
   /** What must still be there; absent or null: nothing. */
   readonly lastSeen?: LastSeen | null;
+  /** How long a server that is away is waited for; absent: not at all. */
+  readonly patience?: Patience;
 }
 
 /**
@@ -17,6 +20,10 @@ export interface PostgresOptions {
  * @throws PlatformUnusable
  */
 export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<PostgresDatabase> {
+  return whileAway(() => openNow(url, options), options.patience ?? { within: 0 });
+}
+
+async function openNow(url: string, options: PostgresOptions): Promise<PostgresDatabase> {
   const database = new PostgresDatabase(url, await migratePostgres(url, options.migrations ?? migrationsFolder()), options.lastSeen);
   try {
     await database.query('select'); // on a connection that was checked
