@@ -11,7 +11,7 @@ import { checkPolicy } from './check-policy.js';
 import { CommandFailed, type Problem } from './command-failed.js';
 import { configuredPaths } from './configured-paths.js';
 import { findCorridor } from './find-corridor.js';
-import { masked } from './masked-value.js';
+import { shownValue } from './masked-value.js';
 
 /** A variable as it may be shown. */
 export interface ShownVariable {
@@ -65,7 +65,7 @@ function shown({ given, problems }: Configuration, environment: Environment, dir
   const broken = new Set(problems.map(({ variable }) => variable));
   const own = definitions.flatMap(([name, { default: value, secret }]): ShownVariable[] => {
     const found = given.get(name);
-    if (found !== undefined) return [{ name, value: secret === true ? masked(found.text) : found.text, ...origin(found) }];
+    if (found !== undefined) return [{ name, value: shownValue(found.text, secret === true), ...origin(found) }];
     return broken.has(name) ? [] : [{ name, value, from: 'default' }];
   });
   const clients = clientVariables(environment, directory).flatMap(({ name, given: found }) =>

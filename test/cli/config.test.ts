@@ -150,6 +150,19 @@ describe('corridor config check', () => {
   });
 
   it.each([
+    ['CORRIDOR_DATABASE_URL', 'postgresql://me:c4n4ry@127.0.0.1/x?sslmode=require&sslpassword=c4n4ry', true],
+    ['CORRIDOR_DATABASE_URL', 'postgresql://me:1/c4n4ry@127.0.0.1/x', false],
+    ['CORRIDOR_DATABASE_URL', 'postgresql://me:1?c4n4ry@127.0.0.1/x', false],
+    ['CORRIDOR_DATABASE_URL', 'postgresql://me:1#c4n4ry@127.0.0.1/x', false],
+    ['CORRIDOR_DATABASE_URL', 'c4n4ry', false],
+    ['CORRIDOR_PUBLIC_URL', 'https://me:c4n4ry@corridor.example', true],
+    ['CORRIDOR_URL', 'http://me:c4n4ry@127.0.0.1', true],
+  ])('shows no password of %s, however it is written: %s', async (name, url, isTold) => {
+    const { out } = await check({ [name]: url });
+    expect(out).toMatch(isTold ? /\/\/me:\*\*\*@/ : /^CORRIDOR_DATABASE_URL +\*\*\* +environment\n/);
+  });
+
+  it.each([
     ['postgresql://db.example/x?sslmode=disable', true],
     ['postgresql://db.example/x?sslmode=verify-full', false],
     ['postgresql://[::1]/x', false],
