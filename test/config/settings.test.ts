@@ -31,6 +31,17 @@ async function secretFile(text: string, mode = 0o600): Promise<string> {
   return file;
 }
 
+/** Of what is read otherwhere: edge-settings.test.ts, and below. */
+const unsaid = {
+  tls: null,
+  trustedProxies: [],
+  forwardingHeader: 'x-forwarded-for',
+  databaseWait: 60,
+  drain: 0,
+  metrics: null,
+  otlpEndpoint: null,
+};
+
 describe('the settings', () => {
   it('have a default for everything', () => {
     expect(read({})).toEqual({
@@ -45,6 +56,7 @@ describe('the settings', () => {
       databaseUrl: null,
       inputRetention: 90 * 86_400,
       authorizationEndpoint: true,
+      ...unsaid,
       warnings: [],
     });
   });
@@ -77,6 +89,7 @@ describe('the settings', () => {
       databaseUrl: 'postgres://corridor@127.0.0.1/corridor',
       inputRetention: 7 * 86_400,
       authorizationEndpoint: false,
+      ...unsaid,
       warnings: [],
     });
   });
