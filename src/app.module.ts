@@ -47,6 +47,7 @@ import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
 import { ObserveWorld } from './issuance/observe-world.js';
+import { unobserved } from './issuance/observer.js';
 import { PinMetadata } from './issuance/pin-metadata.js';
 import { ObtainToken } from './issuance/obtain-token.js';
 import { ProveCredential } from './issuance/prove-credential.js';
@@ -109,13 +110,13 @@ import { UpstreamHttp } from './upstreams/upstream-http.js';
 export type Corridor = ReturnType<typeof compose>;
 
 /** Puts the parts together, each from its ports: the only place that knows all of them. */
-export function compose(platform: Platform, settings: Settings) {
+export function compose(platform: Platform, settings: Settings, observer = unobserved) {
   const { database, clock, randomness, sealer, digestKey, http, references } = platform;
   const instance = newIdentifier('ins', clock.now(), randomness);
   const entries = new EntryMaker(instance, clock, randomness);
   const metadata = new AuthorizationServerMetadata(settings.publicUrl, settings.authorizationEndpoint);
 
-  const sqlLog = new SqlEntryLog(database);
+  const sqlLog = new SqlEntryLog(database, undefined, undefined, observer);
   const log = platform.lastSeen === null ? sqlLog : new WitnessedLog(sqlLog, platform.lastSeen);
   const facts = new SqlFacts(database);
   const runStore = new SqlRuns(database);
@@ -134,13 +135,14 @@ export function compose(platform: Platform, settings: Settings) {
   const mintToken = new MintToken(http, signing, sealer, revokeToken, issuances, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
   const tokenCache = new TokenCache(randomness);
+  const circuits = new Circuits(clock, randomness);
   const obtainToken = new ObtainToken(
     credentials,
     servers,
     tokenCache,
     keptTokens,
     new RecentFailures(clock, randomness),
-    new Circuits(clock, randomness),
+    circuits,
     mintToken,
     platform.faultLog,
     clock,
@@ -212,6 +214,7 @@ export function compose(platform: Platform, settings: Settings) {
     runs,
     versions,
     instance,
+    circuits,
     keptTokens,
     faultLog: platform.faultLog,
     http,
@@ -240,7 +243,7 @@ export function compose(platform: Platform, settings: Settings) {
     endRun,
     closeRuns: new CloseRuns(runStore, endRun),
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
-    issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
+    issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock, observer),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     beginRotation,
     renewCredentials,
@@ -255,6 +258,7 @@ export function compose(platform: Platform, settings: Settings) {
       entries,
       platform.faultLog,
       clock,
+      observer,
     ),
     rotateCredentials,
     rotations,

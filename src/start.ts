@@ -12,11 +12,13 @@ import { problemsOfFile } from './catalogue/parse-catalogue-file.js';
 import { printProblem } from './catalogue/problem.js';
 import type { Settings } from './config/settings.js';
 import { SealBroken } from './credentials/envelope.js';
+import { countRequests } from './http/count-requests.js';
 import { furnish, httpAdapter } from './http/server.js';
 import { WorkLoop } from './issuance/work-loop.js';
 import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
 import type { Journal } from './platform/journal.js';
+import { openMetering } from './platform/metrics/open-metering.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
 import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
@@ -51,7 +53,8 @@ export async function startCorridor(
   journal: Journal,
 ): Promise<RunningCorridor> {
   const source = await readCatalogueFile(settings);
-  await requireFreePort(settings);
+  await requireFreePort(settings, 'CORRIDOR_PORT');
+  if (settings.metrics !== null) await requireFreePort(settings.metrics, 'CORRIDOR_METRICS_PORT');
   const platform = await openPlatform(settings, environment, journal);
   try {
     return await startUpon(platform, settings, source, journal);
@@ -63,7 +66,8 @@ export async function startCorridor(
 
 /** The same upon a platform that is open already; `source` is what the configuration file says, or null when there is none. */
 export async function startUpon(platform: Platform, settings: Settings, source: string | null, journal: Journal): Promise<RunningCorridor> {
-  const corridor = compose(platform, settings);
+  const metering = await openMetering(platform, settings);
+  const corridor = compose(metering?.measured() ?? platform, settings, metering?.observer);
   const epoch = await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
   platform.lastSeen?.noteEpoch(epoch);
   await requireSealingKey(corridor, settings);
@@ -81,7 +85,9 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
     abortOnError: false,
   });
   furnish(app);
+  if (metering !== null) countRequests(app.getHttpAdapter().getInstance(), (...answer) => metering.answered(...answer));
   await app.listen(settings.port, settings.host);
+  await metering?.serve(corridor);
   const loops = startLoops(corridor, settings, journal);
   if (!platform.embedded) loops.push(followOthers(platform, policy, corridor));
   await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
@@ -92,6 +98,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
     lost: platform.lost,
     async stop() {
       await app.close();
+      await metering?.close();
       await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await corridor.renewTokens.settled();
@@ -114,12 +121,12 @@ async function readCatalogueFile(settings: Settings): Promise<string | null> {
   throw new StartRefused(`${settings.configFile} is not applied, and nothing was changed:\n${problems.map(printProblem).join('\n')}`);
 }
 
-async function requireFreePort({ host, port }: Settings): Promise<void> {
+async function requireFreePort({ host, port }: { readonly host: string; readonly port: number }, variable: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const probe = createServer();
     probe.once('error', (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be listened on (${cause.code ?? cause.message})`;
-      reject(new StartRefused(`Port ${port} at ${host} ${why}: set CORRIDOR_PORT, or stop what uses it.`, { cause }));
+      reject(new StartRefused(`Port ${port} at ${host} ${why}: set ${variable}, or stop what uses it.`, { cause }));
     });
     probe.listen(port, host, () => probe.close(() => resolve()));
   });

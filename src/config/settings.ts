@@ -15,6 +15,8 @@ export interface Settings {
   readonly databaseUrl: string | null;
   /** Seconds for which the inputs of decisions are kept. */
   readonly inputRetention: number;
+  /** Where metrics are served; null: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | null;
   /** Whether the metadata also names an authorization endpoint that answers every request with an error. */
   readonly authorizationEndpoint: boolean;
 }
@@ -31,6 +33,8 @@ export const variables: Readonly<Record<string, string>> = {
   CORRIDOR_DATABASE_URL: 'PostgreSQL 15 or later in place of the embedded database; unset',
   CORRIDOR_INPUT_RETENTION: 'for how many days the inputs of decisions are kept, sealed, to be replayed; 90d',
   CORRIDOR_AUTHORIZATION_ENDPOINT: 'off: leave authorization_endpoint and response_types_supported out of the metadata; on',
+  CORRIDOR_METRICS_PORT: 'the port on which metrics are served at /metrics; unset: none',
+  CORRIDOR_METRICS_HOST: 'the address for them; 127.0.0.1',
   CORRIDOR_URL: 'for the command line: where Corridor is',
   CORRIDOR_KEY: 'for the command line: the key to use',
 };
@@ -48,7 +52,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   refuseUnknown(environment);
   const value = (name: string): string | undefined => environment[name] || undefined;
   const host = value('CORRIDOR_HOST') ?? '127.0.0.1';
-  const port = readPort(value('CORRIDOR_PORT') ?? '8420');
+  const port = readPort('CORRIDOR_PORT', value('CORRIDOR_PORT') ?? '8420');
   const configFile = value('CORRIDOR_CONFIG');
   const secretDirectory = value('CORRIDOR_SECRET_DIR');
   return {
@@ -62,6 +66,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     secretDirectory: secretDirectory === undefined ? null : path.resolve(directory, secretDirectory),
     databaseUrl: readDatabaseUrl(value('CORRIDOR_DATABASE_URL')),
     inputRetention: readDays('CORRIDOR_INPUT_RETENTION', value('CORRIDOR_INPUT_RETENTION') ?? '90d'),
+    metrics: readMetrics(value('CORRIDOR_METRICS_HOST'), value('CORRIDOR_METRICS_PORT'), port),
     authorizationEndpoint: readSwitch('CORRIDOR_AUTHORIZATION_ENDPOINT', value('CORRIDOR_AUTHORIZATION_ENDPOINT') ?? 'on'),
   };
 }
@@ -75,9 +80,20 @@ function refuseUnknown(environment: Readonly<Record<string, string | undefined>>
   }
 }
 
-function readPort(text: string): number {
+/** On a port of their own: agents reach the other one. */
+function readMetrics(host: string | undefined, text: string | undefined, port: number): Settings['metrics'] {
+  if (text === undefined) {
+    if (host === undefined) return null;
+    throw new SettingsInvalid('CORRIDOR_METRICS_HOST says where metrics are served, and CORRIDOR_METRICS_PORT is not set: set it too.');
+  }
+  const own = readPort('CORRIDOR_METRICS_PORT', text);
+  if (own === port && port !== 0) throw new SettingsInvalid('CORRIDOR_METRICS_PORT must be another port than CORRIDOR_PORT.');
+  return { host: host ?? '127.0.0.1', port: own };
+}
+
+function readPort(name: string, text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (!(port <= 65535)) throw new SettingsInvalid(`CORRIDOR_PORT must be a number from 0 to 65535.`);
+  if (!(port <= 65535)) throw new SettingsInvalid(`${name} must be a number from 0 to 65535.`);
   return port;
 }
 

@@ -14,6 +14,7 @@ import type { FactsSource } from './facts.js';
 import type { Fulfil } from './fulfil.js';
 import type { LimitRequests } from './limit-requests.js';
 import { loadContext } from './load-context.js';
+import { unobserved } from './observer.js';
 import { QueuePerKey } from './queue-per-key.js';
 import type { Release } from './release.js';
 import type { TokenRequest } from './token-request.js';
@@ -40,6 +41,7 @@ export class IssueToken {
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
+    private readonly observer = unobserved,
   ) {}
 
   /** @throws OAuthError; LogUnavailable when the record cannot be written, and then nothing leaves */
@@ -48,7 +50,10 @@ export class IssueToken {
     let run = await this.authenticateRun.authenticate(clientAuthentication, address);
     let facts = await this.facts.current();
     const over = this.limits.over(run, facts.catalogue);
-    if (over !== null) throw await this.limits.refusal(over, run, request, facts);
+    if (over !== null) {
+      this.observer.limited();
+      throw await this.limits.refusal(over, run, request, facts);
+    }
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.policy.ready(facts.policyRevision);
       const context = await loadContext(run, asked, facts, this.runs, this.clock.now());
@@ -71,6 +76,7 @@ export class IssueToken {
     const answer = decided.kind === 'allowed' ? await this.fulfil.fulfil(context, decided) : await this.#turnAway(context, decided);
     const isRecorded = answer.kind === 'released' || (answer.kind === 'turned_away' && answer.recorded);
     if (isRecorded && decided.kind !== 'refused') decided.input?.stored();
+    this.observer.answered(decided, answer);
     return answer;
   }
 

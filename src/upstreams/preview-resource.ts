@@ -50,6 +50,7 @@ export async function previewResource(resource: string, allowHosts: readonly str
   try {
     const headers = { accept: 'application/json' };
     const { status, body } = await http.exchange({
+      kind: 'resource_metadata',
       method: 'GET',
       url: location,
       headers,

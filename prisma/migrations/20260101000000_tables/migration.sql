@@ -228,6 +228,7 @@ CREATE TABLE "work" (
     "due_at" TIMESTAMPTZ(3) NOT NULL,
     "attempts" INTEGER NOT NULL DEFAULT 0,
     "last_error" TEXT,
+    "given_up_at" TIMESTAMPTZ(3),
     "done_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "work_pkey" PRIMARY KEY ("id")
