@@ -48,6 +48,7 @@ import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
 import { ObserveWorld } from './issuance/observe-world.js';
 import { unobserved } from './issuance/observer.js';
+import { untraced } from './issuance/spans.js';
 import { PinMetadata } from './issuance/pin-metadata.js';
 import { ObtainToken } from './issuance/obtain-token.js';
 import { ProveCredential } from './issuance/prove-credential.js';
@@ -70,6 +71,7 @@ import { PreparePolicy } from './policy/prepare-policy.js';
 import type { Platform } from './platform/platform.js';
 import { WitnessedLog } from './platform/postgres/witnessed-log.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
+import { TracedLog } from './platform/tracing/traced-ports.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
 import { AuthenticateWorkload } from './runs/authenticate-workload.js';
 import { CloseRuns } from './runs/close-runs.js';
@@ -110,14 +112,15 @@ import { UpstreamHttp } from './upstreams/upstream-http.js';
 export type Corridor = ReturnType<typeof compose>;
 
 /** Puts the parts together, each from its ports: the only place that knows all of them. */
-export function compose(platform: Platform, settings: Settings, observer = unobserved) {
+export function compose(platform: Platform, settings: Settings, { observer = unobserved, spans = untraced } = {}) {
   const { database, clock, randomness, sealer, digestKey, http, references } = platform;
   const instance = newIdentifier('ins', clock.now(), randomness);
   const entries = new EntryMaker(instance, clock, randomness);
   const metadata = new AuthorizationServerMetadata(settings.publicUrl, settings.authorizationEndpoint);
 
   const sqlLog = new SqlEntryLog(database, undefined, undefined, observer);
-  const log = platform.lastSeen === null ? sqlLog : new WitnessedLog(sqlLog, platform.lastSeen);
+  const record = platform.lastSeen === null ? sqlLog : new WitnessedLog(sqlLog, platform.lastSeen);
+  const log = spans === untraced ? record : new TracedLog(record, spans);
   const facts = new SqlFacts(database);
   const runStore = new SqlRuns(database);
   const runs = new RunDirectory(runStore);
@@ -243,7 +246,20 @@ export function compose(platform: Platform, settings: Settings, observer = unobs
     endRun,
     closeRuns: new CloseRuns(runStore, endRun),
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
-    issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock, observer),
+    issueToken: new IssueToken(
+      authenticateRun,
+      runs,
+      facts,
+      activatePolicy,
+      limits,
+      decideRequest,
+      fulfil,
+      log,
+      entries,
+      clock,
+      observer,
+      spans,
+    ),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     beginRotation,
     renewCredentials,

@@ -22,6 +22,7 @@ import { openMetering } from './platform/metrics/open-metering.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
 import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
+import { openTracing, traced } from './platform/tracing/open-tracing.js';
 import type { FindingCode } from './posture/finding.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
@@ -67,7 +68,12 @@ export async function startCorridor(
 /** The same upon a platform that is open already; `source` is what the configuration file says, or null when there is none. */
 export async function startUpon(platform: Platform, settings: Settings, source: string | null, journal: Journal): Promise<RunningCorridor> {
   const metering = await openMetering(platform, settings);
-  const corridor = compose(metering?.measured() ?? platform, settings, metering?.observer);
+  const spans = await openTracing(settings);
+  const measured = metering?.measured() ?? platform;
+  const corridor = compose(spans === null ? measured : traced(measured, spans), settings, {
+    observer: metering?.observer,
+    spans: spans ?? undefined,
+  });
   const epoch = await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
   platform.lastSeen?.noteEpoch(epoch);
   await requireSealingKey(corridor, settings);
@@ -99,6 +105,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
     async stop() {
       await app.close();
       await metering?.close();
+      await spans?.close();
       await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await corridor.renewTokens.settled();

@@ -17,6 +17,8 @@ export interface Settings {
   readonly inputRetention: number;
   /** Where metrics are served; null: nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
+  /** The base URL of the OTLP collector that traces are sent to; null: none are made. */
+  readonly otlpEndpoint: string | null;
   /** Whether the metadata also names an authorization endpoint that answers every request with an error. */
   readonly authorizationEndpoint: boolean;
 }
@@ -35,6 +37,7 @@ export const variables: Readonly<Record<string, string>> = {
   CORRIDOR_AUTHORIZATION_ENDPOINT: 'off: leave authorization_endpoint and response_types_supported out of the metadata; on',
   CORRIDOR_METRICS_PORT: 'the port on which metrics are served at /metrics; unset: none',
   CORRIDOR_METRICS_HOST: 'the address for them; 127.0.0.1',
+  CORRIDOR_OTLP_ENDPOINT: 'the base URL of an OTLP collector (HTTP) for traces, such as http://127.0.0.1:4318; unset: none',
   CORRIDOR_URL: 'for the command line: where Corridor is',
   CORRIDOR_KEY: 'for the command line: the key to use',
 };
@@ -67,6 +70,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     databaseUrl: readDatabaseUrl(value('CORRIDOR_DATABASE_URL')),
     inputRetention: readDays('CORRIDOR_INPUT_RETENTION', value('CORRIDOR_INPUT_RETENTION') ?? '90d'),
     metrics: readMetrics(value('CORRIDOR_METRICS_HOST'), value('CORRIDOR_METRICS_PORT'), port),
+    otlpEndpoint: readOtlpEndpoint(value('CORRIDOR_OTLP_ENDPOINT')),
     authorizationEndpoint: readSwitch('CORRIDOR_AUTHORIZATION_ENDPOINT', value('CORRIDOR_AUTHORIZATION_ENDPOINT') ?? 'on'),
   };
 }
@@ -114,6 +118,15 @@ function readDatabaseUrl(text: string | undefined): string | null {
     throw new SettingsInvalid('CORRIDOR_DATABASE_URL must be a URL that begins with postgresql://.');
   }
   return text;
+}
+
+function readOtlpEndpoint(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (!url || url.search || url.hash || url.username || url.password || !/^https?:$/.test(url.protocol)) {
+    throw new SettingsInvalid('CORRIDOR_OTLP_ENDPOINT must be an http or https URL without a query, a fragment or credentials.');
+  }
+  return text.replace(/\/+$/, '');
 }
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost', '[::1]']);

@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { parse } from 'yaml';
 import { readProjectFile } from '../catalogue/example.js';
-import { crm, TokenDoor, type SecretRun } from '../http/token-door.js';
-import { corridorCommand } from '../rig/command-line.js';
+import { basic, crm, form, issue, TokenDoor, type SecretRun } from '../http/token-door.js';
+import { corridorCommand, until } from '../rig/command-line.js';
 import { freePort } from '../rig/corridor.js';
 
 describe('the metrics of a running Corridor', () => {
@@ -92,6 +92,22 @@ describe('the metrics of a running Corridor', () => {
 
   it('name no run, no token, no address and nobody', () => {
     for (const secret of [run.id, run.secret, String(token), '127.0.0.1', 'ada@', 'opaque-', 'crm']) expect(text).not.toContain(secret);
+  });
+
+  it('bring no traces with them', async () => {
+    const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    const before = door.upstreamRequests;
+    const { id, secret } = await door.startRun();
+    door.server.at('/token', issue());
+    await until(async () => {
+      const { status } = await door.send(form({ grant_type: 'client_credentials', resource: crm }), {
+        authorization: basic(id, secret),
+        traceparent,
+      });
+      return status === 200;
+    });
+    expect(door.upstreamRequests).toBeGreaterThan(before);
+    expect(door.server.requests.filter(({ headers }) => 'traceparent' in headers)).toEqual([]);
   });
 
   it('are out of reach of agents', async () => {
