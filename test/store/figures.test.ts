@@ -9,7 +9,7 @@ describe.each(databases)('figures on %s', (_name, open) => {
   let figures: SqlFigures;
   beforeAll(async () => {
     database = await open();
-    figures = new SqlFigures(database);
+    figures = new SqlFigures(database, 1_000);
   }, 60_000);
   afterAll(() => database.close());
   beforeEach(async () => {
@@ -56,6 +56,12 @@ describe.each(databases)('figures on %s', (_name, open) => {
     expect(ends).toEqual({ kind: 'end_run', waiting: 1, overdue: 0, attempts: 0, given_up: 0 });
     expect(revocations).toMatchObject({ kind: 'revoke', waiting: 2, attempts: 7, given_up: 1 });
     expect(revocations?.overdue).toBeCloseTo(90, -1);
+  });
+
+  it('are counted no further than is asked for', async () => {
+    const run = await world.running();
+    for (let n = 0; n < 3; n++) await world.issuance({ run });
+    expect(await new SqlFigures(database, 2).exposure()).toMatchObject({ live: 2 });
   });
 
   it('are there when nothing is', async () => {

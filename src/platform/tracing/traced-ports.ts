@@ -31,8 +31,8 @@ export class TracedHttp extends UpstreamHttp {
   }
 
   override exchange(request: UpstreamRequest): Promise<UpstreamResponse> {
-    const { server, kind = 'token' } = request;
-    return this.spans.exchange(`${request.method} ${kind}`, async (span, traceparent) => {
+    const { server, kind } = request;
+    return this.spans.exchange(`${request.method} ${kind ?? 'other'}`, async (span, traceparent) => {
       span.note({ 'http.request.method': request.method, 'corridor.authorization_server': server ?? 'none' });
       const told = traceparent === null || server === undefined ? request : { ...request, headers: { ...request.headers, traceparent } };
       const response = await this.http.exchange(told);
