@@ -52,6 +52,8 @@ import { ListExposure } from './issuance/list-exposure.js';
 import { ManageKeys } from './issuance/manage-keys.js';
 import { MintToken } from './issuance/mint-token.js';
 import { ObserveWorld } from './issuance/observe-world.js';
+import { unobserved } from './issuance/observer.js';
+import { untraced } from './issuance/spans.js';
 import { PinMetadata } from './issuance/pin-metadata.js';
 import { ObtainToken } from './issuance/obtain-token.js';
 import { ProveCredential } from './issuance/prove-credential.js';
@@ -76,6 +78,7 @@ import type { Platform } from './platform/platform.js';
 import { DatabaseBehind } from './platform/postgres/last-seen.js';
 import { WitnessedLog } from './platform/postgres/witnessed-log.js';
 import { runPolicyTests } from './platform/policy-compiler/run-tests.js';
+import { TracedLog } from './platform/tracing/traced-ports.js';
 import { AuthenticateRun } from './runs/authenticate-run.js';
 import { AuthenticateWorkload } from './runs/authenticate-workload.js';
 import { CloseRuns } from './runs/close-runs.js';
@@ -119,14 +122,15 @@ import { Retries } from './work/retries.js';
 export type Corridor = ReturnType<typeof compose>;
 
 /** Puts the parts together, each from its ports: the only place that knows all of them. */
-export function compose(platform: Platform, settings: Settings) {
+export function compose(platform: Platform, settings: Settings, { observer = unobserved, spans = untraced } = {}) {
   const { database, clock, randomness, sealer, digestKey, http, references } = platform;
   const instance = newIdentifier('ins', clock.now(), randomness);
   const entries = new EntryMaker(instance, clock, randomness);
   const metadata = new AuthorizationServerMetadata(settings.publicUrl, settings.authorizationEndpoint);
 
-  const sqlLog = new SqlEntryLog(database);
-  const log = platform.lastSeen === null ? sqlLog : new WitnessedLog(sqlLog, platform.lastSeen);
+  const sqlLog = new SqlEntryLog(database, undefined, undefined, observer);
+  const record = platform.lastSeen === null ? sqlLog : new WitnessedLog(sqlLog, platform.lastSeen);
+  const log = spans === untraced ? record : new TracedLog(record, spans);
   const facts = new SqlFacts(database);
   const runStore = new SqlRuns(database);
   const runs = new RunDirectory(runStore);
@@ -149,13 +153,14 @@ export function compose(platform: Platform, settings: Settings) {
   const mintToken = new MintToken(http, signing, sealer, revokeToken, learnAudience, issuances, log, entries, clock, randomness, instance);
   const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
   const tokenCache = new TokenCache(randomness);
+  const circuits = new Circuits(clock, randomness);
   const obtainToken = new ObtainToken(
     credentials,
     servers,
     tokenCache,
     keptTokens,
     new RecentFailures(clock, randomness),
-    new Circuits(clock, randomness),
+    circuits,
     mintToken,
     platform.faultLog,
     clock,
@@ -252,6 +257,7 @@ export function compose(platform: Platform, settings: Settings) {
     runs,
     versions,
     instance,
+    circuits,
     keptTokens,
     faultLog: platform.faultLog,
     http,
@@ -280,7 +286,20 @@ export function compose(platform: Platform, settings: Settings) {
     endRun,
     closeRuns: new CloseRuns(runStore, endRun, retries),
     introspectToken: new IntrospectToken(authenticateRun, authenticateResourceServer, givenTokens, facts, runs, clock),
-    issueToken: new IssueToken(authenticateRun, runs, facts, activatePolicy, limits, decideRequest, fulfil, log, entries, clock),
+    issueToken: new IssueToken(
+      authenticateRun,
+      runs,
+      facts,
+      activatePolicy,
+      limits,
+      decideRequest,
+      fulfil,
+      log,
+      entries,
+      clock,
+      observer,
+      spans,
+    ),
     manageKeys: new ManageKeys(changeFacts, entries, clock, randomness),
     beginRotation,
     renewCredentials,
@@ -295,6 +314,7 @@ export function compose(platform: Platform, settings: Settings) {
       entries,
       platform.faultLog,
       clock,
+      observer,
     ),
     retries,
     rotateCredentials,

@@ -13,6 +13,7 @@ import { problemsOfFile } from './catalogue/parse-catalogue-file.js';
 import { printProblem } from './catalogue/problem.js';
 import type { Settings } from './config/settings.js';
 import { SealBroken } from './credentials/envelope.js';
+import { countRequests } from './http/count-requests.js';
 import { replacePair } from './http/open-server.js';
 import { furnish, httpAdapter, type Edge } from './http/server.js';
 import { TrustedProxies } from './http/trusted-proxies.js';
@@ -20,10 +21,12 @@ import { WorkLoop } from './issuance/work-loop.js';
 import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
 import type { Journal } from './platform/journal.js';
+import { openMetering } from './platform/metrics/open-metering.js';
 import { openPlatform } from './platform/open-platform.js';
 import type { Platform } from './platform/platform.js';
 import { claimPrivateFile, readTextFile, writePrivateFile } from './platform/private-file.js';
 import { readPair, TlsFiles } from './platform/tls-files.js';
+import { openTracing, traced } from './platform/tracing/open-tracing.js';
 import { alarmsAmong } from './posture/alarms.js';
 import { findings } from './posture/findings.js';
 import { localRuntime } from './runs/start-run.js';
@@ -61,7 +64,8 @@ export async function startCorridor(
   for (const message of settings.warnings) journal.note('warning', 'configuration', { message });
   const source = await readCatalogueFile(settings);
   if (settings.tls !== null) await readPair(settings.tls);
-  await requireFreePort(settings);
+  await requireFreePort(settings, 'CORRIDOR_PORT');
+  if (settings.metrics !== null) await requireFreePort(settings.metrics, 'CORRIDOR_METRICS_PORT');
   const platform = await openPlatform(settings, environment, journal, signal === undefined ? {} : { signal });
   try {
     return await startUpon(platform, settings, source, journal);
@@ -73,7 +77,13 @@ export async function startCorridor(
 
 /** The same upon a platform that is open already; `source` is what the configuration file says, or null when there is none. */
 export async function startUpon(platform: Platform, settings: Settings, source: string | null, journal: Journal): Promise<RunningCorridor> {
-  const corridor = compose(platform, settings);
+  const metering = await openMetering(platform, settings);
+  const spans = await openTracing(settings);
+  const measured = metering?.measured() ?? platform;
+  const corridor = compose(spans === null ? measured : traced(measured, spans), settings, {
+    observer: metering?.observer,
+    spans: spans ?? undefined,
+  });
   const epoch = await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
   platform.lastSeen?.noteEpoch(epoch);
   await requireSealingKey(corridor, settings);
@@ -93,8 +103,10 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
     abortOnError: false,
   });
   furnish(app, edge);
+  if (metering !== null) countRequests(app.getHttpAdapter().getInstance(), (...answer) => metering.answered(...answer));
   await app.listen(settings.port, settings.host);
   tls?.follow((pair) => replacePair(app.getHttpServer(), pair));
+  await metering?.serve(corridor);
   const loops = startLoops(corridor, settings, journal);
   if (!platform.embedded) loops.push(followOthers(platform, policy, corridor));
   await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
@@ -108,6 +120,8 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
       await wait(settings.drain * 1000);
       await app.close();
       tls?.stop();
+      await metering?.close();
+      await spans?.close();
       await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await Promise.all([corridor.renewTokens.settled(), corridor.revokeDue.settled()]);
@@ -138,12 +152,12 @@ async function readCatalogueFile(settings: Settings): Promise<string | null> {
   throw new StartRefused(`${settings.configFile} is not applied, and nothing was changed:\n${problems.map(printProblem).join('\n')}`);
 }
 
-async function requireFreePort({ host, port }: Settings): Promise<void> {
+async function requireFreePort({ host, port }: { readonly host: string; readonly port: number }, variable: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const probe = createServer();
     probe.once('error', (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be listened on (${cause.code ?? cause.message})`;
-      reject(new StartRefused(`Port ${port} at ${host} ${why}: set CORRIDOR_PORT, or stop what uses it.`, { cause }));
+      reject(new StartRefused(`Port ${port} at ${host} ${why}: set ${variable}, or stop what uses it.`, { cause }));
     });
     probe.listen(port, host, () => probe.close(() => resolve()));
   });

@@ -85,6 +85,15 @@ describe('the house', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('loads what makes metrics and traces only where they are wanted', () => {
+    const loaded = new Set(['main.ts']);
+    // a set gives what is added to it while it is gone through
+    for (const file of loaded) for (const { from, to, typeOnly } of imports) if (from === file && !typeOnly) loaded.add(to);
+    expect(loaded).toContain('@nestjs/core');
+    expect([...loaded].filter((module) => /^(prom-client|@opentelemetry\/)/.test(module))).toEqual([]);
+    expect(imports.some(({ to }) => to === 'prom-client')).toBe(true);
+  });
+
   it('goes round in no circle', () => {
     expect(cycle()).toEqual([]);
   });

@@ -87,6 +87,11 @@ export class Circuits {
     private readonly bounds: Bounds = BOUNDS,
   ) {}
 
+  /** Which of them are open, a probe under way or not, by the names that they were entered by. */
+  states(): readonly { readonly name: string; readonly open: boolean }[] {
+    return [...this.#pairs].map(([name, { pause }]) => ({ name, open: pause > 0 }));
+  }
+
   /** Whether whoever comes now gets a turn at once, and does not probe. */
   isFree(name: string): boolean {
     const pair = this.#pairs.get(name);

@@ -4,7 +4,7 @@ import type { EntryMaker } from '../attribution/entry.js';
 import type { Clock } from '../oauth/clock.js';
 import type { UpstreamFault } from '../upstreams/token.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
-import { isRecorded, type Answer } from './answer.js';
+import { isRecorded, type Answer, type ReleasedFrom } from './answer.js';
 import { extentMembers, requestColumns, requestMembers, suppressedMembers, unsentMembers } from './attribution-of.js';
 import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
@@ -75,7 +75,7 @@ export class Fulfil {
     if (result.kind === 'again') return result;
     if (result.kind === 'live') {
       // a token that is asked for once is not in use
-      return first && result.answer !== null ? result.answer : this.#release(minting, result.cached);
+      return first && result.answer !== null ? result.answer : this.#release(minting, result.cached, 'shared');
     }
     const old = this.cache.get(key, this.clock.now(), allowed.maxTtl);
     if (old !== null) return this.#release(minting, old);
@@ -87,7 +87,7 @@ export class Fulfil {
   }
 
   /** Each release is an entry of its own, also of a token that was there already. */
-  async #release({ context, allowed, cacheKey: key }: Minting, cached: CachedToken): Promise<Answer> {
+  async #release({ context, allowed, cacheKey: key }: Minting, cached: CachedToken, from: ReleasedFrom = 'cached'): Promise<Answer> {
     const release = prepareRelease(context, allowed, cached.live, true, this.entries);
     const [appended] = await this.log.append([release.append]);
     const answer: Answer = appended === undefined ? { kind: 'again', verdict: 'bad' } : answerOfRelease(release, appended);
@@ -96,6 +96,7 @@ export class Fulfil {
       // it is in use, and renewed in time
       cached.usedBy = context.run;
       cached.asked = context.asked;
+      if (from !== answer.from) return { ...answer, from };
     }
     return answer;
   }

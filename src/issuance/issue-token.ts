@@ -14,8 +14,10 @@ import type { FactsSource } from './facts.js';
 import type { Fulfil } from './fulfil.js';
 import type { LimitRequests } from './limit-requests.js';
 import { loadContext } from './load-context.js';
+import { unobserved } from './observer.js';
 import { QueuePerKey } from './queue-per-key.js';
 import type { Release } from './release.js';
+import { untraced, type Span } from './spans.js';
 import type { TokenRequest } from './token-request.js';
 import { answerOfTurnAway, prepareTurnAway } from './turn-away.js';
 
@@ -40,20 +42,33 @@ export class IssueToken {
     private readonly log: EntryLog,
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
+    private readonly observer = unobserved,
+    private readonly spans = untraced,
   ) {}
 
   /** @throws OAuthError; LogUnavailable when the record cannot be written, and then nothing leaves */
-  async issue(request: TokenRequest): Promise<Release> {
+  issue(request: TokenRequest): Promise<Release> {
+    return this.spans.request(request.traceparent, (span) => this.#issue(request, span));
+  }
+
+  async #issue(request: TokenRequest, span: Span): Promise<Release> {
     const { clientAuthentication, address, ...asked } = request;
     let run = await this.authenticateRun.authenticate(clientAuthentication, address);
+    span.note({ 'corridor.run': run.id, 'corridor.workflow': run.workflow });
     let facts = await this.facts.current();
     const over = this.limits.over(run, facts.catalogue);
-    if (over !== null) throw await this.limits.refusal(over, run, request, facts);
+    if (over !== null) {
+      this.observer.limited();
+      throw await this.limits.refusal(over, run, request, facts);
+    }
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       await this.policy.ready(facts.policyRevision);
       const context = await loadContext(run, asked, facts, this.runs, this.clock.now());
-      const answer = await this.#answerInTurn(context);
-      if (answer.kind === 'released') return answer.release;
+      const answer = await this.#answerInTurn(context, span);
+      if (answer.kind === 'released') {
+        span.note({ 'corridor.entry': answer.release.attribution, 'corridor.from': answer.from });
+        return answer.release;
+      }
       if (answer.kind === 'turned_away') throw answer.error;
       if (answer.verdict === 'stale') facts = await this.facts.latest();
       if (answer.verdict === 'run_over') run = await this.#readAnew(run, request);
@@ -62,15 +77,25 @@ export class IssueToken {
   }
 
   /** Where decisions rest on history, the requests of one run take turns: each sees what the one before it did. */
-  async #answerInTurn(context: Context): Promise<Answer> {
-    return this.decide.readsCounters(context) ? this.#turns.run(context.run.id, () => this.#answer(context)) : this.#answer(context);
+  async #answerInTurn(context: Context, span: Span): Promise<Answer> {
+    const answer = (): Promise<Answer> => this.#answer(context, span);
+    return this.decide.readsCounters(context) ? this.#turns.run(context.run.id, answer) : answer();
   }
 
-  async #answer(context: Context): Promise<Answer> {
-    const decided = await this.decide.decideRequest(context);
-    const answer = decided.kind === 'allowed' ? await this.fulfil.fulfil(context, decided) : await this.#turnAway(context, decided);
+  async #answer(context: Context, span: Span): Promise<Answer> {
+    const decided = await this.spans.step('decide', () => this.decide.decideRequest(context));
+    span.note({
+      'corridor.decision': decided.decision.id,
+      'corridor.outcome': decided.kind,
+      'corridor.resource': context.resource?.id ?? '',
+    });
+    const answer =
+      decided.kind === 'allowed'
+        ? await this.spans.step('obtain', () => this.fulfil.fulfil(context, decided))
+        : await this.#turnAway(context, decided);
     const isRecorded = answer.kind === 'released' || (answer.kind === 'turned_away' && answer.recorded);
     if (isRecorded && decided.kind !== 'refused') decided.input?.stored();
+    this.observer.answered(decided, answer);
     return answer;
   }
 

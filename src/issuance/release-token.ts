@@ -106,6 +106,7 @@ export function answerOfRelease(prepared: PreparedRelease, appended: Appended): 
   }
   return {
     kind: 'released',
+    from: cached ? 'cached' : 'fresh',
     release: {
       accessToken: live.token.text,
       tokenType: 'Bearer',

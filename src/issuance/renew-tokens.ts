@@ -11,6 +11,7 @@ import type { Allowed, Decided } from './decided.js';
 import type { DecideRequest } from './decide-request.js';
 import type { FactsSource } from './facts.js';
 import { loadContext } from './load-context.js';
+import { unobserved } from './observer.js';
 import type { ObtainToken } from './obtain-token.js';
 import type { CachedToken, TokenCache } from './token-cache.js';
 import type { Asked } from './token-request.js';
@@ -41,6 +42,7 @@ export class RenewTokens {
     private readonly entries: EntryMaker,
     private readonly faultLog: FaultLog,
     private readonly clock: Clock,
+    private readonly observer = unobserved,
   ) {}
 
   /** Begins those that are due and waits for none: a server that hangs must not keep the tokens of others from being renewed. */
@@ -69,7 +71,7 @@ export class RenewTokens {
       const context = await this.#context(usedBy.id, asked, facts);
       const renewed = context === null ? 'over' : await this.#renewOnce(key, cached, context);
       if (renewed === 'over') cached.usedBy = null;
-      if (typeof renewed === 'string') return;
+      if (typeof renewed === 'string') return this.observer.renewed(renewed);
       if (renewed.again === 'stale') facts = await this.facts.latest();
       if (renewed.again === 'run_over') await this.runs.reload(usedBy.id);
     }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { EntryLog, LogUnavailable, type Append, type Appended } from '../attribution/entry-log.js';
+import { unobserved } from '../issuance/observer.js';
 import { APPEND, appendParameters, parseAppended } from './append-statement.js';
 import { DatabaseUnavailable, StatementRefused, type Database, type Row } from './database.js';
 import { GroupCommit } from './group-commit.js';
@@ -40,15 +41,25 @@ export class SqlEntryLog extends EntryLog {
     private readonly database: Database,
     private readonly limits: EntryLogLimits = entryLogLimits,
     private readonly monotonic: () => number = () => performance.now(),
+    private readonly observer = unobserved,
   ) {
     super();
     const { maxBatch, maxWaiting, patience, flushesInFlight } = limits;
     const groups = { maxBatch, maxWaiting, maxWait: patience, inFlight: flushesInFlight };
-    this.#flushes = new GroupCommit((items) => this.#flush(items), groups, monotonic);
+    this.#flushes = new GroupCommit((items) => this.#timed(items), groups, monotonic);
   }
 
   append(items: readonly Append[]): Promise<readonly Appended[]> {
     return this.#flushes.submit(items);
+  }
+
+  async #timed(items: readonly Append[]): Promise<readonly Appended[]> {
+    const begun = this.monotonic();
+    try {
+      return await this.#flush(items);
+    } finally {
+      this.observer.flushed(items.length, this.monotonic() - begun);
+    }
   }
 
   async #flush(items: readonly Append[]): Promise<readonly Appended[]> {

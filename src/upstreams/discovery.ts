@@ -35,7 +35,7 @@ export interface Looked {
  * @throws UpstreamFailed when the issuer is none
  */
 export async function lookForMetadata(
-  server: Pick<AuthorizationServer, 'issuer' | 'allowHosts'>,
+  server: Pick<AuthorizationServer, 'id' | 'issuer' | 'allowHosts'>,
   http: UpstreamHttp,
   clock: Clock,
   deadline: number,
@@ -107,13 +107,14 @@ export function metadataLocations(issuer: string): readonly string[] {
 
 async function lookAt(
   url: string,
-  server: Pick<AuthorizationServer, 'allowHosts' | 'ca'>,
+  server: Pick<AuthorizationServer, 'id' | 'allowHosts' | 'ca'>,
   http: UpstreamHttp,
   deadline: number,
 ): Promise<readonly [Look, ServerDocument | null]> {
   try {
     const headers = { accept: 'application/json' };
-    const { status, body } = await http.exchange({ method: 'GET', url, headers, deadline, maxBody: MAX_DOCUMENT, ...reachOf(server) });
+    const request = { kind: 'metadata', method: 'GET', url, headers, deadline, maxBody: MAX_DOCUMENT, ...reachOf(server) } as const;
+    const { status, body } = await http.exchange(request);
     if (status !== 200) return [{ url, status, came: 'other_status' }, null];
     const read = readObject(body);
     const document = typeof read === 'string' ? null : readDocument(read.object);

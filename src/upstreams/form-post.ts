@@ -1,9 +1,17 @@
 import type { Secret } from '../oauth/secret.js';
 import type { Proof } from './proofs-of-possession.js';
-import { UpstreamExchangeFailed, type ClientCertificate, type Reach, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
+import {
+  UpstreamExchangeFailed,
+  type ClientCertificate,
+  type Reach,
+  type UpstreamHttp,
+  type UpstreamRequestKind,
+  type UpstreamResponse,
+} from './upstream-http.js';
 
 /** A request to an endpoint of an authorization server, ready to be sent once. */
 export interface FormPost {
+  readonly kind: UpstreamRequestKind;
   readonly endpoint: string;
   readonly reach: Reach;
   readonly authorization: Secret | null;
@@ -28,6 +36,7 @@ export async function postForm(post: FormPost, http: UpstreamHttp, deadline: num
 async function exchangeForm(post: FormPost, http: UpstreamHttp, deadline: number): Promise<UpstreamAnswer> {
   try {
     return await http.exchange({
+      kind: post.kind,
       method: 'POST',
       url: post.endpoint,
       headers: {

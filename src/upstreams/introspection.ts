@@ -34,6 +34,7 @@ export async function prepareIntrospection(
   const authentication = await authenticateClient(party, metadata, algorithms, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
+    kind: 'introspection',
     endpoint: introspectionEndpoint,
     reach: reachOf(party.server),
     authorization: authentication.authorization,

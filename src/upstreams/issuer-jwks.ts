@@ -52,7 +52,7 @@ function locationsOf(issuer: string): readonly string[] {
 async function fetchObject(url: string, allowHosts: readonly string[], http: UpstreamHttp, deadline: number): Promise<Members | null> {
   try {
     const headers = { accept: 'application/json' };
-    const response = await http.exchange({ method: 'GET', url, headers, deadline, maxBody: MAX_DOCUMENT, allowHosts });
+    const response = await http.exchange({ kind: 'keys', method: 'GET', url, headers, deadline, maxBody: MAX_DOCUMENT, allowHosts });
     return response.status === 200 ? readMembers(response.body) : null;
   } catch (error) {
     if (error instanceof UpstreamExchangeFailed) return null;

@@ -116,7 +116,8 @@ type Got =
 async function get(url: string, { allowHosts, http }: Looking): Promise<Got> {
   try {
     const headers = { accept: 'application/json' };
-    const response = await http.exchange({ method: 'GET', url, headers, deadline: DEADLINE, maxBody: MAX_DOCUMENT, allowHosts });
+    const kind = 'resource_metadata';
+    const response = await http.exchange({ kind, method: 'GET', url, headers, deadline: DEADLINE, maxBody: MAX_DOCUMENT, allowHosts });
     return { status: response.status, response };
   } catch (error) {
     if (error instanceof UpstreamExchangeFailed) return { status: null, response: null, fault: error.fault };

@@ -42,6 +42,7 @@ export async function prepareRevocation(
   const authentication = await authenticateClient(party, metadata, algorithms, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
+    kind: 'revocation',
     endpoint: revocationEndpoint,
     reach: reachOf(party.server),
     authorization: authentication.authorization,

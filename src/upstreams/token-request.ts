@@ -26,6 +26,7 @@ export async function prepareTokenRequest(wish: TokenWish, metadata: ServerMetad
   const endpoint = endpointsFor(wish, metadata).tokenEndpoint;
   const authentication = await authenticateClient(wish, metadata, metadata.tokenEndpointAlgorithms, signing);
   return {
+    kind: 'token',
     endpoint,
     reach: reachOf(wish.server),
     authorization: authentication.authorization,

@@ -17,15 +17,22 @@ export interface Reach {
   readonly allowHosts: readonly string[];
   /** Certificates of the only authorities to trust, in PEM; absent: those of the system. */
   readonly authorities?: string;
+  /** Which of the catalogue's authorization servers it is, for figures and traces alone. */
+  readonly server?: string;
 }
 
 /** As far as the catalogue lets requests to this server go; for every kind of request alike. */
-export function reachOf({ allowHosts, ca }: Pick<AuthorizationServer, 'allowHosts' | 'ca'>): Reach {
-  return { allowHosts, ...(ca !== undefined && { authorities: ca.pem }) };
+export function reachOf({ id, allowHosts, ca }: Pick<AuthorizationServer, 'id' | 'allowHosts' | 'ca'>): Reach {
+  return { server: id, allowHosts, ...(ca !== undefined && { authorities: ca.pem }) };
 }
+
+/** What an upstream server is asked for. */
+export type UpstreamRequestKind = 'token' | 'revocation' | 'introspection' | 'metadata' | 'keys' | 'resource_metadata';
 
 /** One exchange with an upstream server. Durations in milliseconds, sizes in bytes of the decoded body. */
 export interface UpstreamRequest extends Reach {
+  /** For figures and traces alone. */
+  readonly kind?: UpstreamRequestKind;
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 import { expect } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { z } from 'zod';
+import { freePort } from '../rig/corridor.js';
+import { TraceCollector } from '../rig/trace-collector.js';
 import { catalogueOf } from './catalogue.js';
 import { lookInto, type LeftBehind } from './data-directory.js';
 import { FrontDoor, purpose, type AgentRun } from './front-door.js';
@@ -30,6 +32,8 @@ export interface Evening {
   readonly told: readonly string[];
   /** Both streams of each Corridor. */
   readonly printed: readonly string[];
+  /** Its metrics, and its traces as they were sent. */
+  readonly watched: readonly string[];
   readonly left: LeftBehind;
   readonly revocations: number;
   readonly runs: readonly string[];
@@ -39,12 +43,15 @@ export interface Evening {
 export class EventfulDay {
   readonly #printed: string[] = [];
   readonly #runs: string[] = [];
+  readonly #watched: string[] = [];
   #auditorKey = '';
 
   private constructor(
     private readonly server: TalkativeServer,
     private readonly secretDir: string,
     private readonly at: WitnessedDoor,
+    private readonly collector: TraceCollector,
+    private readonly metrics: string,
   ) {}
 
   static async live(): Promise<Evening> {
@@ -52,12 +59,19 @@ export class EventfulDay {
     const secretDir = await mkdtemp(path.join(os.tmpdir(), 'corridor-secrets-'));
     const [inFile, inEnvironment] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')];
     await writeFile(path.join(secretDir, 'filed'), inFile);
+    const collector = await TraceCollector.start();
+    const metricsPort = String(await freePort());
     const door = await FrontDoor.open({
       catalogue: catalogue(server.issuer),
       grants: workflows.map((workflow) => ({ workflow, purpose, resource: uri, scopes })),
-      env: { CORRIDOR_CLIENT_SECRET: inEnvironment, CORRIDOR_SECRET_DIR: secretDir },
+      env: {
+        CORRIDOR_CLIENT_SECRET: inEnvironment,
+        CORRIDOR_SECRET_DIR: secretDir,
+        CORRIDOR_METRICS_PORT: metricsPort,
+        CORRIDOR_OTLP_ENDPOINT: collector.url,
+      },
     });
-    const day = new EventfulDay(server, secretDir, new WitnessedDoor(door));
+    const day = new EventfulDay(server, secretDir, new WitnessedDoor(door), collector, `http://127.0.0.1:${metricsPort}/metrics`);
     day.at.secret('the first secret in a file', inFile);
     day.at.secret('a secret in the environment', inEnvironment);
     day.at.secret('the admin key', door.corridor.adminKey);
@@ -67,6 +81,7 @@ export class EventfulDay {
     } finally {
       await day.at.door.close();
       await server.stop();
+      await collector.stop();
       await rm(secretDir, { recursive: true, force: true });
     }
   }
@@ -78,12 +93,17 @@ export class EventfulDay {
     await this.#administration();
     await writeFile(path.join(this.secretDir, 'filed'), this.at.secret('the second secret in a file'));
     this.#printed.push(this.at.door.corridor.output());
+    await this.#watch();
     this.at.door = await this.at.door.crashAndStart();
     await this.#tokens();
     const { id } = await this.at.administer(201, 'POST', '/v1/suspensions', { kind: 'everything', reason: 'a drill' });
     await wait(1_500); // revocations are on their way meanwhile
     await this.at.administer(200, 'DELETE', `/v1/suspensions/${String(id)}`);
     return this.#evening();
+  }
+
+  async #watch(): Promise<void> {
+    this.#watched.push(await (await fetch(this.metrics)).text());
   }
 
   async #keysAndRuns(): Promise<void> {
@@ -204,13 +224,24 @@ export class EventfulDay {
     this.at.told.push(traced.stdout, traced.stderr);
     for (const route of ['entries?limit=1000', 'suspensions', 'keys', 'posture'])
       await this.at.administer(200, 'GET', `/v1/${route}`, undefined, this.#auditorKey);
+    await this.#watch();
     await corridor.stop();
+    this.#watched.push(this.collector.received);
     this.#printed.push(corridor.output());
     const left = await lookInto(corridor.dataDir, ['by-key']);
     for (const jwk of left.privateKeys) this.at.secret("a client's private key", z.object({ d: z.string() }).parse(JSON.parse(jwk)).d);
     this.at.secret('the sealing key', left.sealingKey);
     const canaries = [...this.at.canaries, ...this.server.secrets()];
-    return { canaries, told: this.at.told, printed: this.#printed, left, revocations: this.server.revocations(), runs: this.#runs };
+    const watched = this.#watched;
+    return {
+      canaries,
+      told: this.at.told,
+      printed: this.#printed,
+      watched,
+      left,
+      revocations: this.server.revocations(),
+      runs: this.#runs,
+    };
   }
 }
 

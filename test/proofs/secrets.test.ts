@@ -61,6 +61,17 @@ describe('secrets', () => {
     expect(inAll(numbered(evening.told))).toEqual([]);
   });
 
+  it('stand in no metric and no trace', () => {
+    const known = new Search(evening.runs.map((text) => ({ what: 'a run', text })));
+    expect(evening.watched.map((text, index) => [index, inAll(numbered([text]), known).length > 0])).toEqual([
+      [0, false],
+      [1, false],
+      [2, true], // traces name runs, metrics do not
+    ]);
+    expect(evening.watched[0]).toMatch(/^corridor_upstream_errors_total\{.*\} \d+$/m);
+    expect(inAll(numbered(evening.watched))).toEqual([]);
+  });
+
   it('stand in no table', () => {
     expect([...evening.left.tables.keys()]).toEqual(expect.arrayContaining(['entry', 'issuance', 'credential', 'run', 'api_key', 'work']));
     expect(inAll(evening.left.tables)).toEqual([]);

@@ -24,7 +24,7 @@ export class WitnessedDoor {
   async ask(body: string, headers: Readonly<Record<string, string>> = {}, target = '/oauth2/token'): Promise<number> {
     const response = await fetch(`${this.door.corridor.url}${target}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      headers: { 'content-type': 'application/x-www-form-urlencoded', traceparent: sampled(), ...headers },
       body,
     });
     const text = await response.text();
@@ -50,4 +50,9 @@ export class WitnessedDoor {
     expect([method, route, response.status, text]).toEqual([method, route, status, text]);
     return members.parse(JSON.parse(text));
   }
+}
+
+/** A trace of its own for each request, which is to be kept. */
+function sampled(): string {
+  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
 }

@@ -83,6 +83,8 @@ describe('where metadata is looked for', () => {
     await read(http, server({ allowHosts: ['as.example'] }));
     expect(http.requests).toEqual([
       {
+        server: 'demo',
+        kind: 'metadata',
         method: 'GET',
         url: WELL_KNOWN,
         headers: { accept: 'application/json' },

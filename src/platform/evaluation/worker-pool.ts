@@ -51,6 +51,7 @@ export class WorkerPool extends PolicyEvaluator {
   readonly #queue: Job[] = [];
   #watch: NodeJS.Timeout | null = null;
   #closed = false;
+  #restarts = 0;
 
   constructor(limits: Partial<PoolLimits> = {}) {
     super();
@@ -85,6 +86,11 @@ export class WorkerPool extends PolicyEvaluator {
       this.#dispatch();
       this.#keepWatch();
     });
+  }
+
+  /** Threads so far that did not end because they were closed. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   readsCounters(revision: string, entrypoint: string): boolean {
@@ -138,6 +144,7 @@ export class WorkerPool extends PolicyEvaluator {
   /** A thread that ended though nobody asked it to. */
   #ended(thread: Thread): void {
     if (!this.#threads.delete(thread)) return;
+    if (!this.#closed) this.#restarts++;
     setTimeout(() => this.#fill(), PAUSE).unref();
   }
 
@@ -171,6 +178,7 @@ export class WorkerPool extends PolicyEvaluator {
   #giveUp(thread: Thread, job: Job, kind: 'timeout' | 'overloaded'): void {
     this.#running.delete(thread);
     this.#threads.delete(thread);
+    this.#restarts++;
     void thread.terminate();
     job.settle({ kind });
     this.#fill();
