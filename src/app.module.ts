@@ -5,7 +5,7 @@ import { EntryMaker } from './attribution/entry.js';
 import { Tracing } from './attribution/trace.js';
 import { Rotations } from './credentials/rotation.js';
 import { CredentialVersions } from './credentials/sealed-credential.js';
-import type { Settings } from './config/settings.js';
+import type { Role, Settings } from './config/settings.js';
 import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
 import { AuthorizationServersController } from './http/authorization-servers.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
@@ -110,7 +110,8 @@ export type Corridor = ReturnType<typeof compose>;
 
 /** Puts the parts together, each from its ports: the only place that knows all of them. */
 export function compose(platform: Platform, settings: Settings) {
-  const { database, clock, randomness, sealer, digestKey, http, references } = platform;
+  const { database, clock, randomness, sealer, digestKey, http, references, shared } = platform;
+  const notice = shared?.notice ?? null;
   const instance = newIdentifier('ins', clock.now(), randomness);
   const entries = new EntryMaker(instance, clock, randomness);
   const metadata = new AuthorizationServerMetadata(settings.publicUrl, settings.authorizationEndpoint);
@@ -118,13 +119,13 @@ export function compose(platform: Platform, settings: Settings) {
   const sqlLog = new SqlEntryLog(database);
   const log = platform.lastSeen === null ? sqlLog : new WitnessedLog(sqlLog, platform.lastSeen);
   const facts = new SqlFacts(database);
-  const runStore = new SqlRuns(database);
+  const runStore = new SqlRuns(database, notice);
   const runs = new RunDirectory(runStore);
   const versions = new SqlCredentials(database, sealer);
   const credentials = new CurrentCredentials(versions, facts);
-  const issuances = new IssuanceRows(database);
+  const issuances = new IssuanceRows(database, notice);
   const exposure = new SqlExposure(database);
-  const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
+  const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database, notice));
 
   const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
   const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
@@ -132,8 +133,8 @@ export function compose(platform: Platform, settings: Settings) {
   const search = new SqlEntries(database);
   const revokeToken = new RevokeToken(http, signing);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, issuances, log, entries, clock, randomness, instance);
-  const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
-  const tokenCache = new TokenCache(randomness);
+  const keptTokens = new KeptTokens(issuances, sealer, platform.embedded, shared?.tokens);
+  const tokenCache = new TokenCache(randomness, shared?.tokens);
   const obtainToken = new ObtainToken(
     credentials,
     servers,
@@ -145,6 +146,7 @@ export function compose(platform: Platform, settings: Settings) {
     platform.faultLog,
     clock,
     signing.proofs,
+    shared?.flights,
   );
   const fulfil = new Fulfil(tokenCache, obtainToken, log, entries, platform.faultLog, clock);
 
@@ -175,10 +177,10 @@ export function compose(platform: Platform, settings: Settings) {
   const activatePolicy = new ActivatePolicy(prepare, facts, new SqlPolicySources(database), changeFacts, entries);
   const revokeDue = new RevokeDue(facts, issuances, credentials, servers, revokeToken, sealer, log, entries);
   const limits = new LimitRequests(runs, log, entries, clock, randomness);
-  const givenTokens = new SqlGivenTokens(database);
+  const givenTokens = new SqlGivenTokens(database, notice);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
-  const rotations = new SqlRotations(database);
+  const rotations = new SqlRotations(database, notice);
   const beginRotation = new BeginRotation(
     facts,
     changeFacts,
@@ -205,6 +207,8 @@ export function compose(platform: Platform, settings: Settings) {
     failedAttempts,
     metadata,
     metadataWatch,
+    notice,
+    redisHealth: shared?.health ?? null,
     approveMetadata: new ApproveMetadata(changeFacts, metadataWatch, entries),
     refreshMetadata: new RefreshMetadata(facts, changeFacts, metadataWatch, http, entries, clock),
     observeWorld: new ObserveWorld(facts, metadataWatch, search),
@@ -271,9 +275,17 @@ export function compose(platform: Platform, settings: Settings) {
   };
 }
 
+/** What a worker answers: it is asked for its health alone. */
+const answeredByWorkers: readonly unknown[] = [];
+
 @Module({})
 export class AppModule {
-  static of(corridor: Corridor): DynamicModule {
+  static of(corridor: Corridor, role: Role): DynamicModule {
+    const { controllers = [], ...rest } = AppModule.whole(corridor);
+    return { ...rest, controllers: role === 'worker' ? controllers.filter((one) => answeredByWorkers.includes(one)) : controllers };
+  }
+
+  static whole(corridor: Corridor): DynamicModule {
     const providers: Provider[] = [
       { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },
       { provide: ApproveMetadata, useValue: corridor.approveMetadata },

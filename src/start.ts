@@ -13,7 +13,7 @@ import { printProblem } from './catalogue/problem.js';
 import type { Settings } from './config/settings.js';
 import { SealBroken } from './credentials/envelope.js';
 import { furnish, httpAdapter } from './http/server.js';
-import { WorkLoop } from './issuance/work-loop.js';
+import { followOthers, renewCredentials, startLoops } from './loops.js';
 import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
 import type { Journal } from './platform/journal.js';
@@ -72,10 +72,12 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   if (platform.embedded) await closeOpenIntents(corridor, journal);
   await corridor.keptTokens.load();
   await reportCredentials(corridor, journal);
+  // a worker decides nothing
+  const answers = settings.role !== 'worker';
   const policy = new WatchedPolicy(corridor.activatePolicy, settings.policyDirectory, journal, corridor.faultLog);
-  await policy.start();
+  if (answers) await policy.start();
 
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor), httpAdapter(), {
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor, settings.role), httpAdapter(), {
     logger: ['error'],
     bodyParser: false,
     abortOnError: false,
@@ -83,16 +85,17 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   furnish(app);
   await app.listen(settings.port, settings.host);
   const loops = startLoops(corridor, settings, journal);
-  if (!platform.embedded) loops.push(followOthers(platform, policy, corridor));
-  await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
+  if (!platform.embedded) loops.push(followOthers(platform, answers ? policy : null, corridor));
+  if (answers) await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
   const { policyRevision } = await corridor.facts.current();
-  journal.note('info', 'started', { url: settings.publicUrl, issuer: corridor.metadata.issuer, policy: policyRevision });
+  const { publicUrl: url, role } = settings;
+  journal.note('info', 'started', { url, issuer: corridor.metadata.issuer, policy: policyRevision, role });
   return {
     url: settings.publicUrl,
     lost: platform.lost,
     async stop() {
       await app.close();
-      await policy.stop();
+      if (answers) await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await corridor.renewTokens.settled();
       await platform.lastSeen?.save();
@@ -206,13 +209,6 @@ async function applyFirst(corridor: Corridor, settings: Settings, source: string
   }
 }
 
-/** Makes versions that are missing, and begins the rotations whose time has come. */
-async function renewCredentials(corridor: Corridor, journal: Journal): Promise<void> {
-  const { problems, changed } = await corridor.renewCredentials.renew();
-  const failures = await corridor.beginRotation.beginDue(changed);
-  for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
-}
-
 /** What is said at each start. */
 const ALARMS: readonly FindingCode[] = ['rotation_overdue', 'rotation_failed', 'rotation_unproven', 'metadata_drift'];
 
@@ -224,58 +220,4 @@ async function reportCredentials(corridor: Corridor, journal: Journal): Promise<
   for (const { code, subject, message } of found.filter((finding) => ALARMS.includes(finding.code))) {
     journal.note('warning', code, { subject, message });
   }
-}
-
-/** Facts that other replicas change, with the policy that they activate: looked for each second, and at once when there is notice of a change. */
-function followOthers(platform: Platform, policy: WatchedPolicy, corridor: Corridor): WorkLoop {
-  const loop = new WorkLoop(
-    async () => {
-      await policy.loadActive();
-      platform.lastSeen?.noteEpoch((await corridor.facts.current()).epoch);
-      await platform.lastSeen?.save();
-      return false;
-    },
-    1_000,
-    (error) => corridor.faultLog.write(error),
-  );
-  loop.start();
-  platform.listen(() => loop.nudge());
-  return loop;
-}
-
-function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: Journal): WorkLoop[] {
-  const failed = (error: unknown): void => corridor.faultLog.write(error);
-  const loops = [
-    new WorkLoop(() => corridor.revokeDue.turn(), 500, failed),
-    new WorkLoop(() => corridor.renewTokens.turn(), 500, failed),
-    new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
-    new WorkLoop(() => corridor.closeRuns.turn(), 1_000, failed),
-    new WorkLoop(() => corridor.rotateCredentials.turn(), 1_000, failed),
-    new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),
-    new WorkLoop(async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, 30_000, failed),
-    new WorkLoop(
-      async () => {
-        await renewCredentials(corridor, journal);
-        return false;
-      },
-      30_000,
-      failed,
-    ),
-    new WorkLoop(
-      async () => {
-        for (const { authorizationServer, moved } of await corridor.refreshMetadata.turn()) {
-          journal.note('warning', 'metadata_drift', {
-            authorization_server: authorizationServer,
-            fields: moved.map(({ field }) => field).join(', '),
-            do: `corridor upstream show ${authorizationServer}`,
-          });
-        }
-        return false;
-      },
-      30_000,
-      failed,
-    ),
-  ];
-  for (const loop of loops) loop.start();
-  return loops;
 }

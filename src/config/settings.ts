@@ -1,5 +1,9 @@
 import path from 'node:path';
 
+/** What a process does: it answers (`api`), does the work that is left (`worker`), or both. */
+export const roles = ['all', 'api', 'worker'] as const;
+export type Role = (typeof roles)[number];
+
 /** What the environment says, read once. Paths are absolute; sizes of queues and pools are constants beside their code. */
 export interface Settings {
   readonly host: string;
@@ -13,6 +17,8 @@ export interface Settings {
   readonly policyDirectory: string;
   readonly secretDirectory: string | null;
   readonly databaseUrl: string | null;
+  readonly redisUrl: string | null;
+  readonly role: Role;
   /** Seconds for which the inputs of decisions are kept. */
   readonly inputRetention: number;
   /** Whether the metadata also names an authorization endpoint that answers every request with an error. */
@@ -29,6 +35,8 @@ export const variables: Readonly<Record<string, string>> = {
   CORRIDOR_POLICIES: 'the policy directory; policies',
   CORRIDOR_SECRET_DIR: 'the only directory that file: references may read; unset: none',
   CORRIDOR_DATABASE_URL: 'PostgreSQL 15 or later in place of the embedded database; unset',
+  CORRIDOR_REDIS_URL: 'Redis 6.2 or later, which several processes over one PostgreSQL share; unset',
+  CORRIDOR_ROLE: 'api: answer; worker: do the work that is left; all: both; all',
   CORRIDOR_INPUT_RETENTION: 'for how many days the inputs of decisions are kept, sealed, to be replayed; 90d',
   CORRIDOR_AUTHORIZATION_ENDPOINT: 'off: leave authorization_endpoint and response_types_supported out of the metadata; on',
   CORRIDOR_URL: 'for the command line: where Corridor is',
@@ -51,6 +59,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const port = readPort(value('CORRIDOR_PORT') ?? '8420');
   const configFile = value('CORRIDOR_CONFIG');
   const secretDirectory = value('CORRIDOR_SECRET_DIR');
+  const databaseUrl = readDatabaseUrl(value('CORRIDOR_DATABASE_URL'));
   return {
     host,
     port,
@@ -60,7 +69,9 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     configFileNamed: configFile !== undefined,
     policyDirectory: path.resolve(directory, value('CORRIDOR_POLICIES') ?? 'policies'),
     secretDirectory: secretDirectory === undefined ? null : path.resolve(directory, secretDirectory),
-    databaseUrl: readDatabaseUrl(value('CORRIDOR_DATABASE_URL')),
+    databaseUrl,
+    redisUrl: readRedisUrl(value('CORRIDOR_REDIS_URL'), databaseUrl),
+    role: readRole(value('CORRIDOR_ROLE') ?? 'all', databaseUrl),
     inputRetention: readDays('CORRIDOR_INPUT_RETENTION', value('CORRIDOR_INPUT_RETENTION') ?? '90d'),
     authorizationEndpoint: readSwitch('CORRIDOR_AUTHORIZATION_ENDPOINT', value('CORRIDOR_AUTHORIZATION_ENDPOINT') ?? 'on'),
   };
@@ -98,6 +109,31 @@ function readDatabaseUrl(text: string | undefined): string | null {
     throw new SettingsInvalid('CORRIDOR_DATABASE_URL must be a URL that begins with postgresql://.');
   }
   return text;
+}
+
+/** What several processes share is of no use to one that is alone with its database. */
+function readRedisUrl(text: string | undefined, databaseUrl: string | null): string | null {
+  if (text === undefined) return null;
+  if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) {
+    throw new SettingsInvalid('CORRIDOR_REDIS_URL must be a URL that begins with redis:// or rediss://.');
+  }
+  if (databaseUrl === null) {
+    throw new SettingsInvalid(
+      'CORRIDOR_REDIS_URL is set, and CORRIDOR_DATABASE_URL is not: Redis is for several processes over one PostgreSQL. Set both, or unset it.',
+    );
+  }
+  return text;
+}
+
+function readRole(text: string, databaseUrl: string | null): Role {
+  const role = roles.find((known) => known === text);
+  if (role === undefined) throw new SettingsInvalid('CORRIDOR_ROLE must be api, worker or all.');
+  if (role !== 'all' && databaseUrl === null) {
+    throw new SettingsInvalid(
+      `CORRIDOR_ROLE is ${role}, and CORRIDOR_DATABASE_URL is not set: the embedded database belongs to one process, which does all.`,
+    );
+  }
+  return role;
 }
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost', '[::1]']);

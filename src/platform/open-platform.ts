@@ -17,6 +17,7 @@ import { PlatformUnusable } from './platform-unusable.js';
 import { FactsNotices } from './postgres/facts-notices.js';
 import { LastSeen, lastSeenFile } from './postgres/last-seen.js';
 import { openPostgres } from './postgres/open-postgres.js';
+import { openRedis } from './redis/open-redis.js';
 import { SystemRandomness } from './system-randomness.js';
 import { UndiciUpstreamHttp } from './upstream-http.js';
 
@@ -46,6 +47,11 @@ export async function openPlatform(
     opened.push(database);
     const clock = await DatabaseClock.start(database, (error) => faultLog.write(error));
     opened.push({ close: () => Promise.resolve(clock.stop()) });
+    const sealer = new AesSealer(keys.keyEncryptionKey, randomness);
+    const { digestKey } = keys;
+    const shared =
+      settings.redisUrl === null ? null : await openRedis(settings.redisUrl, { sealer, digestKey, clock, randomness }, journal);
+    if (shared !== null) opened.push(shared);
     const http = new UndiciUpstreamHttp();
     const compiler = new NodePolicyCompiler();
     const evaluator = new WorkerPool();
@@ -55,8 +61,8 @@ export async function openPlatform(
       database,
       clock,
       randomness,
-      sealer: new AesSealer(keys.keyEncryptionKey, randomness),
-      digestKey: keys.digestKey,
+      sealer,
+      digestKey,
       http,
       references: new LocalSecretReferences(environment, settings.secretDirectory),
       compiler,
@@ -66,8 +72,10 @@ export async function openPlatform(
       securityLog: new JournalSecurityLog(journal),
       faultLog,
       lastSeen,
+      shared,
       listen(noticed) {
         if (settings.databaseUrl === null) return;
+        shared?.notice.onFacts(noticed);
         const notices = new FactsNotices(settings.databaseUrl, noticed);
         opened.push(notices);
         void notices.start();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { EarlyNotice } from '../issuance/early-notice.js';
 import { IssuanceStore, type DueRevocation, type LiveIssuance, type OpenIntent } from '../issuance/issuance-store.js';
 import type { Database } from './database.js';
 import { dueRow, liveRow, openRow } from './issuance-row.js';
@@ -75,7 +76,10 @@ const WIPE_DEAD = `
 
 /** Issuances in SQL; what is swept is swept in portions. */
 export class IssuanceRows extends IssuanceStore {
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    private readonly notice: EarlyNotice | null = null,
+  ) {
     super();
   }
 
@@ -114,6 +118,7 @@ export class IssuanceRows extends IssuanceStore {
   /** Notes why a revocation did not succeed (never with a secret in it), and when it is due again, in milliseconds from now. */
   async postponeRevocation(issuance: string, error: string, dueIn: number): Promise<void> {
     await this.database.query(POSTPONE, [issuance, dueIn, error]);
+    this.notice?.workLeft('revocations', dueIn);
   }
 
   /** Makes tokens that may not be served any longer, and still live, due for revocation. Gives their issuances. */
