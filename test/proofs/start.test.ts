@@ -126,12 +126,6 @@ describe('a start that must not go on', () => {
     expect(await refused({ CORRIDOR_INPUT_RETENTION: '0d' })).toMatch(
       /^CORRIDOR_INPUT_RETENTION must be a number of days, such as 90d\.\n$/,
     );
-    expect(await refused({ CORRIDOR_REDIS_URL: 'redis://127.0.0.1:6379' })).toMatch(
-      /^CORRIDOR_REDIS_URL is set, and CORRIDOR_DATABASE_URL is not: .*\n$/,
-    );
-    expect(await refused({ CORRIDOR_REDIS_URL: 'http://127.0.0.1:6379' })).toMatch(/^CORRIDOR_REDIS_URL must be a URL .*redis:\/\/.*\n$/);
-    expect(await refused({ CORRIDOR_ROLE: 'worker' })).toMatch(/^CORRIDOR_ROLE is worker, and CORRIDOR_DATABASE_URL is not set: .*\n$/);
-    expect(await refused({ CORRIDOR_ROLE: 'boss' })).toMatch(/^CORRIDOR_ROLE must be api, worker or all\.\n$/);
     expect(await refused({ CORRIDOR_PUBLIC_URL: 'http://corridor.example' })).toMatch(/^CORRIDOR_PUBLIC_URL must be https.*\n$/);
   });
 });
