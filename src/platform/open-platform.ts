@@ -17,7 +17,7 @@ import { PlatformUnusable } from './platform-unusable.js';
 import { FactsNotices } from './postgres/facts-notices.js';
 import { LastSeen, lastSeenFile } from './postgres/last-seen.js';
 import { openPostgres } from './postgres/open-postgres.js';
-import { openRedis } from './redis/open-redis.js';
+import type { Shared, SharedKeys } from './redis/open-redis.js';
 import { SystemRandomness } from './system-randomness.js';
 import { UndiciUpstreamHttp } from './upstream-http.js';
 
@@ -49,8 +49,7 @@ export async function openPlatform(
     opened.push({ close: () => Promise.resolve(clock.stop()) });
     const sealer = new AesSealer(keys.keyEncryptionKey, randomness);
     const { digestKey } = keys;
-    const shared =
-      settings.redisUrl === null ? null : await openRedis(settings.redisUrl, { sealer, digestKey, clock, randomness }, journal);
+    const shared = await openShared(settings, { sealer, digestKey, clock, randomness }, journal);
     if (shared !== null) opened.push(shared);
     const http = new UndiciUpstreamHttp();
     const compiler = new NodePolicyCompiler();
@@ -88,6 +87,13 @@ export async function openPlatform(
     if (error instanceof KeyFileUnusable) throw new PlatformUnusable(error.message, { cause: error });
     throw error;
   }
+}
+
+/** Its drivers are many modules, and most do without them. */
+async function openShared({ redisUrl }: Settings, keys: SharedKeys, journal: Journal): Promise<Shared | null> {
+  if (redisUrl === null) return null;
+  const { openRedis } = await import('./redis/open-redis.js');
+  return openRedis(redisUrl, keys, journal);
 }
 
 /** The database, migrated and ready. */

@@ -21,7 +21,8 @@ export interface Shared {
   close(): Promise<void>;
 }
 
-interface Keys {
+/** What lies there is sealed, named and timed by these. */
+export interface SharedKeys {
   readonly sealer: Sealer;
   readonly digestKey: Uint8Array;
   readonly clock: Clock;
@@ -31,7 +32,7 @@ interface Keys {
 /** Opens what lies in Redis. One that cannot be used is said aloud, and used when it can be. */
 export async function openRedis(
   url: string,
-  { sealer, digestKey, clock, randomness }: Keys,
+  { sealer, digestKey, clock, randomness }: SharedKeys,
   journal: Journal,
   bounds?: FlightBounds,
 ): Promise<Shared> {

@@ -34,6 +34,34 @@ async function put(view: View, key: string): Promise<void> {
   });
 }
 
+/** Every answer comes so many milliseconds late. */
+async function slowWire(to: number, by: number): Promise<{ readonly port: number; close(): void }> {
+  const sockets = new Set<net.Socket>();
+  const wire = net.createServer((client) => {
+    const server = net.connect(to, '127.0.0.1');
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => other.destroy());
+    }
+    client.pipe(server);
+    server.on('data', (bytes) => setTimeout(() => client.write(bytes), by));
+  });
+  wire.listen(0, '127.0.0.1');
+  await once(wire, 'listening');
+  const address = wire.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      wire.close();
+    },
+  };
+}
+
 /** Asks for everything that a request may ask for, and gives the longest that anything took. */
 async function use(view: View): Promise<number> {
   let longest = 0;
@@ -86,6 +114,22 @@ async function use(view: View): Promise<number> {
     await until(() => view.health.up, 20_000);
     await put(view, 'c');
     expectTurns(view, 'redis_back');
+  });
+
+  it('slow is left alone', async () => {
+    const wire = await slowWire(Number(new URL(redis.url).port), 250);
+    const far = await viewOf(`redis://127.0.0.1:${wire.port}`);
+    try {
+      expect(await use(far)).toBeLessThan(BOUND);
+      await until(() => !far.health.up);
+      const began = performance.now();
+      await use(far);
+      expect(performance.now() - began).toBeLessThan(BOUND);
+      expect(eventsOf(far)).toEqual(['redis_lost']);
+    } finally {
+      await far.close();
+      wire.close();
+    }
   });
 
   it('flushed has forgotten, and goes on', async () => {
