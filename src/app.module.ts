@@ -5,6 +5,7 @@ import { EntryMaker } from './attribution/entry.js';
 import { Tracing } from './attribution/trace.js';
 import { Rotations } from './credentials/rotation.js';
 import { CredentialVersions } from './credentials/sealed-credential.js';
+import type { Role } from './config/readers.js';
 import type { Settings } from './config/settings.js';
 import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
 import { AuthorizationServersController } from './http/authorization-servers.controller.js';
@@ -123,7 +124,8 @@ export type Corridor = ReturnType<typeof compose>;
 
 /** Puts the parts together, each from its ports: the only place that knows all of them. */
 export function compose(platform: Platform, settings: Settings, { observer = unobserved, spans = untraced } = {}) {
-  const { database, clock, randomness, sealer, digestKey, http, references } = platform;
+  const { database, clock, randomness, sealer, digestKey, http, references, shared } = platform;
+  const notice = shared?.notice ?? null;
   const instance = newIdentifier('ins', clock.now(), randomness);
   const entries = new EntryMaker(instance, clock, randomness);
   const metadata = new AuthorizationServerMetadata(settings.publicUrl, settings.authorizationEndpoint);
@@ -132,13 +134,13 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   const record = platform.lastSeen === null ? sqlLog : new WitnessedLog(sqlLog, platform.lastSeen);
   const log = spans === untraced ? record : new TracedLog(record, spans);
   const facts = new SqlFacts(database);
-  const runStore = new SqlRuns(database);
+  const runStore = new SqlRuns(database, notice);
   const runs = new RunDirectory(runStore);
   const versions = new SqlCredentials(database, sealer);
   const credentials = new CurrentCredentials(versions, facts);
-  const issuances = new IssuanceRows(database);
+  const issuances = new IssuanceRows(database, notice);
   const exposure = new SqlExposure(database);
-  const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
+  const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database, notice));
 
   const work = new SqlOwedWork(database);
   const retries = new Retries(work, facts, log, entries, platform.faultLog);
@@ -151,8 +153,8 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   const revokeToken = new RevokeToken(http, signing, besideTokens);
   const learnAudience = new LearnAudience(http, signing, besideTokens);
   const mintToken = new MintToken(http, signing, sealer, revokeToken, learnAudience, issuances, log, entries, clock, randomness, instance);
-  const keptTokens = new KeptTokens(issuances, sealer, platform.embedded);
-  const tokenCache = new TokenCache(randomness);
+  const keptTokens = new KeptTokens(issuances, sealer, platform.embedded, shared?.tokens);
+  const tokenCache = new TokenCache(randomness, shared?.tokens);
   const circuits = new Circuits(clock, randomness);
   const obtainToken = new ObtainToken(
     credentials,
@@ -165,6 +167,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     platform.faultLog,
     clock,
     signing.proofs,
+    shared?.flights,
   );
   const fulfil = new Fulfil(tokenCache, obtainToken, log, entries, platform.faultLog, clock);
 
@@ -207,10 +210,10 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     clock,
   );
   const limits = new LimitRequests(runs, log, entries, clock, randomness);
-  const givenTokens = new SqlGivenTokens(database);
+  const givenTokens = new SqlGivenTokens(database, notice);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
-  const rotations = new SqlRotations(database);
+  const rotations = new SqlRotations(database, notice);
   const beginRotation = new BeginRotation(
     facts,
     changeFacts,
@@ -248,11 +251,13 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     failedAttempts,
     metadata,
     metadataWatch,
+    notice,
+    redisHealth: shared?.health ?? null,
     approveMetadata: new ApproveMetadata(changeFacts, metadataWatch, entries),
     refreshMetadata: new RefreshMetadata(facts, changeFacts, metadataWatch, http, entries, clock),
     observeWorld,
     credentialHealth: new CredentialHealth(facts, versions, rotations, observeWorld, search, clock),
-    readiness: new Readiness({ facts, policy: activatePolicy, drift: platform.clockDrift, isBehind }),
+    readiness: new Readiness({ facts, policy: settings.role === 'worker' ? null : activatePolicy, drift: platform.clockDrift, isBehind }),
     replayGuard,
     runs,
     versions,
@@ -333,9 +338,17 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   };
 }
 
+/** What a worker answers: it is asked for its health alone. */
+const answeredByWorkers: readonly unknown[] = [HealthController];
+
 @Module({})
 export class AppModule {
-  static of(corridor: Corridor): DynamicModule {
+  static of(corridor: Corridor, role: Role): DynamicModule {
+    const { controllers = [], ...rest } = AppModule.whole(corridor);
+    return { ...rest, controllers: role === 'worker' ? controllers.filter((one) => answeredByWorkers.includes(one)) : controllers };
+  }
+
+  static whole(corridor: Corridor): DynamicModule {
     const providers: Provider[] = [
       AccessGuard,
       { provide: ApplyCatalogue, useValue: corridor.applyCatalogue },

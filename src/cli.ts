@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander';
+import { CommanderError, Option } from 'commander';
 import { CommandFailed, printFailure, USAGE } from './cli/command-failed.js';
 import { buildProgram } from './cli/program.js';
 import { surroundingsOf } from './cli/standard-streams.js';
+import { roles } from './config/readers.js';
 import { definitions, fileVariable, type Variable } from './config/variables.js';
 
 const surroundings = surroundingsOf(process);
@@ -11,10 +12,11 @@ const program = buildProgram(surroundings);
 program
   .command('serve')
   .description('run Corridor until a signal ends it')
+  .addOption(new Option('--role <role>', 'what this process does, in place of CORRIDOR_ROLE').choices(roles))
   .addHelpText('after', printVariables)
-  .action(async () => {
+  .action(async ({ role }: { role?: string }) => {
     const { serve } = await import('./serve.js');
-    process.exitCode = await serve(process.env, process.cwd());
+    process.exitCode = await serve(role === undefined ? process.env : { ...process.env, CORRIDOR_ROLE: role }, process.cwd());
   });
 program
   .command('migrate')

@@ -17,7 +17,7 @@ import { countRequests } from './http/count-requests.js';
 import { replacePair } from './http/open-server.js';
 import { furnish, httpAdapter, type Edge } from './http/server.js';
 import { TrustedProxies } from './http/trusted-proxies.js';
-import { WorkLoop } from './issuance/work-loop.js';
+import { followOthers, renewCredentials, startLoops } from './loops.js';
 import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
 import type { Journal } from './platform/journal.js';
@@ -92,12 +92,14 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   if (platform.embedded) await closeOpenIntents(corridor, journal);
   await corridor.keptTokens.load();
   await reportCredentials(corridor, journal);
+  // a worker decides nothing
+  const answers = settings.role !== 'worker';
   const policy = new WatchedPolicy(corridor.activatePolicy, settings.policyDirectory, journal, corridor.faultLog);
-  await policy.start();
+  if (answers) await policy.start();
 
   const tls = settings.tls === null ? null : await TlsFiles.open(settings.tls, journal);
   const edge = edgeOf(settings, tls);
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor), httpAdapter(edge), {
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(corridor, settings.role), httpAdapter(edge), {
     logger: ['error'],
     bodyParser: false,
     abortOnError: false,
@@ -108,10 +110,11 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   tls?.follow((pair) => replacePair(app.getHttpServer(), pair));
   await metering?.serve(corridor);
   const loops = startLoops(corridor, settings, journal);
-  if (!platform.embedded) loops.push(followOthers(platform, policy, corridor));
-  await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
+  if (!platform.embedded) loops.push(followOthers(platform, answers ? policy : null, corridor));
+  if (answers) await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
   const { policyRevision } = await corridor.facts.current();
-  journal.note('info', 'started', { url: settings.publicUrl, issuer: corridor.metadata.issuer, policy: policyRevision });
+  const { publicUrl: url, role } = settings;
+  journal.note('info', 'started', { url, issuer: corridor.metadata.issuer, policy: policyRevision, role });
   return {
     url: settings.publicUrl,
     lost: platform.lost,
@@ -122,7 +125,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
       tls?.stop();
       await metering?.close();
       await spans?.close();
-      await policy.stop();
+      if (answers) await policy.stop();
       await Promise.all(loops.map((loop) => loop.stop()));
       await Promise.all([corridor.renewTokens.settled(), corridor.revokeDue.settled()]);
       await platform.lastSeen?.save();
@@ -244,13 +247,6 @@ async function applyFirst(corridor: Corridor, settings: Settings, source: string
   }
 }
 
-/** Makes versions that are missing, and begins the rotations whose time has come. */
-async function renewCredentials(corridor: Corridor, journal: Journal): Promise<void> {
-  const { problems, changed } = await corridor.renewCredentials.renew();
-  const failures = await corridor.beginRotation.beginDue(changed);
-  for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
-}
-
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
   await renewCredentials(corridor, journal);
   const { catalogue } = await corridor.facts.latest();
@@ -259,58 +255,4 @@ async function reportCredentials(corridor: Corridor, journal: Journal): Promise<
   for (const { code, subject, message } of alarmsAmong(found)) {
     journal.note('warning', code, { subject, message });
   }
-}
-
-/** Facts that other replicas change, with the policy that they activate: looked for each second, and at once when there is notice of a change. */
-function followOthers(platform: Platform, policy: WatchedPolicy, corridor: Corridor): WorkLoop {
-  const loop = new WorkLoop(
-    async () => {
-      await policy.loadActive();
-      platform.lastSeen?.noteEpoch((await corridor.facts.current()).epoch);
-      await platform.lastSeen?.save();
-      return false;
-    },
-    1_000,
-    (error) => corridor.faultLog.write(error),
-  );
-  loop.start();
-  platform.listen(() => loop.nudge());
-  return loop;
-}
-
-function startLoops(corridor: Corridor, { inputRetention }: Settings, journal: Journal): WorkLoop[] {
-  const failed = (error: unknown): void => corridor.faultLog.write(error);
-  const loops = [
-    new WorkLoop(() => corridor.revokeDue.turn(), 500, failed),
-    new WorkLoop(() => corridor.renewTokens.turn(), 500, failed),
-    new WorkLoop(() => corridor.closeIntents.closeOverdue(), 2_000, failed),
-    new WorkLoop(() => corridor.closeRuns.turn(), 1_000, failed),
-    new WorkLoop(() => corridor.rotateCredentials.turn(), 1_000, failed),
-    new WorkLoop(async () => (await corridor.replayGuard.forget()) > 0, 30_000, failed),
-    new WorkLoop(async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, 30_000, failed),
-    new WorkLoop(
-      async () => {
-        await renewCredentials(corridor, journal);
-        return false;
-      },
-      30_000,
-      failed,
-    ),
-    new WorkLoop(
-      async () => {
-        for (const { authorizationServer, moved } of await corridor.refreshMetadata.turn()) {
-          journal.note('warning', 'metadata_drift', {
-            authorization_server: authorizationServer,
-            fields: moved.map(({ field }) => field).join(', '),
-            do: `corridor upstream show ${authorizationServer}`,
-          });
-        }
-        return false;
-      },
-      30_000,
-      failed,
-    ),
-  ];
-  for (const loop of loops) loop.start();
-  return loops;
 }

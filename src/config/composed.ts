@@ -23,6 +23,8 @@ export interface Composed {
 /** Puts variables together that only mean something beside each other, and notes in `reading` where they contradict. */
 export function compose(reading: Reading): Composed {
   const host = 'CORRIDOR_HOST';
+  reading.together(['CORRIDOR_REDIS_URL', 'CORRIDOR_DATABASE_URL'], () => requireDatabaseForRedis(reading));
+  reading.together(['CORRIDOR_ROLE', 'CORRIDOR_DATABASE_URL'], () => requireDatabaseForRole(reading));
   reading.together(['CORRIDOR_FORWARDING_HEADER', 'CORRIDOR_TRUSTED_PROXIES'], () => requireProxies(reading));
   return {
     publicUrl: reading.together(['CORRIDOR_PUBLIC_URL', host, 'CORRIDOR_PORT', 'CORRIDOR_TLS_CERT'], () =>
@@ -44,6 +46,22 @@ function pairOf(cert: string | null, key: string | null): TlsFiles | null {
   if (cert === null) throw new SettingsInvalid('CORRIDOR_TLS_KEY is set and CORRIDOR_TLS_CERT is not: set both, or neither.');
   if (key === null) throw new SettingsInvalid('CORRIDOR_TLS_CERT is set and CORRIDOR_TLS_KEY is not: set both, or neither.');
   return { cert, key };
+}
+
+/** What several processes share is of no use to one that is alone with its database. */
+function requireDatabaseForRedis({ given }: Reading): void {
+  if (!given.has('CORRIDOR_REDIS_URL') || given.has('CORRIDOR_DATABASE_URL')) return;
+  throw new SettingsInvalid(
+    'CORRIDOR_REDIS_URL is set, and CORRIDOR_DATABASE_URL is not: Redis is for several processes over one PostgreSQL. Set both, or unset it.',
+  );
+}
+
+function requireDatabaseForRole(reading: Reading): void {
+  const role = reading.value('CORRIDOR_ROLE');
+  if (role === 'all' || reading.given.has('CORRIDOR_DATABASE_URL')) return;
+  throw new SettingsInvalid(
+    `CORRIDOR_ROLE is ${role}, and CORRIDOR_DATABASE_URL is not set: the embedded database belongs to one process, which does all.`,
+  );
 }
 
 function requireProxies({ given }: Reading): void {

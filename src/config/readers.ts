@@ -91,3 +91,13 @@ export const asForwardingHeader: Reader<'x-forwarded-for' | 'forwarded'> = (text
   if (header === 'x-forwarded-for' || header === 'forwarded') return header;
   throw new SettingsInvalid(`${name} must be x-forwarded-for or forwarded.`);
 };
+
+/** What a process does: it answers (`api`), does the work that is left (`worker`), or both. */
+export const roles = ['all', 'api', 'worker'] as const;
+export type Role = (typeof roles)[number];
+
+export const asRole: Reader<Role> = (text, name) => {
+  const role = roles.find((known) => known === text);
+  if (role === undefined) throw new SettingsInvalid(`${name} must be api, worker or all.`);
+  return role;
+};

@@ -1,6 +1,7 @@
 import { clientVariables, remarksOnClients } from './client-variables.js';
 import type { Environment, Given } from './given.js';
 import { compose, type Composed, type Listener, type TlsFiles } from './composed.js';
+import type { Role } from './readers.js';
 import { Reading, type Remark } from './reading.js';
 import { SettingsInvalid } from './settings-invalid.js';
 import { clientPrefix, definitions, fileVariable, type VariableName } from './variables.js';
@@ -18,6 +19,8 @@ export interface Settings {
   readonly policyDirectory: string;
   readonly secretDirectory: string | null;
   readonly databaseUrl: string | null;
+  readonly redisUrl: string | null;
+  readonly role: Role;
   /** Seconds for which the inputs of decisions are kept. */
   readonly inputRetention: number;
   /** Whether the metadata also names an authorization endpoint that answers every request with an error. */
@@ -114,6 +117,8 @@ function settingsOf(
     policyDirectory: reading.value('CORRIDOR_POLICIES'),
     secretDirectory: reading.value('CORRIDOR_SECRET_DIR'),
     databaseUrl: reading.value('CORRIDOR_DATABASE_URL'),
+    redisUrl: reading.value('CORRIDOR_REDIS_URL'),
+    role: reading.value('CORRIDOR_ROLE'),
     inputRetention: reading.value('CORRIDOR_INPUT_RETENTION'),
     authorizationEndpoint: reading.value('CORRIDOR_AUTHORIZATION_ENDPOINT'),
     tls,

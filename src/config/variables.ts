@@ -6,6 +6,7 @@ import {
   asPath,
   asPort,
   asRanges,
+  asRole,
   asSeconds,
   asSwitch,
   asText,
@@ -59,6 +60,17 @@ export const variables = {
     meaning: 'PostgreSQL 15 or later, in place of the embedded database',
     secret: true,
     read: asUrlOf('postgresql', 'postgres'),
+  },
+  CORRIDOR_REDIS_URL: {
+    default: null,
+    meaning: 'Redis 6.2 or later, with PostgreSQL only: what several processes share beside the database',
+    secret: true,
+    read: asUrlOf('redis', 'rediss'),
+  },
+  CORRIDOR_ROLE: {
+    default: 'all',
+    meaning: '`api`: answers; `worker`: does the work that is left, with PostgreSQL only; `all`: both',
+    read: asRole,
   },
   CORRIDOR_INPUT_RETENTION: {
     default: '90d',

@@ -17,6 +17,7 @@ import type { KeptTokens } from './kept-tokens.js';
 import { makeWish } from './make-wish.js';
 import { obtainedThrough, type Minted, type Minting, type MintToken } from './mint-token.js';
 import type { RecentFailures } from './recent-failures.js';
+import { OwnFlights, type SharedFlights } from './shared-flights.js';
 import { SingleFlight } from './single-flight.js';
 import { isFresh, type CachedToken, type LiveToken, type TokenCache } from './token-cache.js';
 
@@ -53,6 +54,7 @@ export class ObtainToken {
     private readonly faultLog: FaultLog,
     private readonly clock: Clock,
     private readonly proofs: ProofsOfPossession,
+    private readonly among: SharedFlights = new OwnFlights(),
   ) {}
 
   /** What an allowed request wants, with the credential bound to where it is sent (CONFORMANCE A16). @throws UpstreamFailed */
@@ -90,20 +92,26 @@ export class ObtainToken {
   async obtain(minting: Minting): Promise<{ readonly first: boolean; readonly result: Obtained }> {
     const held = this.#recentFailure(minting);
     if (held !== null) return { first: false, result: held };
-    return this.#flights.run(minting.cacheKey, async () => {
-      const kept = await this.#kept(minting, null);
-      return kept ?? this.#ask(minting, await this.circuits.enter(pairOf(minting)));
-    });
+    return this.#flights.run(minting.cacheKey, () =>
+      this.among.run(
+        minting.cacheKey,
+        () => this.#kept(minting, null),
+        async () => this.#ask(minting, await this.circuits.enter(pairOf(minting))),
+      ),
+    );
   }
 
   /** Another token in place of one that lives, with no haste: requests that want one now come first. */
   async renew(minting: Minting, old: LiveToken): Promise<Obtained> {
     const held = this.#recentFailure(minting);
     if (held !== null) return held;
-    const { result } = await this.#flights.run(minting.cacheKey, async () => {
-      const kept = await this.#kept(minting, old);
-      return kept ?? this.#ask(minting, this.circuits.tryEnter(pairOf(minting)));
-    });
+    const { result } = await this.#flights.run(minting.cacheKey, () =>
+      this.among.run(
+        minting.cacheKey,
+        () => this.#kept(minting, old),
+        () => this.#ask(minting, this.circuits.tryEnter(pairOf(minting))),
+      ),
+    );
     return result;
   }
 
@@ -130,6 +138,7 @@ export class ObtainToken {
       case 'live':
         turn.ended(null);
         this.failures.forget(key);
+        this.kept.share(key, minted.live);
         return { kind: 'live', cached: this.cache.set(key, minted.live), minted: true, answer: minted.answer };
       case 'faulted': {
         const opened = turn.ended(minted.by === 'refused' ? null : minted);
@@ -147,10 +156,10 @@ export class ObtainToken {
   /** The token that another replica obtained, or this one before it was started, if it can be served for a good while. */
   async #kept(minting: Minting, old: LiveToken | null): Promise<Obtained | null> {
     const { cacheKey: key, allowed, wish } = minting;
-    const kept = await this.kept.find(key, obtainedThrough(minting), wish);
-    if (kept === null || !isFresh(kept, this.clock.now(), allowed.maxTtl)) return null;
-    if (old !== null && kept.servedUntil <= old.servedUntil) return null;
-    return { kind: 'live', cached: this.cache.set(key, kept), minted: false, answer: null };
+    const suits = (live: LiveToken): boolean =>
+      isFresh(live, this.clock.now(), allowed.maxTtl) && (old === null || live.servedUntil > old.servedUntil);
+    const kept = await this.kept.find(key, obtainedThrough(minting), wish, suits);
+    return kept === null ? null : { kind: 'live', cached: this.cache.set(key, kept), minted: false, answer: null };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Randomness } from '../oauth/identifier.js';
 import type { Run } from '../runs/run.js';
 import type { UpstreamToken } from '../upstreams/token.js';
+import type { SharedTokens } from './shared-tokens.js';
 import type { Asked } from './token-request.js';
 
 /** A live issuance that may be released. `servedUntil` is in milliseconds: no release after it. */
@@ -35,7 +36,11 @@ const LAST = 1_000;
 export class TokenCache {
   readonly #tokens = new Map<string, CachedToken>();
 
-  constructor(private readonly randomness: Randomness) {}
+  /** `shared`: where other processes find them too; null for nowhere. */
+  constructor(
+    private readonly randomness: Randomness,
+    private readonly shared: SharedTokens | null = null,
+  ) {}
 
   /** A token that may still be handed out under `maxTtl` (seconds); never an expired one. `now` in milliseconds. */
   get(key: string, now: number, maxTtl: number): CachedToken | null {
@@ -52,8 +57,9 @@ export class TokenCache {
     return cached;
   }
 
-  /** Forgets the token under this key if it is this issuance's. */
+  /** Forgets the token under this key if it is this issuance's, and has others forget it. */
   drop(key: string, issuance: string): void {
+    this.shared?.drop(key, issuance);
     if (this.#tokens.get(key)?.live.issuance === issuance) this.#tokens.delete(key);
   }
 

@@ -18,6 +18,7 @@ import { FactsNotices } from './postgres/facts-notices.js';
 import { LastSeen, lastSeenFile } from './postgres/last-seen.js';
 import { openPostgres } from './postgres/open-postgres.js';
 import type { Patience } from './postgres/wait-for-server.js';
+import type { Shared, SharedKeys } from './redis/open-redis.js';
 import { SystemRandomness } from './system-randomness.js';
 import { UndiciUpstreamHttp } from './upstream-http.js';
 
@@ -51,6 +52,10 @@ export async function openPlatform(
     opened.push(database);
     const clock = await DatabaseClock.start(database, (error) => faultLog.write(error));
     opened.push({ close: () => Promise.resolve(clock.stop()) });
+    const sealer = new AesSealer(keys.keyEncryptionKey, randomness);
+    const { digestKey } = keys;
+    const shared = await openShared(settings, { sealer, digestKey, clock, randomness }, journal);
+    if (shared !== null) opened.push(shared);
     const http = new UndiciUpstreamHttp();
     const compiler = new NodePolicyCompiler();
     const evaluator = new WorkerPool();
@@ -61,8 +66,8 @@ export async function openPlatform(
       clock,
       clockDrift: () => clock.drift(),
       randomness,
-      sealer: new AesSealer(keys.keyEncryptionKey, randomness),
-      digestKey: keys.digestKey,
+      sealer,
+      digestKey,
       http,
       references: new LocalSecretReferences(environment, settings.secretDirectory),
       compiler,
@@ -72,8 +77,10 @@ export async function openPlatform(
       securityLog: new JournalSecurityLog(journal),
       faultLog,
       lastSeen,
+      shared,
       listen(noticed) {
         if (settings.databaseUrl === null) return;
+        shared?.notice.onFacts(noticed);
         const notices = new FactsNotices(settings.databaseUrl, noticed);
         opened.push(notices);
         void notices.start();
@@ -86,6 +93,13 @@ export async function openPlatform(
     if (error instanceof KeyFileUnusable) throw new PlatformUnusable(error.message, { cause: error });
     throw error;
   }
+}
+
+/** Its drivers are many modules, and most do without them. */
+async function openShared({ redisUrl }: Settings, keys: SharedKeys, journal: Journal): Promise<Shared | null> {
+  if (redisUrl === null) return null;
+  const { openRedis } = await import('./redis/open-redis.js');
+  return openRedis(redisUrl, keys, journal);
 }
 
 /** The database, migrated and ready. */

@@ -9,6 +9,7 @@ import type { PolicyCompiler } from '../policy/policy-compiler.js';
 import type { SecurityLog } from '../access/security-log.js';
 import type { Database } from '../store/database.js';
 import type { LastSeen } from './postgres/last-seen.js';
+import type { Shared } from './redis/open-redis.js';
 import type { UpstreamHttp } from '../upstreams/upstream-http.js';
 
 /** What Corridor stands on: everything that reaches beyond the process, opened. */
@@ -32,6 +33,8 @@ export interface Platform {
   readonly faultLog: FaultLog;
   /** What was seen of a database that others may restore; null where the database lies in the data directory itself. */
   readonly lastSeen: LastSeen | null;
+  /** What the processes over one database share in Redis; null where none is set. */
+  readonly shared: Shared | null;
   /** Calls `noticed` whenever another replica may have changed facts; nothing rests on it. Never, where this process is alone. */
   listen(noticed: () => void): void;
   /** Resolves with the reason when the database is lost to this process for good; one that can be reached again is not. */

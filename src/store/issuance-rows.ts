@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { EarlyNotice } from '../issuance/early-notice.js';
 import {
   IssuanceStore,
   type DueRevocation,
@@ -89,7 +90,10 @@ const WIPE_DEAD = `
 
 /** Issuances in SQL; what is swept is swept in portions. */
 export class IssuanceRows extends IssuanceStore {
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    private readonly notice: EarlyNotice | null = null,
+  ) {
     super();
   }
 

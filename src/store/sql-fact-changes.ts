@@ -10,6 +10,7 @@ import {
   type FactChange,
   type FactChanged,
 } from '../issuance/fact-changes.js';
+import type { EarlyNotice, WorkKind } from '../issuance/early-notice.js';
 import { timestamp } from '../oauth/clock.js';
 import type { Suspension } from '../suspensions/suspension.js';
 import { DatabaseUnavailable, StatementRefused, type Database } from './database.js';
@@ -32,7 +33,10 @@ const verdictRow = z.discriminatedUnion('verdict', [
 
 /** Facts are changed by one procedure, under the lock that append shares. */
 export class SqlFactChanges extends FactChanges {
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    private readonly notice: EarlyNotice | null = null,
+  ) {
     super();
   }
 
@@ -42,8 +46,11 @@ export class SqlFactChanges extends FactChanges {
     const answer = verdictRow.parse(row);
     if (answer.verdict === 'locked') throw new FactsLocked();
     if (answer.verdict === 'stale') return answer;
+    this.notice?.factsChanged();
     const rest = change.kind === 'suspension.raised' ? await this.#withdrawRest(change.suspension) : [];
-    return { ...answer, epoch: epochAfter(expected), withdrawn: [...answer.withdrawn, ...rest] };
+    const withdrawn = [...answer.withdrawn, ...rest];
+    for (const kind of workOf(change, withdrawn)) this.notice?.workLeft(kind);
+    return { ...answer, epoch: epochAfter(expected), withdrawn };
   }
 
   /** The stop holds already, so a failure here does not undo it: what is left is withdrawn when it may be served no longer. */
@@ -65,6 +72,14 @@ export class SqlFactChanges extends FactChanges {
     const [row] = await this.database.query(EXPOSED, [suspension]);
     return z.object({ exposed: z.number() }).parse(row).exposed;
   }
+}
+
+/** What there may be to do once it has changed. */
+function workOf({ kind }: FactChange, withdrawn: readonly string[]): readonly WorkKind[] {
+  const work: WorkKind[] = withdrawn.length > 0 ? ['revocations'] : [];
+  if (kind === 'catalogue.changed') work.push('credentials');
+  if (kind.startsWith('rotation.')) work.push('rotations');
+  return work;
 }
 
 /** The change as enact_change reads it. */

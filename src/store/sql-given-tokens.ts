@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { GivenTokens, type Asker, type LiveGivenToken, type Withdrawal, type WithdrawnToken } from '../issuance/given-tokens.js';
+import type { EarlyNotice } from '../issuance/early-notice.js';
 import { bytes, texts, time } from './column-types.js';
 import type { Database } from './database.js';
 import { dueRow } from './issuance-row.js';
@@ -57,7 +58,10 @@ const withdrawnRow = z.object({
 
 /** Tokens by the hash of their text, in SQL. */
 export class SqlGivenTokens extends GivenTokens {
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    private readonly notice: EarlyNotice | null = null,
+  ) {
     super();
   }
 
@@ -71,7 +75,9 @@ export class SqlGivenTokens extends GivenTokens {
     const rows = await repeatOnce(() => this.database.query(WITHDRAW, [sha256, run, againIn]));
     const [first] = rows;
     if (first === undefined) return { kind: 'unknown' };
-    return knownRow.parse(first).given ? { kind: 'withdrawn', tokens: rows.map(withdrawnToken) } : { kind: 'foreign' };
+    if (!knownRow.parse(first).given) return { kind: 'foreign' };
+    this.notice?.workLeft('revocations', againIn);
+    return { kind: 'withdrawn', tokens: rows.map(withdrawnToken) };
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Rotations, rotationStates, type DueRotation, type Rotation } from '../credentials/rotation.js';
+import type { EarlyNotice } from '../issuance/early-notice.js';
 import { time } from './column-types.js';
 import type { Database } from './database.js';
 
@@ -52,7 +53,10 @@ const dueRow = z.object({ late: z.boolean() });
 
 /** Rotations in SQL. */
 export class SqlRotations extends Rotations {
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    private readonly notice: EarlyNotice | null = null,
+  ) {
     super();
   }
 
@@ -72,5 +76,6 @@ export class SqlRotations extends Rotations {
 
   async postpone(rotation: string, fault: string, dueIn: number): Promise<void> {
     await this.database.query(POSTPONE, [rotation, fault, dueIn]);
+    this.notice?.workLeft('rotations', dueIn);
   }
 }

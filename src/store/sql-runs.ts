@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Entry } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
 import { publicJwkSchema } from '../catalogue/public-jwk.js';
+import type { EarlyNotice } from '../issuance/early-notice.js';
 import type { Run } from '../runs/run.js';
 import { RunStore, type EndedRun, type NewRun, type Person, type StartedRun } from '../runs/run-store.js';
 import { bytes, texts, time } from './column-types.js';
@@ -88,7 +89,10 @@ const personRow = z.object({ name: z.string(), commitment: z.string(), salt: byt
 
 /** Runs in the database; beginning and ending are one procedure each. */
 export class SqlRuns extends RunStore {
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    private readonly notice: EarlyNotice | null = null,
+  ) {
     super();
   }
 
@@ -116,7 +120,10 @@ export class SqlRuns extends RunStore {
 
   async end(run: string, entry: Entry): Promise<EndedRun> {
     const [row] = await repeatOnce(() => this.database.query(END, [run, entryRows([entry])]));
-    return endedRow.parse(row);
+    const ended = endedRow.parse(row);
+    if (ended.verdict === 'ended') this.notice?.workLeft('run_ends'); // of its descendants
+    if (ended.verdict === 'ended' && ended.withdrawn.length > 0) this.notice?.workLeft('revocations');
+    return ended;
   }
 
   async overdue(limit: number): Promise<readonly Run[]> {

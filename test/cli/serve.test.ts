@@ -40,6 +40,17 @@ describe('corridor serve', () => {
   });
 });
 
+describe('corridor serve --role', () => {
+  it('is one of three, and parts nothing where one process is alone with its database', async () => {
+    expect(await corridorCommand(['serve', '--role', 'boss'], env)).toMatchObject({ code: 2, err: expect.stringContaining('api, worker') });
+    expect(await corridorCommand(['serve', '--role', 'worker'], { ...env, CORRIDOR_PORT: '0' })).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/^CORRIDOR_ROLE is worker, and CORRIDOR_DATABASE_URL is not set: .*\n$/),
+    });
+  });
+});
+
 describe('the key of a data directory', () => {
   it('is not sent to a Corridor elsewhere', async () => {
     const asked: string[] = [];

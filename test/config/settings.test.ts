@@ -33,6 +33,8 @@ async function secretFile(text: string, mode = 0o600): Promise<string> {
 
 /** Of what is read otherwhere: edge-settings.test.ts, and below. */
 const unsaid = {
+  redisUrl: null,
+  role: 'all',
   tls: null,
   trustedProxies: [],
   forwardingHeader: 'x-forwarded-for',

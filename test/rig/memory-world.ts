@@ -40,6 +40,7 @@ import { SigningKeys } from '../../src/upstreams/signing-keys.js';
 import type { UpstreamHttp } from '../../src/upstreams/upstream-http.js';
 import { KeptPins } from '../upstreams/kept-pins.js';
 import { MemoryLog } from './memory-log.js';
+import { MemoryFlights, MemoryTokens, type SharedMemory } from './memory-shared.js';
 import { SimulatedClock } from './simulated-clock.js';
 
 export interface MemoryWorldOptions {
@@ -107,8 +108,9 @@ export class MemoryWorld {
     this.runs.set(run.id, { ...run, endedAt: this.clock.now() });
   }
 
-  replica({ alone = true }: { readonly alone?: boolean } = {}): MemoryReplica {
-    return new MemoryReplica(this, alone);
+  /** `shared`: what it shares with other replicas beside the record. */
+  replica({ alone = true, shared }: { readonly alone?: boolean; readonly shared?: SharedMemory } = {}): MemoryReplica {
+    return new MemoryReplica(this, alone, shared);
   }
 
   /** Lets time pass in steps, in each of which every replica looks what is to be renewed. */
@@ -132,8 +134,10 @@ export class MemoryReplica {
   constructor(
     private readonly world: MemoryWorld,
     alone: boolean,
+    shared?: SharedMemory,
   ) {
     const { clock, randomness, log, facts, http, sealer } = world;
+    const sharedTokens = shared && new MemoryTokens(shared, clock);
     const faultLog = new TroublesOf(world.troubles);
     const origin = world.options.server?.issuer ?? issuer;
     const credential = world.options.credential ?? secretCredential(clock, origin);
@@ -159,18 +163,19 @@ export class MemoryReplica {
       'ins01',
     );
     this.#entries = entries;
-    this.cache = new TokenCache(randomness);
+    this.cache = new TokenCache(randomness, sharedTokens);
     const obtainToken = new ObtainToken(
       credentials,
       new MetadataCache(http, clock, new KeptPins()),
       this.cache,
-      new KeptTokens(log.store, sealer, alone),
+      new KeptTokens(log.store, sealer, alone, sharedTokens),
       new RecentFailures(clock, randomness),
       new Circuits(clock, randomness, world.options.bounds),
       mintToken,
       faultLog,
       clock,
       signing.proofs,
+      shared && new MemoryFlights(shared, 5_000),
     );
     this.#fulfil = new Fulfil(this.cache, obtainToken, log, entries, faultLog, clock);
     this.#runs = new RunDirectory(new RunsOf(world.runs));

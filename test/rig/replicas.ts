@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { startAuthorizationServer, type RunningAuthorizationServer } from './authorization-server.js';
 import { startCorridor, type RunningCorridor } from './corridor.js';
-import { policyWithGrants, type PolicyDirectory } from './policy-directory.js';
+import { policyOf, policyWithGrants, type PolicyDirectory } from './policy-directory.js';
 import { copyTemplate } from './template.js';
 
 export const crm = 'https://crm.example/api';
@@ -18,6 +18,18 @@ export interface Answer {
 const answerBody = z.record(z.string(), z.unknown());
 const startedRun = z.object({ id: z.string(), client_secret: z.string() });
 
+export interface ReplicasOptions {
+  readonly redisUrl?: string;
+  readonly rego?: string;
+  readonly format?: 'jwt' | 'opaque';
+}
+
+interface StartOptions {
+  readonly policies?: string;
+  readonly script?: string;
+  readonly role?: 'api' | 'worker' | 'all';
+}
+
 /** What several Corridors over one PostgreSQL share: data directory, policy, catalogue and authorization server. */
 export class Replicas {
   readonly #running: RunningCorridor[] = [];
@@ -28,29 +40,34 @@ export class Replicas {
     readonly policies: PolicyDirectory,
     readonly dataDir: string,
     private readonly secret: string,
+    private readonly redisUrl: string | null,
   ) {}
 
-  static async over(databaseUrl: string): Promise<Replicas> {
+  /** `rego`: a policy in place of the starter policy with one grant. */
+  static async over(databaseUrl: string, options: ReplicasOptions = {}): Promise<Replicas> {
+    const { redisUrl = null, rego, format = 'jwt' } = options;
     const secret = randomBytes(32).toString('hex');
     const authorizationServer = await startAuthorizationServer({
       clients: [{ client_id: 'corridor-indexer', token_endpoint_auth_method: 'client_secret_basic', client_secret: secret }],
-      resources: { [crm]: { scopes: ['crm:read', 'crm:write'] } },
+      resources: { [crm]: { scopes: ['crm:read', 'crm:write'], format } },
     });
-    const policies = await policyWithGrants([{ workflow, purpose, resource: crm, scopes: ['crm:read'] }]);
-    return new Replicas(databaseUrl, authorizationServer, policies, await copyTemplate(), secret);
+    const granted = [{ workflow, purpose, resource: crm, scopes: ['crm:read'] }];
+    const policies = await (rego === undefined ? policyWithGrants(granted) : policyOf(rego));
+    return new Replicas(databaseUrl, authorizationServer, policies, await copyTemplate(), secret, redisUrl);
   }
 
   get environment(): Readonly<Record<string, string>> {
-    return { CORRIDOR_DATABASE_URL: this.databaseUrl, CORRIDOR_CLIENT_INDEXER: this.secret };
+    const needed = { CORRIDOR_DATABASE_URL: this.databaseUrl, CORRIDOR_CLIENT_INDEXER: this.secret };
+    return this.redisUrl === null ? needed : { ...needed, CORRIDOR_REDIS_URL: this.redisUrl };
   }
 
   /** `script`: of another build than this one. */
-  async start({ policies = this.policies.path, script = undefined as string | undefined } = {}): Promise<RunningCorridor> {
+  async start({ policies = this.policies.path, script, role }: StartOptions = {}): Promise<RunningCorridor> {
     const corridor = await startCorridor({
       catalogue: catalogueFor(this.authorizationServer.issuer),
       policies,
       dataDir: this.dataDir,
-      env: this.environment,
+      env: { ...this.environment, ...(role === undefined ? {} : { CORRIDOR_ROLE: role }) },
       ...(script === undefined ? {} : { script: [script] as const }),
     });
     this.#running.push(corridor);
@@ -70,7 +87,12 @@ export async function runtimeKeyAt(corridor: RunningCorridor): Promise<string> {
 }
 
 /** Starts a run; with an Idempotency-Key a repeat gives the same run with a new secret. */
-export async function startRunAt(corridor: RunningCorridor, key: string, repeatKey?: string): Promise<{ id: string; secret: string }> {
+export async function startRunAt(
+  corridor: RunningCorridor,
+  key: string,
+  repeatKey?: string,
+  agent = 'indexer',
+): Promise<{ id: string; secret: string }> {
   const response = await fetch(`${corridor.url}/v1/runs`, {
     method: 'POST',
     headers: {
@@ -78,7 +100,7 @@ export async function startRunAt(corridor: RunningCorridor, key: string, repeatK
       'content-type': 'application/json',
       ...(repeatKey === undefined ? {} : { 'idempotency-key': repeatKey }),
     },
-    body: JSON.stringify({ workflow, purpose, agent: { name: 'indexer', version: '1.4.0' }, ttl: 900 }),
+    body: JSON.stringify({ workflow, purpose, agent: { name: agent, version: '1.4.0' }, ttl: 900 }),
   });
   const { id, client_secret: secret } = startedRun.parse(await response.json());
   return { id, secret };

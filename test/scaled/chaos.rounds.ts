@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { startRedis } from '../rig/redis.js';
 import { Chaos, type Befallen } from './chaos.js';
 import { RestartablePostgres } from './restartable-postgres.js';
 import { say } from './say.js';
@@ -20,6 +21,8 @@ const disk = await smallDisk(MEGABYTES).catch((error: unknown) => {
   return null;
 });
 
+const redis = await startRedis();
+
 describe('chaos', () => {
   let postgres: RestartablePostgres;
   let world: ScaledWorld;
@@ -28,7 +31,7 @@ describe('chaos', () => {
   beforeAll(async () => {
     // the smallest write-ahead log that it takes, so that the disk is small
     postgres = await RestartablePostgres.start(['max_wal_size=64MB', 'min_wal_size=32MB'], disk?.path);
-    world = await ScaledWorld.start(postgres, 'chaos');
+    world = await ScaledWorld.start(postgres, 'chaos', redis?.url);
     surface = new Surface(world);
     const { body } = await world.replica(0).api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
     chaos = new Chaos(world, surface, z.object({ key: z.string() }).parse(body).key);
@@ -38,6 +41,7 @@ describe('chaos', () => {
     await world.stop();
     await postgres.stop();
     await disk?.remove();
+    await redis?.stop();
   }, PATIENCE);
 
   function judge(what: string, { calls, got, unavailable, brokenOff, longest, itselfAgain, unexpected }: Befallen): void {
@@ -70,6 +74,18 @@ describe('chaos', () => {
         }),
       );
       expect(told).toEqual(Array(times).fill('503 temporarily_unavailable'));
+    },
+    PATIENCE,
+  );
+
+  // startRedis says aloud why there is none
+  (redis === null ? it.skip : it)(
+    'of a Redis that is killed, frozen, full and flushed, with no request that fails for it',
+    async () => {
+      if (redis === null) return;
+      const befallen = await chaos.under(() => chaos.hurtRedis(redis));
+      judge('Redis killed, frozen, filled and flushed', befallen);
+      expect([befallen.unavailable, befallen.brokenOff]).toEqual([0, 0]);
     },
     PATIENCE,
   );

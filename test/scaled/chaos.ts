@@ -5,6 +5,7 @@ import type { Received } from '../crash/agents.js';
 import { assertionOf, present, startKeyedRun } from './assertions.js';
 import { Chronicle } from './chronicle.js';
 import { Families, pick, startFamily, subjectOf } from './families.js';
+import type { TestRedis } from '../rig/redis.js';
 import type { ScaledWorld } from './scaled-world.js';
 import { errorOf, type Surface } from './surface.js';
 
@@ -99,6 +100,22 @@ export class Chaos {
       await wait(1_000);
     }
     return told;
+  }
+
+  /** Redis is killed, frozen, filled and flushed in turn, each for longer than it is waited for. */
+  async hurtRedis(redis: TestRedis): Promise<void> {
+    const faults: readonly (readonly [hurt: () => Promise<void> | void, heal: () => Promise<void> | void])[] = [
+      [() => redis.kill(), () => redis.restart()],
+      [() => redis.freeze(), () => redis.thaw()],
+      [() => redis.fill(), () => redis.makeRoom()],
+      [() => redis.flush(), () => undefined],
+    ];
+    for (const [hurt, heal] of faults) {
+      await hurt();
+      await wait(1_500);
+      await heal();
+      await wait(1_500);
+    }
   }
 
   /** Fills the disk that the database is on, for longer than a request waits. */

@@ -35,10 +35,11 @@ export class ScaledWorld {
     private readonly policies: PolicyDirectory,
     readonly platforms: Platforms,
     private readonly secretOf: ReadonlyMap<string, string>,
+    private readonly redisUrl: string | null,
   ) {}
 
   /** All three replicas start at the same moment, upon an empty database. @throws where there is no PostgreSQL */
-  static async start(postgres: RestartablePostgres, name: string): Promise<ScaledWorld> {
+  static async start(postgres: RestartablePostgres, name: string, redisUrl: string | null = null): Promise<ScaledWorld> {
     const database = await postgres.freshDatabase(name);
     const wires = await Promise.all(SKEWS.map(() => CuttableWire.to(database)));
     const [upstreamPort, ...ports] = await Promise.all([freePort(), ...SKEWS.map(() => freePort())]);
@@ -58,6 +59,7 @@ export class ScaledWorld {
       await policyWithGrants(grants),
       await Platforms.start(),
       new Map(secrets.map((secret) => [secret, randomBytes(32).toString('hex')])),
+      redisUrl,
     );
     try {
       await Promise.all(SKEWS.map((_, index) => world.startReplica(index)));
@@ -111,6 +113,7 @@ export class ScaledWorld {
         CORRIDOR_DATABASE_URL: this.wires[index]?.url ?? '',
         CORRIDOR_PUBLIC_URL: new URL(this.issuer).origin,
         CORRIDOR_TEST_SKEW_MS: String(SKEWS[index]),
+        ...(this.redisUrl === null ? {} : { CORRIDOR_REDIS_URL: this.redisUrl }),
         ...Object.fromEntries([...this.secretOf].map(([name, secret]) => [`CORRIDOR_CLIENT_${name}`, secret])),
       },
     });

@@ -1,0 +1,93 @@
+import type { Corridor } from './app.module.js';
+import type { Settings } from './config/settings.js';
+import { INTENT_DEADLINE } from './issuance/mint-token.js';
+import type { WorkKind } from './issuance/early-notice.js';
+import { WorkLoop, type Chore } from './issuance/work-loop.js';
+import type { Journal } from './platform/journal.js';
+import type { Platform } from './platform/platform.js';
+import type { WatchedPolicy } from './watched-policy.js';
+
+/** What is done again and again: every so many milliseconds, and sooner where a word comes that there is such work. */
+interface Chores {
+  readonly chore: Chore;
+  readonly every: number;
+  readonly kind?: WorkKind;
+}
+
+/** Those that the role has: what is left to be done is a worker's; what rests on the memory of who answers is not. */
+export function startLoops(corridor: Corridor, { inputRetention, role }: Settings, journal: Journal): WorkLoop[] {
+  const { notice } = corridor;
+  const chores = [...(role === 'api' ? [] : workOf(corridor, inputRetention, journal)), ...(role === 'worker' ? [] : ownOf(corridor))];
+  const loops = chores.map(({ chore, every, kind }) => {
+    const loop = new WorkLoop(chore, every, (error) => corridor.faultLog.write(error));
+    loop.start();
+    if (kind !== undefined) notice?.onWork(kind, () => loop.nudge());
+    return loop;
+  });
+  // what a process that died has left open is past its deadline by then
+  notice?.workLeft('intents', INTENT_DEADLINE);
+  return loops;
+}
+
+/** Tokens in use are known where they were handed out. */
+function ownOf(corridor: Corridor): readonly Chores[] {
+  return [{ chore: () => corridor.renewTokens.turn(), every: 500 }];
+}
+
+function workOf(corridor: Corridor, inputRetention: number, journal: Journal): readonly Chores[] {
+  return [
+    { kind: 'revocations', chore: () => corridor.revokeDue.turn(), every: 500 },
+    { kind: 'intents', chore: () => corridor.closeIntents.closeOverdue(), every: 2_000 },
+    { kind: 'run_ends', chore: () => corridor.closeRuns.turn(), every: 1_000 },
+    { kind: 'rotations', chore: () => corridor.rotateCredentials.turn(), every: 1_000 },
+    { chore: async () => (await corridor.replayGuard.forget()) > 0, every: 30_000 },
+    { chore: async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, every: 30_000 },
+    { kind: 'credentials', chore: once(() => renewCredentials(corridor, journal)), every: 30_000 },
+    { chore: once(() => refreshMetadata(corridor, journal)), every: 30_000 },
+  ];
+}
+
+/** All that there is to do is done in one turn. */
+function once(chore: () => Promise<void>): Chore {
+  return async () => {
+    await chore();
+    return false;
+  };
+}
+
+/** Makes versions that are missing, and begins the rotations whose time has come. */
+export async function renewCredentials(corridor: Corridor, journal: Journal): Promise<void> {
+  const { problems, changed } = await corridor.renewCredentials.renew();
+  const failures = await corridor.beginRotation.beginDue(changed);
+  for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
+}
+
+async function refreshMetadata(corridor: Corridor, journal: Journal): Promise<void> {
+  for (const { authorizationServer, moved } of await corridor.refreshMetadata.turn()) {
+    journal.note('warning', 'metadata_drift', {
+      authorization_server: authorizationServer,
+      fields: moved.map(({ field }) => field).join(', '),
+      do: `corridor upstream show ${authorizationServer}`,
+    });
+  }
+}
+
+/**
+ * Facts that other processes change, with the policy that they activate, which concerns those that decide: looked for each second, and at
+ * once when there is notice of a change.
+ */
+export function followOthers(platform: Platform, policy: WatchedPolicy | null, corridor: Corridor): WorkLoop {
+  const loop = new WorkLoop(
+    once(async () => {
+      if (policy === null) await corridor.facts.latest();
+      await policy?.loadActive();
+      platform.lastSeen?.noteEpoch((await corridor.facts.current()).epoch);
+      await platform.lastSeen?.save();
+    }),
+    1_000,
+    (error) => corridor.faultLog.write(error),
+  );
+  loop.start();
+  platform.listen(() => loop.nudge());
+  return loop;
+}

@@ -1,0 +1,245 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Journal } from '../../../src/platform/journal.js';
+import { BoundedRedis } from '../../../src/platform/redis/bounded-redis.js';
+import { RedisFlights } from '../../../src/platform/redis/redis-flights.js';
+import { RedisNames } from '../../../src/platform/redis/redis-names.js';
+import { freePort } from '../../rig/corridor.js';
+import { startRedis, type TestRedis } from '../../rig/redis.js';
+import { randomness, sameKeys, tokenOf, until, viewOf, type View } from './views.js';
+
+const server = await startRedis();
+afterAll(async () => server?.stop());
+
+/** Milliseconds: many times what a request may wait, for a machine that has other things to do; and less than whoever waits for Redis does. */
+const BOUND = 600;
+
+/** What the operator read, in order. */
+const eventsOf = ({ lines }: View): readonly unknown[] => lines.map((line) => (JSON.parse(line) as { event: unknown }).event);
+
+/** That Redis was lost, and that it was back, in turns: where the machine has other things to do, more than once. */
+function expectTurns(view: View, last: 'redis_lost' | 'redis_back'): void {
+  const events = eventsOf(view);
+  expect(events).toEqual(events.map((_, index) => (index % 2 === 0 ? 'redis_lost' : 'redis_back')));
+  expect(events.at(-1)).toBe(last);
+  expect(events.length).toBeLessThan(8);
+}
+
+async function put(view: View, key: string): Promise<void> {
+  await until(async () => {
+    view.tokens.put(key, tokenOf());
+    return (await view.tokens.find(key)) !== null;
+  });
+}
+
+/** Every answer comes so many milliseconds late. */
+async function slowWire(to: number, by: number): Promise<{ readonly port: number; close(): void }> {
+  const sockets = new Set<net.Socket>();
+  const wire = net.createServer((client) => {
+    const server = net.connect(to, '127.0.0.1');
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => other.destroy());
+    }
+    client.pipe(server);
+    server.on('data', (bytes) => setTimeout(() => client.write(bytes), by));
+  });
+  wire.listen(0, '127.0.0.1');
+  await once(wire, 'listening');
+  const address = wire.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      wire.close();
+    },
+  };
+}
+
+/** Asks for everything that a request may ask for, and gives the longest that anything took. */
+async function use(view: View): Promise<number> {
+  let longest = 0;
+  for (let round = 0; round < 8; round++) {
+    const began = performance.now();
+    view.tokens.put('b', tokenOf());
+    view.notice.factsChanged();
+    view.notice.workLeft('revocations');
+    await view.tokens.find('b');
+    const found = await view.flights.run(
+      'b',
+      async () => null,
+      async () => 'asked',
+    );
+    expect(found).toBe('asked');
+    longest = Math.max(longest, (performance.now() - began) / 2); // it looked for a token, and for its turn
+  }
+  return longest;
+}
+
+// startRedis says aloud why there is none
+(server === null ? describe.skip : describe)('a Redis that is', () => {
+  const redis = server as TestRedis;
+  let view: View;
+  beforeEach(async () => {
+    view = await viewOf(redis.url);
+    await put(view, 'a');
+  });
+  afterEach(() => view.close());
+
+  const faults: readonly (readonly [string, () => Promise<void> | void, () => Promise<void> | void])[] = [
+    ['killed', () => redis.kill(), () => redis.restart()],
+    ['frozen', () => redis.freeze(), () => redis.thaw()],
+    ['full', () => redis.fill(), () => redis.makeRoom()],
+  ];
+  it.each(faults)('%s holds nobody up, is left alone, and is used again when it is well', async (_fault, hurt, heal) => {
+    const failures = view.health.failures;
+    await hurt();
+    try {
+      expect(await use(view)).toBeLessThan(BOUND);
+      await until(() => !view.health.up);
+      expect(view.health.failures).toBeGreaterThan(failures);
+      const began = performance.now();
+      await use(view);
+      expect(performance.now() - began).toBeLessThan(BOUND); // nothing is asked of it
+      expectTurns(view, 'redis_lost');
+    } finally {
+      await heal();
+    }
+    await until(() => view.health.up, 20_000);
+    await put(view, 'c');
+    expectTurns(view, 'redis_back');
+  });
+
+  it('slow is left alone', async () => {
+    const wire = await slowWire(Number(new URL(redis.url).port), 250);
+    const far = await viewOf(`redis://127.0.0.1:${wire.port}`);
+    try {
+      expect(await use(far)).toBeLessThan(BOUND);
+      await until(() => !far.health.up);
+      const began = performance.now();
+      await use(far);
+      expect(performance.now() - began).toBeLessThan(BOUND);
+      expect(eventsOf(far)).toEqual(['redis_lost']);
+    } finally {
+      await far.close();
+      wire.close();
+    }
+  });
+
+  it('flushed has forgotten, and goes on', async () => {
+    await redis.flush();
+    expect(await view.tokens.find('a')).toBeNull();
+    await use(view);
+    await put(view, 'b');
+  });
+
+  it('not there at the start is said aloud, and used when it comes', async () => {
+    await redis.kill();
+    const early = await viewOf(redis.url);
+    try {
+      expect(eventsOf(early)).toEqual(['redis_lost']);
+      expect(await use(early)).toBeLessThan(BOUND);
+      await redis.restart();
+      await until(() => early.health.up, 20_000);
+      expectTurns(early, 'redis_back');
+    } finally {
+      await early.close();
+    }
+  });
+
+  it('read by others tells them nothing: neither token nor key, and to another Corridor nothing at all', async () => {
+    const keys = sameKeys();
+    const mine = await viewOf(redis.url, keys);
+    const sameKeyFile = await viewOf(redis.url, keys);
+    const foreign = await viewOf(redis.url, { ...sameKeys(), digestKey: keys.digestKey });
+    const connection = redis.connect();
+    try {
+      const token = tokenOf();
+      await until(async () => {
+        mine.tokens.put('the cache key', token);
+        return (await sameKeyFile.tokens.find('the cache key')) !== null;
+      });
+      const names = await connection.keys('corridor:*:token:*');
+      const held = await Promise.all(names.map(async (name) => name + (await connection.getBuffer(name))?.toString('latin1')));
+      expect(held.length).toBeGreaterThan(0);
+      for (const text of held) {
+        for (const secret of [token.text.reveal(), 'the cache key', token.issuance]) expect(text).not.toContain(secret);
+      }
+      // sealed with another key, and copied to another place: nothing, and no error
+      expect(await foreign.tokens.find('the cache key')).toBeNull();
+      const [place] = names.filter((_, index) => held[index]?.length !== 0);
+      await put(mine, 'another');
+      const other = (await connection.keys('corridor:*:token:*')).find((name) => !names.includes(name)) ?? '';
+      await connection.copy(place ?? '', other, 'REPLACE');
+      expect(await mine.tokens.find('another')).toBeNull();
+    } finally {
+      await Promise.all([mine.close(), sameKeyFile.close(), foreign.close()]);
+    }
+  });
+
+  it('slow to end a turn lets the next have it, which the first does not take away when it ends', async () => {
+    const names = new RedisNames(sameKeys().digestKey);
+    const bounded = new BoundedRedis(redis.url, names.probe, new Journal(() => undefined));
+    await bounded.open();
+    const flights = new RedisFlights(bounded, names, randomness, { lease: 300, patience: 3_000 });
+    const began = performance.now();
+    const times: number[] = [];
+    const flight = (lasts: number): Promise<number> =>
+      flights.run(
+        'turn',
+        async () => null,
+        async () => {
+          times.push(performance.now() - began);
+          await delay(lasts);
+          return lasts;
+        },
+      );
+    try {
+      const first = flight(400);
+      const second = delay(50).then(() => flight(250));
+      await first;
+      const third = flight(0);
+      await Promise.all([second, third]);
+      // the second waits until the time of the first is over, and the third for the second, though the first has ended meanwhile
+      expect(times[1]).toBeGreaterThan(250);
+      expect(times[2]).toBeGreaterThan((times[1] ?? 0) + 200);
+    } finally {
+      await bounded.close();
+    }
+  });
+});
+
+describe('a Redis that is too old', () => {
+  it('is refused in words, and nothing waits for it', async () => {
+    const port = await freePort();
+    const old = net.createServer((socket) => {
+      const info = '# Server\r\nredis_version:5.0.14\r\nloading:0\r\n';
+      socket.on('error', () => undefined);
+      socket.on('data', (bytes) => {
+        for (const [command] of bytes.toString().matchAll(/\$\d+\r\n(hello|info|set|client|ping|publish|get)\r\n/gi)) {
+          socket.write(
+            /info/i.test(command) ? `$${info.length}\r\n${info}\r\n` : /hello/i.test(command) ? '-ERR unknown command\r\n' : '+OK\r\n',
+          );
+        }
+      });
+    });
+    old.listen(port, '127.0.0.1');
+    await once(old, 'listening');
+    const view = await viewOf(`redis://127.0.0.1:${port}`);
+    try {
+      expect(view.lines.join('')).toContain('Corridor needs Redis 6.2 or later; the server of CORRIDOR_REDIS_URL is 5.0.14');
+      expect(await use(view)).toBeLessThan(BOUND);
+      await delay(50);
+      expect([view.health.up, eventsOf(view)]).toEqual([false, ['redis_lost']]);
+    } finally {
+      await view.close();
+      old.close();
+    }
+  });
+});
