@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { readProjectFile } from '../catalogue/example.js';
 import { basic, crm, form, issue, TokenDoor, type SecretRun } from '../http/token-door.js';
@@ -23,6 +24,12 @@ describe('the metrics of a running Corridor', () => {
     await door.ask(run);
     await door.ask(run);
     await door.ask(run, { resource: crm, scope: 'crm:write' });
+    const other = await door.startRun();
+    door.server.at('/token', async (response, request) => {
+      await wait(300);
+      await issue()(response, request);
+    });
+    await Promise.all([door.ask(other), door.ask(other)]);
     door.server.at('/token', (response) => void response.writeHead(503).end());
     await door.ask(await door.startRun());
     await door.ask({ ...run, secret: 'wrong' });
@@ -44,16 +51,17 @@ describe('the metrics of a running Corridor', () => {
     );
 
   it('tell what became of requests', () => {
-    expect(value('corridor_releases_total{from="fresh"}')).toBe(1);
+    expect(value('corridor_releases_total{from="fresh"}')).toBe(2);
+    expect(value('corridor_releases_total{from="shared"}')).toBe(1);
     expect(value('corridor_releases_total{from="cached"}')).toBe(2);
-    expect(value('corridor_cache_misses_total')).toBe(2);
-    expect(value('corridor_decisions_total{outcome="allowed",reason="granted"}')).toBe(4);
+    expect(value('corridor_cache_misses_total')).toBe(4);
+    expect(value('corridor_decisions_total{outcome="allowed",reason="granted"}')).toBe(6);
     expect(value('corridor_decisions_total{outcome="denied",reason="scope_not_granted"}')).toBe(1);
     expect(value('corridor_token_faults_total{authorization_server="upstream",fault="server_unavailable"}')).toBe(1);
     expect(value('corridor_security_events_total{event="authentication_failed",surface="token"}')).toBe(1);
     expect(value('corridor_http_requests_total{route="/oauth2/token",status="5xx"}')).toBe(1);
-    expect(value('corridor_http_requests_total{route="/v1/runs",status="2xx"}')).toBe(2);
-    expect(value('corridor_upstream_request_seconds_count{authorization_server="upstream",kind="token"}')).toBe(2);
+    expect(value('corridor_http_requests_total{route="/v1/runs",status="2xx"}')).toBe(3);
+    expect(value('corridor_upstream_request_seconds_count{authorization_server="upstream",kind="token"}')).toBe(3);
     expect(value('corridor_upstream_errors_total{authorization_server="upstream",kind="token",class="http_5xx"}')).toBe(1);
     expect(value('corridor_policy_evaluation_seconds_count{result="value"}')).toBeGreaterThanOrEqual(3);
     expect(value('corridor_flush_entries_sum')).toBeGreaterThan(6);
@@ -62,7 +70,7 @@ describe('the metrics of a running Corridor', () => {
   });
 
   it('tell how it stands', () => {
-    expect(value('corridor_live_tokens')).toBe(1);
+    expect(value('corridor_live_tokens')).toBe(2);
     expect(value('corridor_policy_active')).toBe(1);
     expect(value('corridor_database_up')).toBe(1);
     expect(value('corridor_facts_epoch')).toBeGreaterThan(3);

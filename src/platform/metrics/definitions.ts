@@ -100,7 +100,7 @@ export const metrics = {
     labels: {
       authorization_server: server,
       kind: 'as above',
-      class: '`http_4xx`, `http_5xx`, or how the exchange failed: `timeout`, `unreachable`, …',
+      class: '`http_3xx` to `http_5xx`, or how the exchange failed: `timeout`, `unreachable`, …',
     },
     meaning: 'Exchanges with upstream servers that brought an error',
   },

@@ -19,7 +19,7 @@ export class MeasuredHttp extends UpstreamHttp {
     const begun = performance.now();
     try {
       const response = await this.http.exchange(request);
-      this.seen(request, since(begun), response.status < 400 ? null : `http_${Math.floor(response.status / 100)}xx`);
+      this.seen(request, since(begun), response.status < 300 ? null : `http_${Math.floor(response.status / 100)}xx`);
       return response;
     } catch (error) {
       this.seen(request, since(begun), error instanceof UpstreamExchangeFailed ? error.fault : 'failed');

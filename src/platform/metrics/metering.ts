@@ -58,7 +58,6 @@ export class Metering {
   readonly #clients = new LabelValues();
   #epoch: Epoch | null = null;
   #printing: Promise<string> | null = null;
-
   #listener: MetricsListener | null = null;
 
   constructor(
