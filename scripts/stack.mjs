@@ -124,7 +124,7 @@ async function run() {
   screen.line('trusts', `${certificateFile}, the certificate of the proxy`);
   screen.line('logs', logs);
 
-  if (!options.once) return suggest(url, certificateFile, adminKeyFile);
+  if (!options.once) return suggest(url, certificateFile, adminKeyFile, api[0]);
   await smoke({ client, screen, processes, replicas: api });
   screen.heading(screen.failures === 0 ? 'Every step went as it must.' : `${screen.failures} things did not go as they must.`);
 }
@@ -180,7 +180,7 @@ async function isOk(address) {
   }
 }
 
-function suggest(url, certificateFile, adminKeyFile) {
+function suggest(url, certificateFile, adminKeyFile, replica) {
   console.log(`
 ${bold('What to try next')}, in another terminal in this directory:
 
@@ -190,8 +190,8 @@ ${bold('What to try next')}, in another terminal in this directory:
    corridor entries --follow
       the record, as it grows, whichever replica writes it
 
-   kill <the process of api-1>
-      and everything goes on; nothing starts it again here
+   kill ${replica.child.pid}
+      ends ${replica.name}, and everything goes on; nothing starts it again here
 
 Ctrl-C ends it all and removes its files.`);
 }
