@@ -23,9 +23,9 @@ export async function smoke({ client, screen, processes, replicas }) {
     return [...new Set(answers.map(({ word }) => word))].join(', ');
   };
 
-  /** How many processes have written into the record of the run. */
-  const witnesses = async () =>
-    new Set((await client.api('GET', `/v1/entries?run=${run.id}&limit=1000`)).entries.map(({ instance }) => instance)).size;
+  const entriesOf = async ({ id }, type) => (await client.api('GET', `/v1/entries?run=${id}&type=${type}&limit=1000`)).entries;
+  /** The processes that have handed tokens to the run. */
+  const releasers = async () => new Set((await entriesOf(run, 'token.released')).map(({ instance }) => instance));
 
   screen.step('A run asks for tokens through the proxy');
   const runtime = await client.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
@@ -35,7 +35,7 @@ export async function smoke({ client, screen, processes, replicas }) {
   screen.expect('a first', 'a token', first.word);
   screen.expect('and again', 'a token', await askAll('crm:read'));
   screen.expect('too much', 'access_denied', await askAll('crm:write'));
-  screen.expect('recorded', `by ${replicas.length} processes`, `by ${await witnesses()} processes`);
+  screen.expect('given', `by ${replicas.length} processes`, `by ${(await releasers()).size} processes`);
 
   screen.step('Somebody stops the workflow, at one of the replicas');
   const stop = await client.api('POST', '/v1/suspensions', { kind: 'workflow', id: task.workflow, reason: 'a drill', expires_at: null });
@@ -56,12 +56,12 @@ export async function smoke({ client, screen, processes, replicas }) {
   words.add(await askAll('crm:read'));
   screen.expect('meanwhile', 'a token', [...words].join(', '));
   replica.child = replica.start();
-  const isBack = async () => (await askAll('crm:read')) === 'a token' && (await witnesses()) === replicas.length + 1;
+  const isBack = async () => (await askAll('crm:read')) === 'a token' && (await releasers()).size === replicas.length + 1;
   screen.expect('it is back', 'and asked again', await holds(isBack, 'and asked again'));
 
   screen.step('What nobody waits for is done too');
-  const overdueEnded = async () => (await client.api('GET', `/v1/entries?run=${brief.id}&type=run.ended`)).entries.length === 1;
-  screen.expect('a run', 'ended at its deadline', await holds(overdueEnded, 'ended at its deadline'));
+  const end = async () => (await entriesOf(brief, 'run.ended')).at(0);
+  screen.expect('a run', 'ended at its deadline', await holds(async () => (await end()) !== undefined, 'ended at its deadline'));
 
   screen.step('An auditor has nothing but the hash of the first token');
   const hash = createHash('sha256')
