@@ -126,6 +126,8 @@ async function run() {
 
   if (!options.once) return suggest(url, certificateFile, adminKeyFile, api[0]);
   await smoke({ client, screen, processes, replicas: api });
+  screen.step('None of them had anything to complain about');
+  for (const { name } of replicas) screen.expect(name, 'no complaint', await complaintsOf(name));
   screen.heading(screen.failures === 0 ? 'Every step went as it must.' : `${screen.failures} things did not go as they must.`);
 }
 
@@ -168,6 +170,13 @@ async function giveTo({ uid, gid }, ...folders) {
     for (const name of await readdir(folder)) await chown(path.join(folder, name), uid, gid);
     await chown(folder, uid, gid);
   }
+}
+
+/** The events in the log of a Corridor that are more than information: a Redis that cannot be had fails no request, and is seen here. */
+async function complaintsOf(name) {
+  const lines = (await readFile(processes.logOf(name), 'utf8')).split('\n').filter((line) => line.startsWith('{'));
+  const events = lines.map((line) => JSON.parse(line)).filter(({ level }) => level !== 'info');
+  return [...new Set(events.map(({ event }) => event))].join(', ') || 'no complaint';
 }
 
 async function isOk(address) {
