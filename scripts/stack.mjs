@@ -12,7 +12,6 @@ import { bold, Screen } from '../examples/demo/screen.mjs';
 import { Client } from './stack/client.mjs';
 import { startCaddy } from './stack/caddy.mjs';
 import { selfSigned } from './stack/certificate.mjs';
-import { asksReadiness, fitting, isServed, readyPath } from './stack/fitting.mjs';
 import { layOutImage } from './stack/image.mjs';
 import { freePort } from './stack/machine.mjs';
 import { startPostgres } from './stack/postgres.mjs';
@@ -91,7 +90,7 @@ async function run() {
   if (image !== null && process.getuid?.() === 0) await giveTo(image.user, dataDirectory, secrets);
 
   const replicas = [];
-  for (const { name, environment } of services.filter(isServed)) {
+  for (const { name, environment } of services) {
     const own = String(await freePort());
     const here = environmentHere(environment, {
       secrets,
@@ -103,21 +102,21 @@ async function run() {
       CORRIDOR_TRUSTED_PROXIES: '127.0.0.1',
     });
     if (redis === null) delete here.CORRIDOR_REDIS_URL_FILE;
-    const env = { ...(await fitting(here)), CORRIDOR_DATA_DIR: dataDirectory };
+    const env = { ...here, CORRIDOR_DATA_DIR: dataDirectory };
     const start = () => startCorridor(name, image, env);
     replicas.push({ name, role: environment.CORRIDOR_ROLE, url: `http://127.0.0.1:${own}`, start, child: start() });
   }
   // at the same moment, as containers start
-  await Promise.all(replicas.map(({ name, child, url: at }) => processes.until(name, child, () => isOk(at + readyPath))));
+  await Promise.all(replicas.map(({ name, child, url: at }) => processes.until(name, child, () => isOk(`${at}/readyz`))));
   for (const { name, url: at, child } of replicas) screen.line(name, `${at}, process ${child.pid}`);
 
   const api = replicas.filter(({ role }) => role === 'api');
   const adminKeyFile = path.join(dataDirectory, 'admin.key');
   const client = new Client(url, { certificateFile, key: (await readFile(adminKeyFile, 'utf8')).trim(), program: root });
   const isUp = () => client.isUp();
-  const caddy = asksReadiness ? await startCaddy(processes, directory, { port, certificate, replicas: api, isUp }) : null;
+  const caddy = await startCaddy(processes, directory, { port, certificate, replicas: api, isUp });
   if (caddy === null) {
-    proxy = new Proxy(api, { readyPath });
+    proxy = new Proxy(api);
     await proxy.listen(port, certificate);
     screen.line('proxy', `${url}, in this process: there is no caddy on the PATH`);
   } else screen.line('proxy', `${url}, Caddy with deploy/Caddyfile, process ${caddy.pid}`);

@@ -17,9 +17,8 @@ export class Proxy {
   #server;
 
   /** @param {{ url: string }[]} replicas */
-  constructor(replicas, { readyPath }) {
+  constructor(replicas) {
     this.replicas = replicas.map((replica) => ({ ...replica, ready: false }));
-    this.readyPath = readyPath;
   }
 
   async listen(port, certificate) {
@@ -42,7 +41,7 @@ export class Proxy {
   }
 
   async #look() {
-    const looks = this.replicas.map(async (replica) => (replica.ready = await isOk(replica.url + this.readyPath)));
+    const looks = this.replicas.map(async (replica) => (replica.ready = await isOk(`${replica.url}/readyz`)));
     await Promise.all(looks);
   }
 

@@ -59,9 +59,10 @@ export async function smoke({ client, screen, processes, replicas }) {
   const isBack = async () => (await askAll('crm:read')) === 'a token' && (await releasers()).size === replicas.length + 1;
   screen.expect('it is back', 'and asked again', await holds(isBack, 'and asked again'));
 
-  screen.step('What nobody waits for is done too');
+  screen.step('What nobody waits for is done by the worker');
   const end = async () => (await entriesOf(brief, 'run.ended')).at(0);
   screen.expect('a run', 'ended at its deadline', await holds(async () => (await end()) !== undefined, 'ended at its deadline'));
+  screen.expect('by', 'no replica', (await releasers()).has((await end())?.instance) ? 'a replica' : 'no replica');
 
   screen.step('An auditor has nothing but the hash of the first token');
   const hash = createHash('sha256')
