@@ -92,6 +92,7 @@ async function run() {
   const replicas = [];
   for (const { name, environment } of services) {
     const own = String(await freePort());
+    const metrics = String(await freePort());
     const here = environmentHere(environment, {
       secrets,
       CORRIDOR_HOST: '127.0.0.1',
@@ -100,15 +101,18 @@ async function run() {
       CORRIDOR_CONFIG: config,
       CORRIDOR_POLICIES: policies,
       CORRIDOR_TRUSTED_PROXIES: '127.0.0.1',
+      CORRIDOR_METRICS_HOST: '127.0.0.1',
+      CORRIDOR_METRICS_PORT: metrics,
     });
     if (redis === null) delete here.CORRIDOR_REDIS_URL_FILE;
     const env = { ...here, CORRIDOR_DATA_DIR: dataDirectory };
     const start = () => startCorridor(name, image, env);
-    replicas.push({ name, role: environment.CORRIDOR_ROLE, url: `http://127.0.0.1:${own}`, start, child: start() });
+    const at = (port) => `http://127.0.0.1:${port}`;
+    replicas.push({ name, role: environment.CORRIDOR_ROLE, url: at(own), metrics: `${at(metrics)}/metrics`, start, child: start() });
   }
   // at the same moment, as containers start
   await Promise.all(replicas.map(({ name, child, url: at }) => processes.until(name, child, () => isOk(`${at}/readyz`))));
-  for (const { name, url: at, child } of replicas) screen.line(name, `${at}, process ${child.pid}`);
+  for (const { name, url: at, metrics, child } of replicas) screen.line(name, `${at}, metrics at ${metrics}, process ${child.pid}`);
 
   const api = replicas.filter(({ role }) => role === 'api');
   const adminKeyFile = path.join(dataDirectory, 'admin.key');
@@ -125,8 +129,9 @@ async function run() {
 
   if (!options.once) return suggest(url, certificateFile, adminKeyFile, api[0]);
   await smoke({ client, screen, processes, replicas: api });
-  screen.step('None of them had anything to complain about');
+  screen.step('None of them had anything to complain about, and each tells its figures');
   for (const { name } of replicas) screen.expect(name, 'no complaint', await complaintsOf(name));
+  for (const { name, metrics } of replicas) screen.expect('metrics', `of ${name}`, (await isOk(metrics)) ? `of ${name}` : 'none');
   screen.heading(screen.failures === 0 ? 'Every step went as it must.' : `${screen.failures} things did not go as they must.`);
 }
 

@@ -144,7 +144,10 @@ describe('deploy/kubernetes', () => {
   it('asks for its health by ports that have a name', () => {
     for (const { template } of workloads) {
       const [served] = template.spec.containers;
-      expect(served?.ports).toEqual([{ name: 'http', containerPort: Number(settings['CORRIDOR_PORT']) }]);
+      expect(served?.ports).toEqual([
+        { name: 'http', containerPort: Number(settings['CORRIDOR_PORT']) },
+        { name: 'metrics', containerPort: Number(settings['CORRIDOR_METRICS_PORT']) },
+      ]);
       const asked = [served?.startupProbe, served?.livenessProbe, served?.readinessProbe].map((one) => one?.httpGet);
       expect(asked).toEqual(['/healthz', '/healthz', '/readyz'].map((route) => ({ path: route, port: 'http' })));
     }
@@ -225,13 +228,15 @@ describe('deploy/kubernetes', () => {
     }
   });
 
-  it('lets nobody in but what ends TLS, by the port that has a name', () => {
+  it('lets nobody in but what ends TLS and, for metrics, monitoring, by ports that have a name', () => {
     const policy = z.looseObject({ podSelector: selector, policyTypes: z.array(z.string()), ingress: z.array(z.unknown()).default([]) });
     const found = of('NetworkPolicy').map(({ spec }) => policy.parse(spec));
     expect(found[0]).toMatchObject({ podSelector: { matchLabels: {} }, policyTypes: ['Ingress', 'Egress'], ingress: [] });
     for (const { podSelector, ingress } of found.slice(1)) {
       expect(meant(podSelector.matchLabels).length).toBeGreaterThan(0);
-      expect(JSON.stringify(ingress)).toMatch(/"kubernetes.io\/metadata.name":"ingress-nginx".*"port":"http"/);
+      expect(JSON.stringify(ingress)).toMatch(
+        /"kubernetes.io\/metadata.name":("ingress-nginx".*"port":"http"|"monitoring".*"port":"metrics")/,
+      );
     }
   });
 });
