@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { knownVariables } from './known-variables.js';
+import { knownVariables } from '../../src/config/settings.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(path.join(root, 'deploy', file), 'utf8');
@@ -61,9 +61,8 @@ describe('deploy/compose.yaml', () => {
 
   // that their values are accepted is shown by npm run stack, which starts processes with them
   it('sets only variables that Corridor knows', () => {
-    const known = knownVariables();
     const set = corridors.flatMap(([, { environment }]) => Object.keys(environment));
-    expect(set.filter((name) => !known.includes(name))).toEqual([]);
+    expect(set.filter((name) => !knownVariables.includes(name))).toEqual([]);
   });
 
   it('has a file for each secret, and gives each service only its own', () => {

@@ -6,9 +6,9 @@ import { describe, expect, it } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
 import ts from 'typescript';
 import { z } from 'zod';
+import { knownVariables } from '../../src/config/settings.js';
 import { openLocalKeyFile } from '../../src/platform/keys/local-key-file.js';
 import { SystemRandomness } from '../../src/platform/system-randomness.js';
-import { knownVariables } from './known-variables.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const folder = path.join(root, 'deploy/kubernetes');
@@ -174,7 +174,7 @@ describe('deploy/kubernetes', () => {
   });
 
   it('sets only variables that Corridor knows, to files that are mounted', () => {
-    expect(Object.keys(settings).filter((name) => !knownVariables().includes(name))).toEqual([]);
+    expect(Object.keys(settings).filter((name) => !knownVariables.includes(name))).toEqual([]);
     const [secret] = examples.filter(({ kind }) => kind === 'Secret');
     const keys = Object.entries(z.record(z.string(), z.string()).parse(secret?.['stringData']));
     expect(keys.filter(([, value]) => value !== '')).toEqual([]);
