@@ -25,7 +25,9 @@ export type AdministrativeAction =
   | 'rotation.registered'
   | 'rotation.cancelled'
   | 'client.checked'
-  | 'run.ended';
+  | 'run.ended'
+  | 'work.retried'
+  | 'work.given_up';
 
 /** What is noted once an administrator has changed something, and the change is durable: who did what, from where, and where it stands. */
 export interface Administered {

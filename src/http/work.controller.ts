@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
+import type { Administrator } from '../access/administrator.js';
 import { Invalid, NotFound } from '../access/errors.js';
-import type { Principal } from '../access/principal.js';
 import { CursorInvalid } from '../attribution/entry-search.js';
 import { timestamp } from '../oauth/clock.js';
 import { workKinds, workStates, WorkStore, type OwedWork } from '../work/owed-work.js';
@@ -44,17 +44,21 @@ export class WorkController {
   @Post(':id/retry')
   @HttpCode(200)
   @Allow('admin')
-  async retry(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+  async retry(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
     const { reason: why } = parseInput(retryBody, body);
-    return printChanged(await this.retries.retry(known(id), caller.name, why ?? null));
+    const changed = await this.retries.retry(known(id), caller.name, why ?? null);
+    caller.did('work.retried', id, changed.entry);
+    return printChanged(changed);
   }
 
   @Post(':id/give-up')
   @HttpCode(200)
   @Allow('admin')
-  async giveUp(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal): Promise<Record<string, unknown>> {
+  async giveUp(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
     const { reason: why } = parseInput(giveUpBody, body);
-    return printChanged(await this.retries.giveUp(known(id), caller.name, why));
+    const changed = await this.retries.giveUp(known(id), caller.name, why);
+    caller.did('work.given_up', id, changed.entry);
+    return printChanged(changed);
   }
 }
 

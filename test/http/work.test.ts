@@ -92,6 +92,8 @@ describe('work that is owed', () => {
     expect(await exposure(run)).toEqual([]);
     expect(await entries('work.retried')).toMatchObject({ entries: [{ work, retried_by: 'admin', reason: 'it is back' }] });
     expect(await listed('?state=given_up')).toEqual([]);
+    for (const action of ['work.given_up', 'work.retried'])
+      expect(world.corridor.output()).toMatch(new RegExp(`"action":"${action}","by":"admin",.*"subject":"${work}"`));
   });
 
   it('is refused where it is not there, or not asked for as it must be', async () => {
