@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { WorkKind } from '../../issuance/early-notice.js';
@@ -5,6 +6,10 @@ import { connectionOptions, type RedisHealth } from './bounded-redis.js';
 
 /** Milliseconds in which what is told of one kind of work is told once. */
 const GATHER = 50;
+/** Seconds that it listens for a job at a time: where Redis is gone, a process that is to end waits for so long. */
+const LISTEN_FOR = 1;
+/** Milliseconds: what hangs for want of a Redis ends with its connection. */
+const CLOSE_WITHIN = 500;
 /** A job is nothing but a nudge: none is kept, none is tried again. */
 const NUDGE = { attempts: 1, removeOnComplete: true, removeOnFail: true } as const;
 
@@ -42,7 +47,12 @@ export class WorkQueues {
     };
     // it waits for its jobs, also while there is no Redis
     this.#consumer ??= connect(this.url, { maxRetriesPerRequest: null, enableOfflineQueue: true });
-    const worker = new Worker(kind, processor, { connection: this.#consumer, prefix: this.prefix, skipVersionCheck: true });
+    const worker = new Worker(kind, processor, {
+      connection: this.#consumer,
+      prefix: this.prefix,
+      skipVersionCheck: true,
+      drainDelay: LISTEN_FOR,
+    });
     worker.on('error', () => undefined); // it comes back by itself
     this.#workers.push(worker);
   }
@@ -51,8 +61,8 @@ export class WorkQueues {
     this.#closed = true;
     for (const timer of this.#soon.values()) clearTimeout(timer);
     const closing = [...this.#workers.map((worker) => worker.close(true)), ...[...this.#queues.values()].map((queue) => queue.close())];
+    await Promise.race([Promise.allSettled(closing), delay(CLOSE_WITHIN, undefined, { ref: false })]);
     for (const connection of [this.#producer, this.#consumer]) connection?.disconnect();
-    await Promise.allSettled(closing);
   }
 
   /** Those of one second are one job. */
