@@ -49,6 +49,7 @@ export class BoundedRedis implements RedisHealth {
   #looking: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #trouble = 'it does not answer';
+  #onUp: () => void = () => undefined;
   #closed = false;
 
   constructor(
@@ -69,6 +70,11 @@ export class BoundedRedis implements RedisHealth {
 
   get failures(): number {
     return this.#failures;
+  }
+
+  /** Calls `risen` each time when it can be used again. */
+  onUp(risen: () => void): void {
+    this.#onUp = risen;
   }
 
   /** Resolves when it can be used, or when there is no use in waiting. */
@@ -127,10 +133,12 @@ export class BoundedRedis implements RedisHealth {
   }
 
   #rise(): void {
-    if (this.#state === 'lost') this.journal.note('info', 'redis_back');
-    if (this.#state !== 'up') this.#backSince = performance.now();
-    this.#state = 'up';
     this.#unanswered = 0;
+    if (this.#state === 'up') return;
+    if (this.#state === 'lost') this.journal.note('info', 'redis_back');
+    this.#state = 'up';
+    this.#backSince = performance.now();
+    this.#onUp();
   }
 
   #lose(why: string): void {

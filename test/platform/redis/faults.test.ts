@@ -99,6 +99,9 @@ async function use(view: View): Promise<number> {
   ];
   it.each(faults)('%s holds nobody up, is left alone, and is used again when it is well', async (_fault, hurt, heal) => {
     const failures = view.health.failures;
+    const woken = new Set<string>();
+    view.notice.onFacts(() => woken.add('facts'));
+    view.notice.onWork('revocations', () => woken.add('work'));
     await hurt();
     try {
       expect(await use(view)).toBeLessThan(BOUND);
@@ -114,6 +117,12 @@ async function use(view: View): Promise<number> {
     await until(() => view.health.up, 20_000);
     await put(view, 'c');
     expectTurns(view, 'redis_back');
+    woken.clear();
+    await until(() => {
+      view.notice.workLeft('revocations');
+      view.notice.factsChanged();
+      return woken.size === 2;
+    });
   });
 
   it('slow is left alone', async () => {
