@@ -8,8 +8,8 @@ import { SqlExposure } from '../../src/store/sql-exposure.js';
 import { SqlOwedWork, workQuery } from '../../src/store/sql-owed-work.js';
 import { SqlRotations } from '../../src/store/sql-rotations.js';
 import type { OwedWork, WorkFilter } from '../../src/work/owed-work.js';
-import { databases } from './both-databases.js';
-import { entryOf, identifier, World, type IssuanceRow } from './world.js';
+import { databases } from '../store/both-databases.js';
+import { entryOf, identifier, World, type IssuanceRow } from '../store/world.js';
 
 const pauses = { first: 1_000, longest: 300_000, shortest: 0 };
 const any = expect.any(Number) as number;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { basic, crm, form, TokenDoor } from './token-door.js';
+import { basic, crm, form, TokenDoor } from '../http/token-door.js';
 
 /** One that trusts the proxy which this test is. */
 let door: TokenDoor;
