@@ -177,6 +177,20 @@ export const metrics = {
     labels: {},
     meaning: 'Whether the database answered when it was last asked for the figures below. Where it did not, they are left out',
   },
+  redisLost: {
+    name: 'corridor_redis_lost',
+    type: 'gauge',
+    unit: '0 or 1',
+    labels: {},
+    meaning: 'Whether a Redis is set and is left alone, because it does not answer as it must: that costs speed and nothing else (redis.md)',
+  },
+  redisFailures: {
+    name: 'corridor_redis_failures_total',
+    type: 'counter',
+    unit: 'commands',
+    labels: {},
+    meaning: 'Commands to Redis that brought nothing, each of which a request or a loop went on without',
+  },
   liveTokens: {
     name: 'corridor_live_tokens',
     type: 'gauge',
@@ -216,7 +230,7 @@ export const metrics = {
     name: 'corridor_work_waiting',
     type: 'gauge',
     unit: 'rows',
-    labels: { kind: 'the kind of work: `revoke`, `end_run`' },
+    labels: { kind: 'the kind of work (operate.md): `revoke`, `end_run`, `close_intent`' },
     meaning: 'Work that is not done yet, of all replicas',
   },
   workOverdue: {

@@ -146,7 +146,9 @@ export class Metering {
     pour(this.#requests, this.#all.requests, ['route', 'status']);
     pour(this.#securityEvents, this.#all.securityEvents, ['event', 'surface']);
     set(this.#all.misses, misses);
-    const { evaluator, clock } = this.platform;
+    const { evaluator, clock, shared } = this.platform;
+    this.#all.redisLost.set(shared === null || shared.health.up ? 0 : 1);
+    set(this.#all.redisFailures, shared?.health.failures ?? 0);
     set(this.#all.workerRestarts, evaluator instanceof WorkerPool ? evaluator.restarts : 0);
     this.#all.clockDrift.set((clock.now() - Date.now()) / 1000);
   }
