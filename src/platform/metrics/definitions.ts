@@ -182,7 +182,8 @@ export const metrics = {
     type: 'gauge',
     unit: '0 or 1',
     labels: {},
-    meaning: 'Whether a Redis is set and is left alone, because it does not answer as it must: that costs speed and nothing else (redis.md)',
+    meaning:
+      'Whether a Redis is set and is left alone, because it does not answer as it must: that costs speed and nothing else (redis.md)',
   },
   redisFailures: {
     name: 'corridor_redis_failures_total',
