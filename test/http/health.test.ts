@@ -74,7 +74,9 @@ describe('health', () => {
       ],
     };
     // its client is to be rotated each second, and the first one must have passed
-    await until(async () => JSON.stringify((await look('/readyz', `Bearer ${corridor.adminKey}`)).body).includes('"rotation_overdue":true'));
+    await until(async () =>
+      JSON.stringify((await look('/readyz', `Bearer ${corridor.adminKey}`)).body).includes('"rotation_overdue":true'),
+    );
     for (const key of [corridor.adminKey, await keyOf('auditor'), await keyOf('operator')])
       expect(await look('/readyz', `Bearer ${key}`)).toMatchObject({ status: 503, body: expected });
     expect(await look('/readyz', `Bearer ${await keyOf('runtime')}`)).toMatchObject({ status: 403, body: { code: 'role_missing' } });
