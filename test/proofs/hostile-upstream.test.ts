@@ -71,7 +71,7 @@ async function tell(index: number): Promise<Story> {
   const both = await Promise.all([door.ask(run, { resource: uri, scope }), door.ask(run, { resource: uri, scope })]);
   const took = performance.now() - began;
   const [answer, other] = 'attribution' in both[0].body ? both : [both[1], both[0]];
-  await wait(Number(answer.headers.get('retry-after') ?? 2) * 1000 + 100);
+  await wait(Number(answer.headers.get('retry-after') ?? 2) * 1000 + 500);
   return { run, answer, other, took, later: await door.ask(run, { resource: uri, scope }) };
 }
 
