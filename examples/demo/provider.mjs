@@ -1,5 +1,6 @@
 // A small OAuth 2.0 authorization server for client credentials, made of oidc-provider: what a company's own server would be.
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPair, randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 
 /**
  * The authorization server as a Koa application, not yet listening.
@@ -17,7 +18,7 @@ export async function createProvider(issuer, { clients, resources }, { features,
     clients: clients.map((client) => ({ grant_types: ['client_credentials'], redirect_uris: [], response_types: [], ...client })),
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
-    jwks: { keys: [signingKey()] },
+    jwks: { keys: [await signingKey()] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     features: {
       clientCredentials: { enabled: true },
@@ -52,8 +53,9 @@ function resourceServer(audience, { scopes, ttl = 3600, format = 'jwt' }) {
     : { ...common, accessTokenFormat: 'opaque' };
 }
 
-function signingKey() {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+async function signingKey() {
+  // not generateKeyPairSync: with Node 20 the export of what it made can stand still for good, on a lock of its own
+  const { privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
   return { ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig', kid: randomBytes(8).toString('hex') };
 }
 

@@ -6,6 +6,7 @@ import { KeyUnusable, readReferencedCertificate, readReferencedKey } from '../..
 import { withOwnCertificate } from '../../src/credentials/own-certificate.js';
 import { Secret } from '../../src/oauth/secret.js';
 import { createAuthority, selfSigned } from '../rig/certificates.js';
+import { jwkOf } from '../rig/jwk.js';
 
 function privateJwk(pair: KeyPair): JWK {
   return JSON.parse(pair.privateKey.reveal()) as JWK;
@@ -33,8 +34,7 @@ function made(type: 'ec' | 'ed25519' | 'rsa' | 'rsa-pss', options: { namedCurve?
 
 const pem = (key: ReturnType<typeof made>, type: 'pkcs8' | 'sec1' | 'pkcs1' = 'pkcs8') =>
   new Secret(key.export({ type, format: 'pem' }).toString());
-const jwk = (key: ReturnType<typeof made>, members: object = {}) =>
-  new Secret(JSON.stringify({ ...key.export({ format: 'jwk' }), ...members }));
+const jwk = (key: ReturnType<typeof made>, members: object = {}) => new Secret(JSON.stringify({ ...jwkOf(key), ...members }));
 
 describe('a key pair that Corridor makes', () => {
   it('is named by its thumbprint (B82, the vector of RFC 7638 §3.1)', async () => {
@@ -127,7 +127,7 @@ describe('a key that a reference gives', () => {
   });
 
   it('is refused when its halves do not belong together', async () => {
-    const [one, other] = [made('rsa').export({ format: 'jwk' }), made('rsa', { modulusLength: 2056 }).export({ format: 'jwk' })];
+    const [one, other] = [jwkOf(made('rsa')), jwkOf(made('rsa', { modulusLength: 2056 }))];
     const mixed = new Secret(JSON.stringify({ ...one, n: other.n }));
     await expect(readReferencedKey(mixed)).rejects.toBeInstanceOf(KeyUnusable);
   });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CompactEncrypt, FlattenedSign, GeneralSign, type JWK } from 'jose';
 import { z } from 'zod';
 import { crm, form, TokenDoor, type TokenAnswer } from './token-door.js';
+import { jwkOf } from '../rig/jwk.js';
 
 /** A run with a key, and the key as Node has it, so that anything at all can be signed. */
 interface Signer {
@@ -31,7 +32,7 @@ async function startRun(alg: 'ES256' | 'EdDSA' | 'RS256'): Promise<Signer> {
       : alg === 'EdDSA'
         ? generateKeyPairSync('ed25519')
         : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const publicJwk = pair.publicKey.export({ format: 'jwk' }) as JWK;
+  const publicJwk = jwkOf(pair.publicKey) as JWK;
   const { body } = await door.start({ public_key: publicJwk });
   return { id: z.object({ id: z.string() }).parse(body).id, key: pair.privateKey, publicJwk, alg };
 }
@@ -96,7 +97,7 @@ describe('the key', () => {
   it('is never taken from the assertion, and nothing is fetched (B23)', async () => {
     let fetched = 0;
     const attacker = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const jwk = attacker.publicKey.export({ format: 'jwk' });
+    const jwk = jwkOf(attacker.publicKey);
     const server = createServer((_, response) => {
       fetched++;
       response.end(JSON.stringify({ keys: [{ ...jwk, kid: 'k' }] }));
@@ -123,19 +124,13 @@ describe('the key', () => {
 
   it.each([
     ['of a symmetric kind', { kty: 'oct', k: 'AAAA' }],
-    ['on another curve', generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' })],
-    [
-      'beside its curve',
-      { ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }), y: encode(Buffer.alloc(32, 1)) },
-    ],
-    ['of 1024 bits', generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' })],
-    ['of 1024 bits, made longer by zeros', padded(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' }))],
-    [
-      'of an exponent that signs nothing',
-      { ...generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' }), e: 'AQ' },
-    ],
+    ['on another curve', jwkOf(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey)],
+    ['beside its curve', { ...jwkOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey), y: encode(Buffer.alloc(32, 1)) }],
+    ['of 1024 bits', jwkOf(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey)],
+    ['of 1024 bits, made longer by zeros', padded(jwkOf(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey))],
+    ['of an exponent that signs nothing', { ...jwkOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey), e: 'AQ' }],
     ['of a size that costs whoever verifies', { kty: 'RSA', n: encode(Buffer.alloc(4096, 0xd5)), e: 'AQAB' }],
-    ['with its private half', generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })],
+    ['with its private half', jwkOf(generateKeyPairSync('ed25519').privateKey)],
   ])('may be none %s (B24)', async (_, publicKey) => {
     expect(await door.start({ public_key: publicKey })).toMatchObject({ status: 400, body: { code: 'public_key_unusable' } });
   });

@@ -23,6 +23,7 @@ import {
   wishBySecret,
   ISSUER,
 } from './wish.js';
+import { jwkOf } from '../rig/jwk.js';
 
 async function prepare(one: TokenWish, about = metadata()): Promise<PreparedTokenRequest> {
   return prepareTokenRequest(one, about, signing());
@@ -298,7 +299,7 @@ describe('authentication by key', () => {
 describe('a key', () => {
   it('of RSA with less than 2048 bits is refused (A27)', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
-    const weak = { ...(await keyCredential('RS256')), privateKey: new Secret(JSON.stringify(privateKey.export({ format: 'jwk' }))) };
+    const weak = { ...(await keyCredential('RS256')), privateKey: new Secret(JSON.stringify(jwkOf(privateKey))) };
     expect(await faultOf(prepare(await wishByKey({ credential: weak })))).toBe('credential_unavailable');
   });
 
