@@ -8,7 +8,8 @@ import { kinds, suspensionKinds } from './kinds.js';
 import { owners } from './scaled-catalogue.js';
 import type { Surface } from './surface.js';
 
-const raised = z.object({ id: z.string(), exposure: z.array(z.object({ issuance: z.string() })) });
+const exposed = z.object({ exposure: z.array(z.object({ issuance: z.string() })), next: z.string().nullable() });
+const raised = exposed.extend({ id: z.string() });
 const listed = z.object({ suspensions: z.array(z.object({ id: z.string(), reason: z.string() })) });
 
 /** Suspensions that come and go, of all kinds. */
@@ -42,7 +43,7 @@ export class Drills {
     const took = (shut.acknowledged ?? NaN) - shut.begun;
     await wait(hold);
     await meanwhile?.();
-    const id = body === null ? await this.#idOf(reason) : this.#raised(body, took);
+    const id = body === null ? await this.#idOf(reason) : await this.#raised(body, took);
     if (id !== null) {
       await this.chronicle.opens(closures, () => this.#lift(id));
       this.#held.delete(closures);
@@ -58,9 +59,21 @@ export class Drills {
     this.#held.clear();
   }
 
-  #raised(body: unknown, took: number): string {
-    const { id, exposure } = raised.parse(body);
-    this.exposures.set(id, { listed: new Set(exposure.map(({ issuance }) => issuance)), took });
+  /** The answer lists the first of what it found; the rest is read page by page. */
+  async #raised(body: unknown, took: number): Promise<string> {
+    const { id, exposure, next } = raised.parse(body);
+    const issuances = new Set(exposure.map(({ issuance }) => issuance));
+    for (let cursor = next; cursor !== null;) {
+      const answer = await this.surface.api(anyReplica(), 'GET', `/v1/suspensions/${id}?cursor=${encodeURIComponent(cursor)}`);
+      if (answer?.status !== 200) {
+        await wait(50);
+        continue;
+      }
+      const page = exposed.parse(answer.body);
+      for (const { issuance } of page.exposure) issuances.add(issuance);
+      cursor = page.next;
+    }
+    this.exposures.set(id, { listed: issuances, took });
     return id;
   }
 

@@ -62,6 +62,19 @@ describe('three replicas on PostgreSQL', () => {
     });
   });
 
+  // before others leave hours of tokens that nobody can revoke, which every stop would have to note and list
+  it(
+    'acknowledge a stop quickly under load',
+    async () => {
+      const { times, load } = await stopLatency(world, surface, runtimeKey, Math.min(500, 25 * rounds));
+      const [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1].map((share) => percentile(times, share));
+      say(`stop: ${times.length} stops while ${load.toFixed(0)} requests/s were answered`);
+      say(`stop: acknowledged after ms: p50 ${p50?.toFixed(1)}, p90 ${p90?.toFixed(1)}, p99 ${p99?.toFixed(1)}, max ${max?.toFixed(1)}`);
+      expect(p99).toBeLessThan(SLOWEST_STOP);
+    },
+    PATIENCE,
+  );
+
   it(
     'let nothing out that began after a stop was acknowledged, whatever befalls them',
     async () => {
@@ -92,18 +105,6 @@ describe('three replicas on PostgreSQL', () => {
       expect(findings).toEqual([]);
     },
     PATIENCE + rounds * 120_000,
-  );
-
-  it(
-    'acknowledge a stop quickly under load',
-    async () => {
-      const { times, load } = await stopLatency(world, surface, runtimeKey, Math.min(500, 25 * rounds));
-      const [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1].map((share) => percentile(times, share));
-      say(`stop: ${times.length} stops while ${load.toFixed(0)} requests/s were answered`);
-      say(`stop: acknowledged after ms: p50 ${p50?.toFixed(1)}, p90 ${p90?.toFixed(1)}, p99 ${p99?.toFixed(1)}, max ${max?.toFixed(1)}`);
-      expect(p99).toBeLessThan(SLOWEST_STOP);
-    },
-    PATIENCE,
   );
 
   it(
