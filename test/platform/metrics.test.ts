@@ -34,6 +34,8 @@ class Scene {
   database: 'up' | 'down' = 'up';
   facts: Facts = this.world.facts;
   drills: readonly Readonly<Record<string, unknown>>[] = [];
+  /** What is told of Redis. */
+  readonly redis = { up: true, failures: 0 };
   readonly circuits = new Circuits(this.world.clock, this.world.randomness);
   readonly metering: Metering;
   readonly print: () => Promise<string>;
@@ -49,7 +51,8 @@ class Scene {
     const evaluator = { evaluate: () => Promise.resolve({ kind: 'value', value: {} }) };
     const faultLog = { write: (error: unknown) => void this.faults.push(error) };
     const securityLog = { write: () => undefined };
-    const platform = { http: this.http, evaluator, clock, faultLog, securityLog, database: { query } } as unknown as Platform;
+    const shared = { health: this.redis };
+    const platform = { http: this.http, evaluator, clock, faultLog, securityLog, shared, database: { query } } as unknown as Platform;
     this.metering = new Metering(platform, { host: '127.0.0.1', port: 0 });
     const versions = { inUse: () => Promise.resolve([{ client: 'indexer', state: 'current', createdAt: clock.now() - 60_000 }]) };
     const watched = {
@@ -219,6 +222,14 @@ describe('what is looked at when metrics are read', () => {
     expect(text).toContain('corridor_releases_total{from="cached"} 1');
     expect(text).not.toMatch(/^corridor_(live_tokens|work_waiting|credential_age_seconds|credential_rotation_overdue)[ {]/m);
     expect(scene.faults).toHaveLength(1);
+  });
+
+  it('is whether Redis is lost, and what it did not answer', async () => {
+    const scene = new Scene();
+    const names = ['corridor_redis_lost', 'corridor_redis_failures_total'];
+    expect(await scene.lines(...names)).toEqual(['corridor_redis_failures_total 0', 'corridor_redis_lost 0']);
+    Object.assign(scene.redis, { up: false, failures: 3 });
+    expect(await scene.lines(...names)).toEqual(['corridor_redis_failures_total 3', 'corridor_redis_lost 1']);
   });
 
   it('asks the database once in a while, however often it is read', async () => {
