@@ -252,7 +252,6 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     metadata,
     metadataWatch,
     notice,
-    redisHealth: shared?.health ?? null,
     approveMetadata: new ApproveMetadata(changeFacts, metadataWatch, entries),
     refreshMetadata: new RefreshMetadata(facts, changeFacts, metadataWatch, http, entries, clock),
     observeWorld,

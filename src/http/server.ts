@@ -49,6 +49,12 @@ export function httpAdapter({ https = false, tls = null, limits = connectionLimi
 /** Installs what stands around the controllers. Call before `init`. */
 export function furnish(app: NestFastifyApplication, { https = false, proxies = null, bounds = requestBounds }: Edge = {}): void {
   const fastify = app.getHttpAdapter().getInstance();
+  // first, so that whatever answers has them, and a route may say otherwise
+  const always = securityHeaders(https);
+  fastify.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers(always);
+    done();
+  });
   boundRequests(fastify, bounds);
   if (proxies !== null) {
     fastify.addHook('onRequest', (request, _reply, done) => {
@@ -60,11 +66,6 @@ export function furnish(app: NestFastifyApplication, { https = false, proxies = 
     // RFC 9112 §3.2
     if (headers.host === undefined && httpVersion === '1.1') done(new BadRequestException('a request must name its host'));
     else done();
-  });
-  const always = Object.entries(securityHeaders(https));
-  fastify.addHook('onSend', (_request, reply, _payload, done) => {
-    for (const [name, value] of always) if (!reply.hasHeader(name)) void reply.header(name, value);
-    done();
   });
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer', bodyLimit: MAX_FORM }, (_request, body, done) => {
