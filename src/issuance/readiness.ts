@@ -1,3 +1,4 @@
+import { within } from '../oauth/within.js';
 import type { ActivatePolicy } from './activate-policy.js';
 import type { Facts, FactsSource } from './facts.js';
 
@@ -71,7 +72,7 @@ export class Readiness {
 
   async #examine(): Promise<readonly UnreadyReason[]> {
     try {
-      const facts = await inTime(this.ports.facts.latest());
+      const facts = await within(ANSWER_WITHIN, this.ports.facts.latest());
       return facts === null ? [unreachable] : [...this.#ofPolicy(facts), ...this.#ofClock()];
     } catch (error) {
       return [this.ports.isBehind(error) ? behind : unreachable];
@@ -90,16 +91,5 @@ export class Readiness {
     if (drift <= DRIFT_BOUND) return [];
     const message = `The clocks of this machine and of the database differ by ${Math.round(drift / 1000)} s, more than ${DRIFT_BOUND / 1000} s: have both set by NTP.`;
     return [{ code: 'clock_drift', message }];
-  }
-}
-
-/** null: not in time. What comes later is nobody's. */
-async function inTime(facts: Promise<Facts>): Promise<Facts | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, ANSWER_WITHIN, null)));
-  try {
-    return await Promise.race([facts, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,3 +1,4 @@
+import { within } from '../../oauth/within.js';
 import { type CompiledPolicy, type EvaluationResult, PolicyEvaluator, PolicyUnusable } from '../../policy/evaluator.js';
 import { workerFile } from '../worker-file.js';
 import { isWithinLimits } from './input-limits.js';
@@ -117,6 +118,7 @@ export class WorkerPool extends PolicyEvaluator {
   /** In a thread of its own: a module that cannot be loaded must not touch those that serve. */
   async #tryOut(revision: string, { module, data }: Loaded): Promise<Thread> {
     const thread = new Thread(workerFile(import.meta.url, './evaluation-thread.js'), (ended) => this.#ended(ended));
+    // the timer keeps the process alive meanwhile, which the thread does not
     const answer = await within(this.#limits.loading, thread.load(revision, module, data));
     if (answer?.kind === 'loaded' && !this.#closed) return thread;
     await thread.terminate();
@@ -208,17 +210,6 @@ async function compileModule(bytes: Uint8Array): Promise<WebAssembly.Module> {
     return await WebAssembly.compile(new Uint8Array(bytes));
   } catch (cause) {
     throw new PolicyUnusable('this is no WebAssembly module', { cause });
-  }
-}
-
-/** Null when it takes longer. The timer keeps the process alive meanwhile, which the thread does not. */
-async function within<T>(milliseconds: number, answer: Promise<T | null>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), milliseconds)));
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

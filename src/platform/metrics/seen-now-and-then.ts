@@ -1,3 +1,5 @@
+import { within } from '../../oauth/within.js';
+
 /**
  * What takes a question to the database is asked every so often, by whoever wants it then; all others get the same. Null where it
  * failed, or did not come in time: nothing is told that is older than that.
@@ -24,12 +26,6 @@ export class SeenNowAndThen<T> {
         return null;
       });
     }
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), this.patience)));
-    try {
-      return await Promise.race([this.#seen, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return within(this.patience, this.#seen);
   }
 }

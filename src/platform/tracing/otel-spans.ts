@@ -14,6 +14,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { AlwaysOffSampler, BatchSpanProcessor, ParentBasedSampler, TracerProvider } from '@opentelemetry/sdk-trace';
 import { noSpan, Spans, type Span } from '../../issuance/spans.js';
+import { within } from '../../oauth/within.js';
 import { OAuthError } from '../../oauth/errors.js';
 import { UpstreamExchangeFailed } from '../../upstreams/upstream-http.js';
 
@@ -69,10 +70,10 @@ export class OtelSpans extends Spans {
 
   /** Sends what waits, if that goes quickly. */
   async close(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, LAST_DEADLINE)));
-    await Promise.race([this.#provider.shutdown().catch(() => undefined), late]);
-    clearTimeout(timer);
+    await within(
+      LAST_DEADLINE,
+      this.#provider.shutdown().catch(() => undefined),
+    );
   }
 
   async #around<T>(name: string, kind: SpanKind, parent: Context, work: (span: Span) => Promise<T>): Promise<T> {
