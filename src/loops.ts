@@ -74,20 +74,17 @@ async function refreshMetadata(corridor: Corridor, journal: Journal): Promise<vo
 
 /**
  * Facts that other processes change, with the policy that they activate, which concerns those that decide: looked for each second, and at
- * once when there is notice of a change.
+ * once when there is notice of a change. What was seen is kept each second by itself: a stop is not to wait until a file is on the disk.
  */
-export function followOthers(platform: Platform, policy: WatchedPolicy | null, corridor: Corridor): WorkLoop {
-  const loop = new WorkLoop(
-    once(async () => {
-      if (policy === null) await corridor.facts.latest();
-      await policy?.loadActive();
-      platform.lastSeen?.noteEpoch((await corridor.facts.current()).epoch);
-      await platform.lastSeen?.save();
-    }),
-    1_000,
-    (error) => corridor.faultLog.write(error),
-  );
-  loop.start();
-  platform.listen(() => loop.nudge());
-  return loop;
+export function followOthers(platform: Platform, policy: WatchedPolicy | null, corridor: Corridor): WorkLoop[] {
+  const each = (chore: () => Promise<void>): WorkLoop => new WorkLoop(once(chore), 1_000, (error) => corridor.faultLog.write(error));
+  const following = each(async () => {
+    if (policy === null) await corridor.facts.latest();
+    await policy?.loadActive();
+    platform.lastSeen?.noteEpoch((await corridor.facts.current()).epoch);
+  });
+  const keeping = each(async () => platform.lastSeen?.save());
+  for (const loop of [following, keeping]) loop.start();
+  platform.listen(() => following.nudge());
+  return [following, keeping];
 }

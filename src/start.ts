@@ -110,7 +110,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   tls?.follow((pair) => replacePair(app.getHttpServer(), pair));
   await metering?.serve(corridor);
   const loops = startLoops(corridor, settings, journal);
-  if (!platform.embedded) loops.push(followOthers(platform, answers ? policy : null, corridor));
+  if (!platform.embedded) loops.push(...followOthers(platform, answers ? policy : null, corridor));
   if (answers) await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
   const { policyRevision } = await corridor.facts.current();
   const { publicUrl: url, role } = settings;

@@ -87,7 +87,7 @@ export class SuspensionsController {
   }
 
   async #exposed(suspension: string, after: string): Promise<Record<string, unknown>> {
-    const [tokens, summary] = await Promise.all([this.exposure.ofSuspension(suspension, after, PAGE), this.exposure.summary(suspension)]);
+    const { tokens, summary } = await this.exposure.ofSuspension(suspension, after, PAGE);
     return printExposed(summary, tokens, tokens.length < PAGE ? null : (tokens.at(-1)?.issuance ?? null));
   }
 }

@@ -11,12 +11,12 @@ const which = {
   client: z.string(),
   resource: z.string(),
   authorization_server: z.string(),
-  ends: time,
 };
 
 export const liveTokenRow = z
   .object({
     ...which,
+    ends: time,
     isolation: z.enum(['run', 'workflow']),
     revocation: z.enum(['pending', 'given_up', 'unsupported']).nullable(),
     audience: texts.nullable(),
@@ -31,14 +31,15 @@ export const liveTokenRow = z
     audience: audience ?? 'unverified',
   }));
 
-export const exposedRow = z
+const exposedRow = z
   .object({
     ...which,
+    ends: z.number(),
     fate: z.enum(fates),
     attempts: z.number(),
     last_error: z.string().nullable(),
-    due_at: time.nullable(),
-    done_at: time.nullable(),
+    due_at: z.number().nullable(),
+    done_at: z.number().nullable(),
   })
   .transform(({ id, ends, authorization_server, last_error, due_at, done_at, ...exposed }): ExposedToken => ({
     issuance: id,
@@ -50,6 +51,12 @@ export const exposedRow = z
     revokedAt: exposed.fate === 'revoked' ? done_at : null,
   }));
 
-export const fateRow = z.object({ fate: z.enum(fates), tokens: z.number(), ends: time });
+/** Both are null where nothing was exposed. */
+export const suspensionExposureRow = z
+  .object({
+    tokens: z.array(exposedRow).nullable(),
+    fates: z.array(z.object({ fate: z.enum(fates), tokens: z.number(), ends: z.number() })).nullable(),
+  })
+  .transform(({ tokens, fates }) => ({ tokens: tokens ?? [], fates: fates ?? [] }));
 
 export const activeRow = z.object({ runs: z.number() });

@@ -1,14 +1,7 @@
-import {
-  ExposureList,
-  mostReleasesCounted,
-  type ExposedToken,
-  type ExposureSummary,
-  type Fate,
-  type LiveToken,
-} from '../suspensions/exposure.js';
+import { ExposureList, mostReleasesCounted, type Fate, type LiveToken, type SuspensionExposure } from '../suspensions/exposure.js';
 import type { SuspensionKind } from '../suspensions/suspension.js';
 import type { Database } from './database.js';
-import { activeRow, exposedRow, fateRow, liveTokenRow } from './exposure-row.js';
+import { activeRow, liveTokenRow, suspensionExposureRow } from './exposure-row.js';
 
 const WHICH = `i.id, i.state, i.run, i.workflow, i.client, i.resource, i.authorization_server`;
 
@@ -36,16 +29,19 @@ const FATE = `
     when i.revocation = 'given_up' then 'given_up'
     else 'pending' end`;
 
+// Inside json a time is milliseconds.
 const OF_SUSPENSION = `
-  select ${WHICH}, coalesce(i.expires_at, i.exposed_until) as ends, ${FATE} as fate,
-    coalesce(w.attempts, 0) as attempts, w.last_error, w.due_at, w.done_at
-  from (select e.issuance from suspension_exposure e where e.suspension = $1 and e.issuance > $2 order by e.issuance limit $3) e
-    join issuance i on i.id = e.issuance left join work w on w.kind = 'revoke' and w.subject = i.id
-  order by i.id`;
-
-const SUMMARY = `
-  select ${FATE} as fate, count(*)::int as tokens, max(coalesce(i.expires_at, i.exposed_until)) as ends
-  from suspension_exposure e join issuance i on i.id = e.issuance where e.suspension = $1 group by 1`;
+  with exposed as (
+    select e.issuance, ${FATE} as fate, extract(epoch from coalesce(i.expires_at, i.exposed_until)) * 1000 as ends
+    from suspension_exposure e join issuance i on i.id = e.issuance where e.suspension = $1
+  ), page as (
+    select ${WHICH}, e.ends, e.fate, coalesce(w.attempts, 0) as attempts, w.last_error,
+      extract(epoch from w.due_at) * 1000 as due_at, extract(epoch from w.done_at) * 1000 as done_at
+    from (select * from exposed where issuance > $2 order by issuance limit $3) e
+      join issuance i on i.id = e.issuance left join work w on w.kind = 'revoke' and w.subject = i.id
+  )
+  select (select json_agg(page order by page.id) from page) as tokens,
+    (select json_agg(f) from (select fate, count(*) as tokens, max(ends) as ends from exposed group by fate) f) as fates`;
 
 const ACTIVE_RUNS = 'select active_runs_covered($1, $2) as runs';
 
@@ -60,25 +56,24 @@ export class SqlExposure extends ExposureList {
     return rows.map((row) => liveTokenRow.parse(row));
   }
 
-  async ofSuspension(suspension: string, after: string, limit: number): Promise<readonly ExposedToken[]> {
-    const rows = await this.database.query(OF_SUSPENSION, [suspension, after, limit]);
-    return rows.map((row) => exposedRow.parse(row));
-  }
-
-  async summary(suspension: string): Promise<ExposureSummary> {
-    const rows = (await this.database.query(SUMMARY, [suspension])).map((row) => fateRow.parse(row));
-    const tokens = (wanted: Fate): number => rows.find(({ fate }) => fate === wanted)?.tokens ?? 0;
-    const ends = rows.filter(({ fate }) => fate === 'pending' || fate === 'given_up' || fate === 'unsupported').map((row) => row.ends);
+  async ofSuspension(suspension: string, after: string, limit: number): Promise<SuspensionExposure> {
+    const [row] = await this.database.query(OF_SUSPENSION, [suspension, after, limit]);
+    const { tokens, fates } = suspensionExposureRow.parse(row);
+    const counted = (wanted: Fate): number => fates.find(({ fate }) => fate === wanted)?.tokens ?? 0;
+    const ends = fates.filter(({ fate }) => fate === 'pending' || fate === 'given_up' || fate === 'unsupported').map((row) => row.ends);
     return {
-      fates: {
-        revoked: tokens('revoked'),
-        pending: tokens('pending'),
-        given_up: tokens('given_up'),
-        unsupported: tokens('unsupported'),
-        expired: tokens('expired'),
-        never_issued: tokens('never_issued'),
+      tokens,
+      summary: {
+        fates: {
+          revoked: counted('revoked'),
+          pending: counted('pending'),
+          given_up: counted('given_up'),
+          unsupported: counted('unsupported'),
+          expired: counted('expired'),
+          never_issued: counted('never_issued'),
+        },
+        liveUntil: ends.length === 0 ? null : Math.max(...ends),
       },
-      liveUntil: ends.length === 0 ? null : Math.max(...ends),
     };
   }
 

@@ -26,7 +26,7 @@ const EXPOSED = 'select count(*)::int as exposed from suspension_exposure where 
 const PORTION = 10_000;
 
 const verdictRow = z.discriminatedUnion('verdict', [
-  z.object({ verdict: z.literal('applied'), at: time, withdrawn: texts }),
+  z.object({ verdict: z.enum(['applied', 'unfinished']), at: time, withdrawn: texts }),
   z.object({ verdict: z.literal('stale') }),
   z.object({ verdict: z.literal('locked') }),
 ]);
@@ -47,17 +47,18 @@ export class SqlFactChanges extends FactChanges {
     if (answer.verdict === 'locked') throw new FactsLocked();
     if (answer.verdict === 'stale') return answer;
     this.notice?.factsChanged();
-    const rest = change.kind === 'suspension.raised' ? await this.#withdrawRest(change.suspension) : [];
+    const unfinished = change.kind === 'suspension.raised' && answer.verdict === 'unfinished';
+    const rest = unfinished ? await this.#withdrawRest(change.suspension) : [];
     const withdrawn = [...answer.withdrawn, ...rest];
     for (const kind of workOf(change, withdrawn)) this.notice?.workLeft(kind);
-    return { ...answer, epoch: epochAfter(expected), withdrawn };
+    return { verdict: 'applied', at: answer.at, epoch: epochAfter(expected), withdrawn };
   }
 
   /** The stop holds already, so a failure here does not undo it: what is left is withdrawn when it may be served no longer. */
   async #withdrawRest({ id, kind, target }: Pick<Suspension, 'id' | 'kind' | 'target'>): Promise<readonly string[]> {
     const rest: string[] = [];
     try {
-      for (let before = 0, now = await this.#exposed(id); now - before >= PORTION;) {
+      for (let before = 0, now = PORTION; now - before >= PORTION;) {
         const [row] = await this.database.query(WITHDRAW_MORE, [id, kind, target]);
         rest.push(...z.object({ withdrawn: texts }).parse(row).withdrawn);
         [before, now] = [now, await this.#exposed(id)];

@@ -55,18 +55,22 @@ export interface ExposureSummary {
   readonly liveUntil: number | null;
 }
 
+/** What a suspension exposed: all of it counted, and a page of it token by token. */
+export interface SuspensionExposure {
+  readonly summary: ExposureSummary;
+  readonly tokens: readonly ExposedToken[];
+}
+
 /**
  * Where exposure is looked up.
  *
  * live lists what a suspension of this kind and target would cover and that was not confirmed revoked, the longest-lived first.
  * What runs hold includes what their descendants hold, and shared tokens that any of them holds.
- * ofSuspension lists what a suspension exposed when it was raised, whatever became of it, by issuance and after the one given;
- * summary counts it.
+ * ofSuspension counts what a suspension exposed when it was raised, whatever became of it, and lists it by issuance and after the one given.
  * activeRuns counts the runs that it would cover now and that are not over.
  */
 export abstract class ExposureList {
   abstract live(kind: SuspensionKind, target: string | null, limit: number): Promise<readonly LiveToken[]>;
-  abstract ofSuspension(suspension: string, after: string, limit: number): Promise<readonly ExposedToken[]>;
-  abstract summary(suspension: string): Promise<ExposureSummary>;
+  abstract ofSuspension(suspension: string, after: string, limit: number): Promise<SuspensionExposure>;
   abstract activeRuns(kind: SuspensionKind, target: string | null): Promise<number>;
 }

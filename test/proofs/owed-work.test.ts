@@ -286,11 +286,11 @@ describe.each(databases)('work that is owed, on %s', (_name, open) => {
         [pending, 'pending'],
       ]),
     );
-    const followed = async () => (await exposure.ofSuspension(id, '', 10)).find(({ issuance }) => issuance === revocation);
+    const followed = async () => (await exposure.ofSuspension(id, '', 10)).tokens.find(({ issuance }) => issuance === revocation);
     expect(await followed()).toMatchObject({ fate: 'given_up', attempts: 0, nextAttemptAt: null });
     await world.rows('update work set done_at = now() where subject = $1', pending);
     await world.rows(`update issuance set revocation = 'revoked' where id = $1`, pending);
-    const { fates, liveUntil } = await exposure.summary(id);
+    const { fates, liveUntil } = (await exposure.ofSuspension(id, '', 10)).summary;
     expect(fates).toEqual({ revoked: 1, pending: 0, given_up: 1, unsupported: 0, expired: 0, never_issued: 0 });
     expect(Math.round(((liveUntil ?? 0) - Date.now()) / 100_000)).toBe(3);
     await world.rows('update issuance set expires_at = now() where id = $1', revocation);

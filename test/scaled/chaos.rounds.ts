@@ -31,7 +31,7 @@ describe('chaos', () => {
   beforeAll(async () => {
     // the smallest write-ahead log that it takes, so that the disk is small
     postgres = await RestartablePostgres.start(['max_wal_size=64MB', 'min_wal_size=32MB'], disk?.path);
-    world = await ScaledWorld.start(postgres, 'chaos', redis?.url);
+    world = await ScaledWorld.start(postgres, 'chaos', { redisUrl: redis?.url });
     surface = new Surface(world);
     const { body } = await world.replica(0).api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
     chaos = new Chaos(world, surface, z.object({ key: z.string() }).parse(body).key);

@@ -28,7 +28,7 @@ afterAll(async () => found?.stop());
   beforeAll(async () => {
     postgres = await RestartablePostgres.start();
     wire = await CuttableWire.to(redis.url);
-    world = await ScaledWorld.start(postgres, 'redis', wire.url);
+    world = await ScaledWorld.start(postgres, 'redis', { redisUrl: wire.url });
     const { body } = await world.replica(0).api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
     runtimeKey = z.object({ key: z.string() }).parse(body).key;
   }, PATIENCE);

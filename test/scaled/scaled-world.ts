@@ -19,6 +19,12 @@ const jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string() }).transfo
 /** Seconds that an upstream token lives: every one of a round is over before long. */
 const TOKEN_LIFE = 120;
 
+/** How the replicas reach Redis, if there is one, and whether they reach PostgreSQL over wires that can be cut. */
+interface Links {
+  readonly redisUrl?: string | undefined;
+  readonly wired?: boolean;
+}
+
 /** PostgreSQL, three replicas that each reach it over a wire of its own, and an authorization server, each a process of its own. */
 export class ScaledWorld {
   readonly replicas: RunningCorridor[] = [];
@@ -38,10 +44,14 @@ export class ScaledWorld {
     private readonly redisUrl: string | null,
   ) {}
 
-  /** All three replicas start at the same moment, upon an empty database. @throws where there is no PostgreSQL */
-  static async start(postgres: RestartablePostgres, name: string, redisUrl: string | null = null): Promise<ScaledWorld> {
+  /**
+   * All three replicas start at the same moment, upon an empty database. Wires lead through the process of the tests, which takes its
+   * time: where times are measured there are none, and the replicas speak with PostgreSQL as they do anywhere.
+   * @throws where there is no PostgreSQL
+   */
+  static async start(postgres: RestartablePostgres, name: string, { redisUrl, wired = true }: Links = {}): Promise<ScaledWorld> {
     const database = await postgres.freshDatabase(name);
-    const wires = await Promise.all(SKEWS.map(() => CuttableWire.to(database)));
+    const wires = await Promise.all(wired ? SKEWS.map(() => CuttableWire.to(database)) : []);
     const [upstreamPort, ...ports] = await Promise.all([freePort(), ...SKEWS.map(() => freePort())]);
     const grants = workflows.flatMap((workflow) =>
       purposes.flatMap((purpose) =>
@@ -59,7 +69,7 @@ export class ScaledWorld {
       await policyWithGrants(grants),
       await Platforms.start(),
       new Map(secrets.map((secret) => [secret, randomBytes(32).toString('hex')])),
-      redisUrl,
+      redisUrl ?? null,
     );
     try {
       await Promise.all(SKEWS.map((_, index) => world.startReplica(index)));
@@ -110,7 +120,7 @@ export class ScaledWorld {
       port: this.ports[index] ?? 0,
       script: ['--import', here('skewed-clock.mjs'), serves],
       env: {
-        CORRIDOR_DATABASE_URL: this.wires[index]?.url ?? '',
+        CORRIDOR_DATABASE_URL: this.wires[index]?.url ?? this.postgres.url(this.database),
         CORRIDOR_PUBLIC_URL: new URL(this.issuer).origin,
         CORRIDOR_TEST_SKEW_MS: String(SKEWS[index]),
         ...(this.redisUrl === null ? {} : { CORRIDOR_REDIS_URL: this.redisUrl }),

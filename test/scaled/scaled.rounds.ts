@@ -9,7 +9,6 @@ import { burn, replay, reuse, spendOnce, type Reused } from './replays.js';
 import { RestartablePostgres } from './restartable-postgres.js';
 import { ScaledWorld } from './scaled-world.js';
 import { say } from './say.js';
-import { percentile, stopLatency } from './stop-latency.js';
 import { Surface } from './surface.js';
 import { Testimony } from './testimony.js';
 import { withoutEpochComparison } from './without-epoch.js';
@@ -18,8 +17,6 @@ import { withoutNotices } from './without-notices.js';
 const rounds = Number(process.env['CORRIDOR_TEST_ROUNDS'] ?? 2);
 const OPERATIONS = 2_600;
 const PATIENCE = 600_000;
-/** Milliseconds for the slowest of a hundred stops: of a full run on a quiet machine, and of a few rounds wherever they run. */
-const SLOWEST_STOP = rounds >= 40 ? 50 : 2_000;
 
 describe('three replicas on PostgreSQL', () => {
   let postgres: RestartablePostgres;
@@ -61,19 +58,6 @@ describe('three replicas on PostgreSQL', () => {
       old: [401, 401, 401],
     });
   });
-
-  // before others leave hours of tokens that nobody can revoke, which every stop would have to note and list
-  it(
-    'acknowledge a stop quickly under load',
-    async () => {
-      const { times, load } = await stopLatency(world, surface, runtimeKey, Math.min(500, 25 * rounds));
-      const [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1].map((share) => percentile(times, share));
-      say(`stop: ${times.length} stops while ${load.toFixed(0)} requests/s were answered`);
-      say(`stop: acknowledged after ms: p50 ${p50?.toFixed(1)}, p90 ${p90?.toFixed(1)}, p99 ${p99?.toFixed(1)}, max ${max?.toFixed(1)}`);
-      expect(p99).toBeLessThan(SLOWEST_STOP);
-    },
-    PATIENCE,
-  );
 
   it(
     'let nothing out that began after a stop was acknowledged, whatever befalls them',

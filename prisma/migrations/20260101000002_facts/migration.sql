@@ -328,6 +328,17 @@ begin
   return '{}';
 end $$;
 
+-- What a change that was made is answered with: whether a suspension found as much as withdraw_covered takes, so that there may be more.
+create function verdict_of(change jsonb) returns text
+  language plpgsql stable set enable_seqscan = off
+as $$
+begin
+  return case
+    when change ->> 'kind' = 'suspension.raised'
+      and (select count(*) from (select from suspension_exposure e where e.suspension = change ->> 'id' limit 10000) noted) = 10000 then 'unfinished'
+    else 'applied' end;
+end $$;
+
 -- What change_facts does while it has the lock alone.
 create function change_facts_alone(
   change jsonb, expected_incarnation text, expected_number bigint, entries jsonb,
@@ -341,7 +352,7 @@ begin
   -- our own change, whose answer was lost
   select e.recorded_at into at from entry e where e.id = entries -> 0 ->> 'id';
   if found then
-    verdict := 'applied';
+    verdict := verdict_of(change);
     return;
   end if;
   select * into strict known from facts where facts.only;
@@ -354,7 +365,7 @@ begin
   notify corridor_facts; -- replicas look sooner; nothing rests on it
   withdrawn := enact_change(change, at);
   perform insert_entries(entries, at);
-  verdict := 'applied';
+  verdict := verdict_of(change);
 end $$;
 
 -- What start_run does while facts cannot change.
@@ -502,7 +513,7 @@ begin
   end if;
 end $$;
 
--- verdict: applied | stale | locked.
+-- verdict: applied | unfinished | stale | locked.
 create procedure change_facts(
   change jsonb, expected_incarnation text, expected_number bigint, entries jsonb,
   out verdict text, out at timestamptz, out withdrawn text[])
