@@ -14,7 +14,10 @@ const PARTS = [
     /\/dist\/(policy|catalogue|suspensions|platform\/evaluation)\/|\/dist\/issuance\/(decide|limit|load-context|facts|queue|sliding)/,
   ],
   ['entry', /\/dist\/attribution\/|\/dist\/issuance\/(release|attribution-of|answer)/],
-  ['authorization server', /\/dist\/(upstreams|credentials|platform\/(connection|checked|upstream))|\/node_modules\/(undici|jose)\//],
+  [
+    'talking to the authorization server',
+    /\/dist\/(upstreams|credentials|platform\/(connection|checked|upstream))|\/node_modules\/(undici|jose)\//,
+  ],
   [
     'token in memory or not',
     /\/dist\/issuance\/(fulfil|obtain|mint|make-wish|token-cache|kept|single-flight|shared|circuits|recent|renew)/,

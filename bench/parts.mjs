@@ -12,7 +12,7 @@ import { CONNECTIONS, eachOnce } from './rows.mjs';
 /** Requests before what is measured. */
 const WARM_UP = { 'cached release': 25_600, miss: 3_200 };
 /** Of so many requests one is traced. */
-const TRACED = 50;
+const TRACED = 20;
 const ALONE = 200;
 /** Milliseconds after which each span has come here. */
 const SENT = 2_000;
@@ -71,31 +71,32 @@ class Watched {
     const flush = (1000 * change('corridor_flush_seconds_sum')) / change('corridor_flush_seconds_count');
     const whole = times.reduce((sum, time) => sum + time, 0) / amount;
     const parts = {
-      HTTP: whole - request,
+      'HTTP, with its wait for the thread': whole - request,
       'authentication, facts, limits': request - decide - obtain,
       decision: decide,
       'waiting for the flush before': Math.max(0, record - records * flush),
       'flush, to the disk and back': Math.min(record, records * flush),
       'authorization server': exchange,
-      'finding or reading the token, entry': obtain - record - exchange,
+      'finding the token, or reading and sealing it': obtain - record - exchange,
     };
     const entries = change('corridor_flush_entries_sum') / change('corridor_flush_entries_count');
     return { whole, parts, flushes: records, entries_per_flush: entries };
   }
 
-  async #burst(kind, amount, connections = CONNECTIONS, traced = Infinity) {
+  async #burst(kind, amount, connections = CONNECTIONS, traced = null) {
     const { request, upstream, postgres, directory } = this.servers;
     const { corridor, agents } = this;
     const load = { amount, connections, body: request.body, urls: [corridor.tokenEndpoint] };
     const headersOf =
       kind === 'miss'
         ? eachOnce(await corridor.startRuns(amount), load)
-        : (connection) => Array.from({ length: traced === Infinity ? 1 : traced }, () => agents[connection % agents.length]);
+        : (connection) => Array(TRACED).fill(agents[connection % agents.length]);
+    const isTraced = (connection, index) => traced !== null && (connection * 7 + index) % traced === 0; // not the first of each connection
     const processes = { corridor: corridor.pid, upstream: upstream.pid, postgres: postgres.cpu };
     return burst({
       ...load,
       headersOf: (connection) =>
-        headersOf(connection).map((headers, index) => (index % traced === 0 && traced !== Infinity ? withTrace(headers) : headers)),
+        headersOf(connection).map((headers, index) => (isTraced(connection, index) ? withTrace(headers) : headers)),
       processes: { ...processes, main: () => cpuOfMainThread(corridor.pid) ?? cpuOf(corridor.pid) },
       directory,
     });

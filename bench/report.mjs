@@ -149,7 +149,7 @@ function printParts(parts) {
       ['the main thread', ...cpu.map(({ main }) => whole(main))],
       ['its other threads', ...cpu.map(({ main, corridor }) => whole(Math.max(0, corridor - main)))],
       ['PostgreSQL', ...cpu.map(({ postgres }) => whole(postgres))],
-      ['authorization server', ...cpu.map(({ upstream }) => whole(upstream))],
+      ['the authorization server', ...cpu.map(({ upstream }) => whole(upstream))],
     ],
   );
 }
