@@ -1,7 +1,7 @@
 // npm run bench: what a release costs, beside what plain HTTP and the authorization server cost, all in one run on the same cores; with
 // how many replicas, with Redis and without; and where the time goes. It prints tables in Markdown, with --json the figures alone.
-// It takes about nine minutes; without PostgreSQL about four. Where PostgreSQL or redis-server is missing, it says so, and leaves out
-// the rows.
+// It takes less than ten minutes, and says how long each row took. Where PostgreSQL or redis-server is missing, it says so, and leaves
+// out the rows.
 // --seconds N makes the rounds shorter or longer than four seconds (in those of less than three there may be nothing to renew);
 // --only ROW, which may be said again, measures this row (or `parts`: where the time goes) and bare Fastify alone.
 import { loadavg } from 'node:os';

@@ -39,7 +39,12 @@ export class Report {
 
   figures() {
     const rows = [...this.#rounds].map(([name, rounds]) => this.#figuresOf(name, rounds));
-    return { rows, parts: this.#parts, failures: this.failures, seconds: rounded(Object.fromEntries(this.#seconds)) };
+    return {
+      rows,
+      parts: this.#parts === null ? null : rounded(this.#parts),
+      failures: this.failures,
+      seconds: rounded(Object.fromEntries(this.#seconds)),
+    };
   }
 
   #figuresOf(name, rounds) {
