@@ -17,12 +17,16 @@ export function rounded(value, digits = 3) {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, rounded(each, digits)]));
 }
 
+/** As Markdown, so that it can be put into docs as it is. */
 export function printTable(headings, rows) {
   const lines = [headings, ...rows].map((cells) => cells.map(String));
-  const widths = headings.map((_, column) => Math.max(...lines.map((cells) => cells[column].length)));
-  for (const cells of lines) {
-    console.log(cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  '));
-  }
+  const widths = headings.map((_, column) => Math.max(4, ...lines.map((cells) => cells[column].length)));
+  const ruler = widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  const padded = lines.map((cells) =>
+    cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))),
+  );
+  padded.splice(1, 0, ruler);
+  for (const cells of padded) console.log(`| ${cells.join(' | ')} |`);
 }
 
 export const whole = (value) => Math.round(value).toLocaleString('en-US');

@@ -6,15 +6,16 @@ export class MeasuredCorridor {
   #adminKey;
   #runtimeKey;
 
-  constructor(url, pid, adminKey) {
+  constructor(url, child, adminKey) {
     this.url = url;
-    this.pid = pid;
+    this.child = child;
+    this.pid = child.pid;
     this.tokenEndpoint = `${url}/oauth2/token`;
     this.#adminKey = adminKey;
   }
 
-  static async at(url, pid, adminKey) {
-    const corridor = new MeasuredCorridor(url, pid, adminKey);
+  static async at(url, child, adminKey) {
+    const corridor = new MeasuredCorridor(url, child, adminKey);
     corridor.#runtimeKey = (await corridor.api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' })).key;
     return corridor;
   }

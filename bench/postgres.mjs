@@ -12,7 +12,7 @@ export async function startPostgres(directory, port) {
   try {
     return await start(directory, port);
   } catch (error) {
-    process.stderr.write(`\n*** No PostgreSQL here, so its rows are left out: ${error.message}\n\n`);
+    process.stderr.write(`\n*** No PostgreSQL here, so its rows and those with Redis are left out: ${error.message}\n\n`);
     return null;
   }
 }

@@ -19,6 +19,20 @@ export function cpuOf(pid) {
   return (hours * 3600 + minutes * 60 + seconds) * 1000;
 }
 
+/** CPU of its main thread alone, in milliseconds; null where nobody counts it. */
+export function cpuOfMainThread(pid) {
+  const stat = `/proc/${pid}/task/${pid}/stat`;
+  if (!existsSync(stat)) return null;
+  const fields = readFileSync(stat, 'utf8').split(') ')[1].split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / CLOCK_TICKS;
+}
+
+/** CPU of this process, in milliseconds. */
+export function ownCpu() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** CPU of a process with its children, those that have ended as well, in milliseconds. */
 export function cpuOfFamily(pid) {
   if (!existsSync(`/proc/${pid}/stat`)) return cpuOf(pid);

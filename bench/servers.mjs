@@ -1,5 +1,5 @@
 // The servers that are measured, each a process of its own on loopback.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
@@ -8,9 +8,12 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { startRedis } from '../scripts/stack/redis.mjs';
+import { Processes } from '../scripts/stack/processes.mjs';
+import { readTopology } from '../scripts/stack/topology.mjs';
 import { basic, MeasuredCorridor } from './measured-corridor.mjs';
 import { startPostgres } from './postgres.mjs';
-import { cpuOfFamily } from './process-figures.mjs';
+import { cpuOf, cpuOfFamily } from './process-figures.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
 const resource = 'https://api.example/';
@@ -19,19 +22,23 @@ const clientId = 'corridor-bench';
 /** Its tokens are handed out for ten seconds, so that many are renewed. */
 const brief = 'https://brief.example/';
 
+/** What stands over PostgreSQL, without Redis and with it. */
+const REPLICAS = 3;
+
 export class Servers {
   #children = [];
   #postgres = null;
+  #others = null;
+  #secret = randomBytes(32).toString('hex');
 
   async start() {
     this.directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-bench-'));
     await chmod(this.directory, 0o755); // PostgreSQL runs as somebody else
-    const secret = randomBytes(32).toString('hex');
     const port = await freePort();
     const jwksUri = `http://127.0.0.1:${port}/oauth2/clients/bench-key/jwks`;
     const registration = {
       clients: [
-        { client_id: clientId, client_secret: secret, token_endpoint_auth_method: 'client_secret_basic' },
+        { client_id: clientId, client_secret: this.#secret, token_endpoint_auth_method: 'client_secret_basic' },
         { client_id: `${clientId}-key`, jwks_uri: jwksUri, token_endpoint_auth_method: 'private_key_jwt' },
       ],
       resources: { [resource]: { scopes: [scope] }, [brief]: { scopes: [scope] } },
@@ -39,34 +46,57 @@ export class Servers {
     this.fastify = await this.#start('bench/fastify-server.mjs', 'url');
     this.upstream = await this.#start('bench/authorization-server.mjs', 'issuer', { input: JSON.stringify(registration) });
     await this.#writeConfiguration();
-    this.corridor = await this.#startCorridor(secret, 'data', { CORRIDOR_PORT: String(port) });
+    this.corridors = { embedded: [await this.#startCorridor('data', { CORRIDOR_PORT: String(port) })] };
     this.#postgres = await startPostgres(this.directory, await freePort());
     if (this.#postgres !== null) {
-      const { pid, url, version } = this.#postgres;
+      const { pid, version } = this.#postgres;
       this.postgres = { version, cpu: () => cpuOfFamily(pid) };
-      const replica = () => this.#startCorridor(secret, 'replicas', { CORRIDOR_DATABASE_URL: url });
-      this.replicas = [await replica(), await replica()];
+      this.corridors.postgres = await this.#startReplicas({});
+      await this.#startRedis();
     }
 
     const bodyFor = (indicator) => new URLSearchParams({ grant_type: 'client_credentials', scope, resource: indicator }).toString();
     this.request = { method: 'POST', body: bodyFor(resource) };
     this.briefRequest = { method: 'POST', body: bodyFor(brief) };
-    this.fastify.target = { url: `${this.fastify.said}/token`, authorization: basic(clientId, secret) };
-    this.upstream.target = { url: `${this.upstream.said}/token`, authorization: basic(clientId, secret) };
+    this.fastify.target = { url: `${this.fastify.said}/token`, authorization: basic(clientId, this.#secret) };
+    this.upstream.target = { url: `${this.upstream.said}/token`, authorization: basic(clientId, this.#secret) };
     return this;
   }
 
+  /** One more over PostgreSQL, whose metrics and traces are on, and which can be profiled: it takes messages for bench/profiling.mjs. */
+  async startWatched(collector) {
+    const port = String(await freePort());
+    const watching = { CORRIDOR_METRICS_PORT: port, CORRIDOR_OTLP_ENDPOINT: collector };
+    const flags = ['--import', path.join(root, 'bench/profiling.mjs')];
+    const corridor = await this.#startCorridor('replicas', { CORRIDOR_DATABASE_URL: this.#postgres.url, ...watching }, flags);
+    return { corridor, metrics: `http://127.0.0.1:${port}/metrics` };
+  }
+
   async stop() {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      const patience = setTimeout(() => child.kill('SIGKILL'), 5_000);
-      await ended;
-      clearTimeout(patience);
-    }
+    await Promise.all(this.#children.map(end));
+    await this.#others?.stopAll();
     await this.#postgres?.stop();
     if (this.directory !== undefined) await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** Redis as deploy/compose.yaml has it, and replicas that use it. */
+  async #startRedis() {
+    this.#others = new Processes(this.directory);
+    const redis = await startRedis(this.#others, this.directory, (await readTopology()).redisFlags);
+    if (redis === null) {
+      process.stderr.write('\n*** No redis-server on the PATH, so the rows with Redis are left out\n\n');
+      return;
+    }
+    const [version] = /(?<=v=)\S+/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' })) ?? ['of an unknown version'];
+    this.redis = { version, cpu: () => cpuOf(redis.child.pid) };
+    this.corridors.redis = await this.#startReplicas({ CORRIDOR_REDIS_URL: redis.url });
+  }
+
+  async #startReplicas(settings) {
+    const replicas = [];
+    while (replicas.length < REPLICAS)
+      replicas.push(await this.#startCorridor('replicas', { CORRIDOR_DATABASE_URL: this.#postgres.url, ...settings }));
+    return replicas;
   }
 
   /** The starter policy with a grant of its own, and an agent's isolation of a run. */
@@ -79,21 +109,21 @@ export class Servers {
     await writeFile(path.join(this.directory, 'corridor.yaml'), catalogue(this.upstream.said));
   }
 
-  async #startCorridor(secret, data, settings = {}) {
+  async #startCorridor(data, settings, flags = []) {
     const outside = Object.entries(process.env).filter(([name]) => !name.startsWith('CORRIDOR_'));
-    const { pid, said } = await this.#start('dist/main.js', null, {
-      flags: ['--max-semi-space-size=64'], // as `npm start` has it
+    const { said, child } = await this.#start('dist/main.js', null, {
+      flags: ['--max-semi-space-size=64', ...flags], // as `npm start` has it
       env: {
         ...Object.fromEntries(outside),
         CORRIDOR_PORT: String(await freePort()),
         CORRIDOR_DATA_DIR: path.join(this.directory, data),
         CORRIDOR_CONFIG: path.join(this.directory, 'corridor.yaml'),
         CORRIDOR_POLICIES: path.join(this.directory, 'policies'),
-        CORRIDOR_CLIENT_BENCH: secret,
+        CORRIDOR_CLIENT_BENCH: this.#secret,
         ...settings,
       },
     });
-    return MeasuredCorridor.at(said, pid, (await readFile(path.join(this.directory, data, 'admin.key'), 'utf8')).trim());
+    return MeasuredCorridor.at(said, child, (await readFile(path.join(this.directory, data, 'admin.key'), 'utf8')).trim());
   }
 
   /** Waits for the first line of output: JSON with a member `says`, or for Corridor's own sentence. */
@@ -107,7 +137,7 @@ export class Servers {
     child.stdin.end(input);
     const line = await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'exit').then(() => null)]);
     if (line === null) throw new Error(`${script} did not start. It said:\n${await readFile(log, 'utf8')}`);
-    return { pid: child.pid, said: says === null ? /http:\S+/.exec(line[0])[0] : JSON.parse(line[0])[says] };
+    return { child, pid: child.pid, said: says === null ? /http:\S+/.exec(line[0])[0] : JSON.parse(line[0])[says] };
   }
 }
 
@@ -148,6 +178,15 @@ clients:
 runtimes:
   ci: { workflows: [bench, bench-key] }
 `;
+
+async function end(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const patience = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  await ended;
+  clearTimeout(patience);
+}
 
 async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
