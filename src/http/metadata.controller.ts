@@ -30,6 +30,13 @@ export class MetadataController {
     return await this.document();
   }
 
+  /** Where clients look that put the well-known path behind the issuer, as OpenID Connect does (CONFORMANCE B85). */
+  @Get('oauth2/.well-known/oauth-authorization-server')
+  @Header('cache-control', 'public, max-age=300')
+  async documentBehind(): Promise<Readonly<Record<string, unknown>>> {
+    return await this.document();
+  }
+
   @All('oauth2/authorize')
   authorize(@Res() reply: FastifyReply): void {
     if (!this.metadata.hasAuthorizationEndpoint) throw new NotFoundException();

@@ -67,7 +67,7 @@ export const outcomeOf = {
     const token = minted.kind === 'live' ? minted.live.token : minted.token;
     const isExpected = minted.kind === 'live' || (minted.fault === 'token_reused' && allowed.admitted.server.profile.reusesTokens);
     const problems = [
-      ...(isExpected ? [] : [faultProblem(minted)]),
+      ...(isExpected ? [] : [faultProblem(minted, allowed.admitted.parties[0].client)]),
       ...(token === null ? [] : scopeProblems(allowed, token)),
       ...revocationProblems(revocation),
     ];
@@ -98,13 +98,15 @@ function returnedOf({ granted, audience, issuedAt, expiresAt, type }: UpstreamTo
   return { scope: granted.tokens, audience, lifetime: Math.round((expiresAt - issuedAt) / 1000), expiresAt, type };
 }
 
-function faultProblem({ by, fault }: Extract<Minted, { kind: 'faulted' }>): CheckProblem {
+function faultProblem({ by, fault }: Extract<Minted, { kind: 'faulted' }>, { method }: Client): CheckProblem {
   const what = {
     refused: 'a token was issued that must not be used',
     failed: 'no token was issued',
     unknown: 'whether a token was issued is not known',
   };
-  return { code: fault, message: `${what[by]}: ${explain(fault)}` };
+  const isOfAssertion =
+    (method === 'private_key_jwt' || method === 'client_secret_jwt') && (fault === 'client_refused' || fault === 'request_rejected');
+  return { code: fault, message: `${what[by]}: ${explain(fault)}${isOfAssertion ? `; ${ASSERTION}` : ''}` };
 }
 
 function scopeProblems({ scope }: Allowed, { granted }: UpstreamToken): CheckProblem[] {
@@ -135,14 +137,29 @@ function codeOf({ code }: Reason): string {
   return code;
 }
 
+/** What servers differ in most often, of the clients that sign assertions (docs/profiles.md). */
+const ASSERTION =
+  'where it knows the client and its key, it may want the assertion otherwise: assertion_audience, assertion_type or client_id_with_assertion of its profile';
+
 const EXPLAINED: Partial<Readonly<Record<UpstreamFault, string>>> = {
+  unreachable: 'the server cannot be reached',
+  address_refused: 'the address of the server is not public: that is for allow_hosts of the server to allow',
+  tls_failed: 'the certificate of the server was not accepted: a private authority is named by ca of the server',
+  timeout: 'the server did not answer in time',
+  redirect: 'the server redirected, which is not followed: name its token_endpoint',
+  response_too_large: 'the answer of the server was too large',
+  response_unreadable: 'the answer of the server was no JSON object, or could be read in two ways',
+  overloaded: 'too much was asked of the server at once: try again',
+  server_unavailable: 'the server answered with a fault of its own: look at its log',
+  throttled: 'the server says that it was asked too often: try again later',
   client_refused: 'the server does not accept the client or its credential',
   scope_rejected: 'the server does not know the scope, or does not let this client have it',
   target_rejected: 'the server does not know the resource, or does not let this client have it',
   request_rejected: 'the server does not accept the request as it was sent: look at the profile',
   scope_broader: 'it has more scopes than were asked for',
   details_broader: 'it has authorization details, and none were asked for',
-  audience_mismatch: 'it is for another audience than the resource',
+  audience_mismatch:
+    'it is for another audience than the resource: where the server has that name for the resource, say it as audience of the resource',
   audience_unverified: 'its audience cannot be learned, and the resource insists on that',
   lifetime_unusable: 'it lives longer than max_token_life, or says something else than a time',
   token_type_unusable: 'it is of another type than Bearer',

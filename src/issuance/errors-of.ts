@@ -7,6 +7,7 @@ import {
   TemporarilyUnavailable,
   UnauthorizedClient,
   type OAuthError,
+  type Reason,
 } from '../oauth/errors.js';
 import type { Decision } from '../policy/decision.js';
 import type { UpstreamFault } from '../upstreams/token.js';
@@ -17,20 +18,23 @@ export function errorOfRefusal(refusal: Refusal, decision: Decision, attribution
   const detail = { decision: decision.id, reasons: decision.reasons, attribution };
   switch (refusal.error) {
     case 'unauthorized_client':
-      return new UnauthorizedClient('this run may not have a token', detail);
+      return new UnauthorizedClient(told('this run may not have a token', detail), detail);
     case 'access_denied':
       return new AccessDenied(
-        refusal.by === 'suspension'
-          ? 'stopped by a suspension'
-          : 'tokens of this resource are bound to a key of Corridor, and are not handed out',
+        told(
+          refusal.by === 'suspension'
+            ? 'stopped by a suspension'
+            : 'tokens of this resource are bound to a key of Corridor, and are not handed out',
+          detail,
+        ),
         detail,
       );
     case 'invalid_target':
-      return new InvalidTarget('the resource is unknown, ambiguous or not for this run', detail);
+      return new InvalidTarget(told('the resource is unknown, ambiguous or not for this run', detail), detail);
     case 'invalid_scope':
-      return new InvalidScope('the scope is missing, is not one of this resource, or cannot be had without others', detail);
+      return new InvalidScope(told('the scope is missing, is not one of this resource, or cannot be had without others', detail), detail);
     case 'invalid_authorization_details':
-      return new InvalidAuthorizationDetails('a type of authorization details is not one of this resource', detail);
+      return new InvalidAuthorizationDetails(told('a type of authorization details is not one of this resource', detail), detail);
   }
 }
 
@@ -38,8 +42,8 @@ export function errorOfRefusal(refusal: Refusal, decision: Decision, attribution
 export function errorOfDenial(decision: Decision, attribution: string): OAuthError {
   const detail = { decision: decision.id, reasons: decision.reasons, attribution };
   return decision.failure
-    ? new TemporarilyUnavailable('the policy gave no answer', { ...detail, retryAfter: 1 })
-    : new AccessDenied('denied by policy', detail);
+    ? new TemporarilyUnavailable(told('the policy gave no answer', detail), { ...detail, retryAfter: 1 })
+    : new AccessDenied(told('denied by policy', detail), detail);
 }
 
 /** What went wrong at the authorization server, without a word of its own; its `invalid_client` is our fault, never the agent's. */
@@ -51,12 +55,18 @@ export function errorOfFault(
 ): OAuthError {
   const detail = { reasons: [{ code: fault }], ...(attribution === null ? {} : { attribution }) };
   if (kind === 'refused')
-    return new ServerError('the authorization server issued another token than was asked for; it is not handed out', detail);
+    return new ServerError(told('the authorization server issued another token than was asked for; it is not handed out', detail), detail);
   if (fault === 'details_rejected' || fault === 'details_type_unsupported') {
-    return new InvalidAuthorizationDetails('the authorization server does not accept the authorization details', detail);
+    return new InvalidAuthorizationDetails(told('the authorization server does not accept the authorization details', detail), detail);
   }
   if (fault === 'scope_rejected' || fault === 'target_rejected' || fault === 'request_rejected') {
-    return new ServerError('the authorization server does not accept the request', detail);
+    return new ServerError(told('the authorization server does not accept the request', detail), detail);
   }
-  return new TemporarilyUnavailable('the authorization server gave no token', { ...detail, retryAfter: retryAfter ?? 1 });
+  return new TemporarilyUnavailable(told('the authorization server gave no token', detail), { ...detail, retryAfter: retryAfter ?? 1 });
+}
+
+/** With the codes of the reasons, since most client libraries show the description and no other member. Never what a request said (CONFORMANCE B63). */
+function told(what: string, { reasons }: { readonly reasons: readonly Reason[] }): string {
+  const codes = [...new Set(reasons.map(({ code }) => code))];
+  return codes.length === 0 ? what : `${what} (${codes.join(', ')})`;
 }

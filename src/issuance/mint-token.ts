@@ -129,7 +129,7 @@ export class MintToken {
   }
 
   /**
-   * The server gave a text that somebody else holds. Nobody else gets it (DESIGN §3 "Isolation"), unless the profile says that it reuses
+   * The server gave a text that somebody else holds, or that was taken back. Nobody else gets it (DESIGN §3 "Isolation"), unless the profile says that it reuses
    * tokens: then the issuance that has the text is released to this run too, and is from then on shared by both. Never between workflows:
    * who asks about a token is told its workflow. Never with a check, whose token is revoked at once.
    */
@@ -155,8 +155,8 @@ export class MintToken {
       ...extentMembers(context, allowed, token),
       ...tokenMembers(token, token.issuedAt),
     };
-    // the text is the other issuance's, and is revoked with it
-    const append = this.#outcome(minting, issuance, 'refused', token, members, {});
+    // a text that may be handed out from the other issuance is left to that, and revoked with it; else it is revoked (append_outcome)
+    const append = this.#outcome(minting, issuance, 'refused', token, members);
     const [recorded] = await this.log.append([append]);
     const entry = isRecorded(recorded?.verdict) ? append.entry.id : null;
     return { kind: 'faulted', by: 'refused', fault: 'token_reused', retryAfter: null, entry, token };

@@ -105,6 +105,8 @@ function nothingFound(looks: readonly Look[]): Remark {
   }
   if (looks.some(({ came }) => came === 'tls_failed'))
     return refused('tls_failed', 'its certificate was not accepted: it must be one of a public authority');
+  if (looks.some(({ came }) => came === 'unreachable' || came === 'timeout'))
+    return refused('metadata_unavailable', 'it could not be reached: see that it is up, and that this Corridor gets through to it');
   return refused('metadata_unavailable', 'it publishes no metadata in these places: name its token_endpoint in corridor.yaml');
 }
 

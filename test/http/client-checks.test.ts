@@ -8,7 +8,7 @@ const checked = z.looseObject({
   result: z.enum(['passed', 'failed']),
   returned: z.looseObject({ scope: z.array(z.string()) }).nullable(),
   revocation: z.string().nullable(),
-  problems: z.array(z.looseObject({ code: z.string() })),
+  problems: z.array(z.looseObject({ code: z.string(), message: z.string() })),
 });
 
 let door: TokenDoor;
@@ -53,6 +53,8 @@ describe('a check of a client', () => {
     const found = await check();
     expect(found).toMatchObject({ result: 'failed', returned: scope === null ? null : { scope } });
     expect(codesOf(found)).toEqual([code]);
+    // in words, and not by the code again
+    expect(found.problems[0]?.message).not.toContain(code);
     expect(found.revocation).toBe(scope === null ? null : 'revoked');
   });
 
@@ -92,6 +94,15 @@ describe('a check of a client', () => {
     });
     expect((await door.corridor.api('GET', '/v1/clients/single/check')).status).toBe(404);
     expect((await door.corridor.api('POST', '/v1/clients/indexer/check', { secret: 'x' })).status).toBe(400);
+  });
+
+  it.each([
+    [json({ error: 'invalid_client' }, 401), 'client_refused'],
+    [json({ error: 'invalid_request' }, 400), 'request_rejected'],
+  ])('says, of a client that signs assertions, what servers want otherwise: %#', async (behaviour, code) => {
+    door.server.at('/token', behaviour);
+    const { body } = await door.corridor.api('POST', '/v1/clients/single/check', {});
+    expect(checked.parse(body).problems).toEqual([{ code, message: expect.stringContaining('assertion_audience') as unknown }]);
   });
 });
 

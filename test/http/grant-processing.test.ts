@@ -104,7 +104,9 @@ describe('a resource', () => {
     const before = door.upstreamRequests;
     const refused = await door.ask(run, { resource: bound, scope: 'bound:use' });
     expect(saying(refused)).toEqual({ status: 400, error: 'access_denied', reasons: [{ code: 'egress_only' }] });
-    expect(refused.body['error_description']).toBe('tokens of this resource are bound to a key of Corridor, and are not handed out');
+    expect(refused.body['error_description']).toBe(
+      'tokens of this resource are bound to a key of Corridor, and are not handed out (egress_only)',
+    );
     expect(door.upstreamRequests).toBe(before);
     const [entry] = (await door.entriesOf(run.id)).filter(({ id }) => id === refused.body['attribution']);
     expect(entry).toMatchObject({ type: 'token.refused', decision: { by: 'guardrail', allow: false } });

@@ -45,9 +45,20 @@ describe('the metadata', () => {
     expect((await below.start()).body).toMatchObject({ issuer: belowIssuer, token_endpoint: `${belowIssuer}/token` });
   });
 
+  it('stands behind the issuer too, for clients that look there, and is the same (B85)', async () => {
+    for (const [of, path] of [
+      [door, `${wellKnown}/oauth2`],
+      [below, `${wellKnown}/corridor/eu/oauth2`],
+    ] as const) {
+      const behind = await metadata(of, `/oauth2${wellKnown}`);
+      expect([behind.status, behind.headers.get('cache-control')]).toEqual([200, 'public, max-age=300']);
+      expect(behind.body).toEqual((await metadata(of, path)).body);
+    }
+  });
+
   it('stands nowhere else (B85)', async () => {
     const others = [
-      '/oauth2/.well-known/oauth-authorization-server',
+      `/oauth2${wellKnown}/oauth2`,
       wellKnown,
       `${wellKnown}/`,
       `${wellKnown}/oauth2/`,

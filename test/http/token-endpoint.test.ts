@@ -307,7 +307,7 @@ describe('the token endpoint', () => {
     });
     expect(body).toEqual({
       error: 'access_denied',
-      error_description: 'denied by policy',
+      error_description: 'denied by policy (scope_not_granted)',
       decision: expect.stringMatching(/^dec/),
       reasons: [expect.objectContaining({ code: 'scope_not_granted', scope: 'crm:write' })],
       attribution: expect.stringMatching(/^ent/),

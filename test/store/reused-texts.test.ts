@@ -80,6 +80,15 @@ describe.each(databases)('a text that its server gives twice, on %s', (_name, op
     expect(await recording.verdict(issued(await opened(run), token))).toBe('reused');
   });
 
+  it.each(['pending', 'revoked', 'unsupported'])('is not given to the same run anew when it was taken back: %s', async (revocation) => {
+    const run = await recording.run();
+    const token = tokenOf();
+    const withdrawn = await recording.issued(run, token);
+    await database.query('update issuance set revocation = $2 where id = $1', [withdrawn, revocation]);
+    const issuance = await opened(run);
+    expect(await recording.verdicts(issued(issuance, token), releaseOf(run, issuance))).toEqual(['reused', 'not_live']);
+  });
+
   it('may be given anew when it is dead', async () => {
     const [first, second] = [await recording.run(), await recording.run()];
     const token = tokenOf();

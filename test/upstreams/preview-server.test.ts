@@ -79,6 +79,16 @@ describe('the preview of a server', () => {
   });
 
   it.each([
+    [new UpstreamExchangeFailed('unreachable', false), /could not be reached/],
+    [new UpstreamExchangeFailed('timeout', false), /could not be reached/],
+    [response(404, ''), /name its token_endpoint/],
+  ])('tells what cannot be reached from what publishes nothing: %#', async (answer, message) => {
+    const found = await preview(new ScriptedHttp({ [OAUTH]: answer }));
+    expect(found.remarks.map(({ code }) => code)).toEqual(['metadata_unavailable']);
+    expect(found.remarks[0]?.message).toMatch(message);
+  });
+
+  it.each([
     [new UpstreamExchangeFailed('address_refused', false), 'address_refused'],
     [new UpstreamExchangeFailed('tls_failed', false), 'tls_failed'],
     [new UpstreamExchangeFailed('unreachable', false), 'metadata_unavailable'],

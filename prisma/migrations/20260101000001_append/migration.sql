@@ -104,8 +104,8 @@ begin
 end $$;
 
 -- Whether the text of a token that came for a run is alive in another issuance: of another isolation domain, also of none (what proved a
--- credential), or, where the server is known to reuse tokens, of any. What was never to be handed out and cannot be revoked is in
--- nobody's hands, and in nobody's way.
+-- credential); in one that was taken back, whosever; or, where the server is known to reuse tokens, in any. What was never to be handed
+-- out and cannot be revoked is in nobody's hands, and in nobody's way.
 create function text_is_held(closed text, presented text, reuses boolean, clock timestamptz) returns boolean language plpgsql as $$
 declare
   mine issuance;
@@ -114,7 +114,7 @@ begin
   return exists (
     select from issuance other where other.token_sha256 = presented and other.id <> closed and other.expires_at > clock
       and (other.revocation is distinct from 'unsupported' or other.served_until > other.issued_at)
-      and (reuses or other.isolation <> mine.isolation
+      and (reuses or other.revocation is not null or other.isolation <> mine.isolation
         or case mine.isolation when 'run' then other.run is distinct from mine.run else other.workflow is distinct from mine.workflow end));
 end $$;
 
