@@ -16,7 +16,7 @@ import { identifier, World } from '../store/world.js';
 /** What Corridor asks of its database, by name: first what the release path asks, then the sweeps, then people. */
 export type Questions = Readonly<Record<string, () => Promise<unknown>>>;
 
-/** Of what is asked about the past: an entry of a run of workflow7, and a token of that run. */
+/** What is asked about the past: a run, one of its entries, and its token. */
 export interface Past {
   readonly run: string;
   readonly entry: string;

@@ -6,7 +6,7 @@ import { Recording } from '../store/recording.js';
 import { alternating, type Ratio } from './alternating.js';
 import { fill, type Filled } from './fill.js';
 import { hotPathOf, type HotPath } from './hot-path.js';
-import { questionsOf } from './questions.js';
+import { questionsOf, type Questions } from './questions.js';
 import { rowsRead } from './rows-read.js';
 import { GROWING, storyOfRun } from './story.js';
 
@@ -56,7 +56,8 @@ const both = <T>(of: (side: Side) => Promise<T>): Promise<readonly [T, T]> => Pr
     say(`${full.filled.entries} entries and ${full.filled.runs} runs in ${full.filled.seconds.toFixed(0)} s; ${sizes(full.filled)}`);
 
     const databases = await both(({ url }) => openPostgres(url));
-    const [one, other] = await Promise.all(databases.map((database) => hotPathOf(new Recording(database), story)));
+    const walk = (database: Database): Promise<HotPath> => hotPathOf(new Recording(database), story);
+    const [one, other] = await Promise.all([walk(databases[0]), walk(databases[1])]);
     await compare(one, other, HOT, hot);
     await Promise.all(databases.map((database) => database.close()));
     print(hot, 'what a request asks');
@@ -85,21 +86,23 @@ const both = <T>(of: (side: Side) => Promise<T>): Promise<readonly [T, T]> => Pr
 });
 
 async function ask(databases: readonly [Database, Database]): Promise<void> {
-  const [one, other] = await Promise.all(databases.map((database) => questionsOf(database, new Recording(database), full.filled.past)));
+  const questions = ({ filled }: Side, database: Database): Promise<Questions> =>
+    questionsOf(database, new Recording(database), filled.past);
+  const [one, other] = await Promise.all([questions(small, databases[0]), questions(full, databases[1])]);
   await compare(one, other, OTHERS, others);
-  print(others, 'all questions');
-  for (const name of Object.keys(one ?? {})) {
+  for (const name of Object.keys(one)) {
     const [few, many] = [await rowsRead(databases[0], asked(one, name)), await rowsRead(databases[1], asked(other, name))];
     read.set(name, { small: few.rows, full: many.rows, scanned: many.scanned.filter((table) => GROWING.some((grows) => grows === table)) });
   }
+  print(others, 'all questions');
 }
 
-async function compare(one: HotPath | undefined, other: HotPath | undefined, how: typeof HOT, into: Map<string, Ratio>): Promise<void> {
-  for (const name of Object.keys(one ?? {})) into.set(name, await alternating(asked(one, name), asked(other, name), how));
+async function compare(one: HotPath, other: HotPath, how: typeof HOT, into: Map<string, Ratio>): Promise<void> {
+  for (const name of Object.keys(one)) into.set(name, await alternating(asked(one, name), asked(other, name), how));
 }
 
-function asked(calls: HotPath | undefined, name: string): () => Promise<unknown> {
-  const call = calls?.[name];
+function asked(calls: HotPath, name: string): () => Promise<unknown> {
+  const call = calls[name];
   if (call === undefined) throw new Error(`nothing is called ${name}`);
   return call;
 }
@@ -113,11 +116,13 @@ function print(ratios: ReadonlyMap<string, Ratio>, of: string): void {
   const shorter = (n: number): string => n.toFixed(2).padStart(8);
   const lines = [...ratios].map(([name, { each, median, least, most, blocks }]) => {
     const range = `${median.toFixed(3)} (${least.toFixed(3)}–${most.toFixed(3)})`.padStart(20);
-    return `| ${name.padEnd(46)} | ${shorter(each[0])} | ${shorter(each[1])} | ${range} | ${String(blocks).padStart(6)} |`;
+    const counted = read.get(name);
+    const rows = counted === undefined ? '' : `${counted.small} → ${counted.full}`;
+    return `| ${name.padEnd(46)} | ${shorter(each[0])} | ${shorter(each[1])} | ${range} | ${String(blocks).padStart(6)} | ${rows.padStart(14)} |`;
   });
   const counts = [small, full].map(({ filled }) => `${filled.entries / 1000} k`.padStart(8));
-  const head = `| ${`${of}, ms by entries in the record`.padEnd(46)} | ${counts.join(' | ')} | ${'ratio (99 %)'.padStart(20)} | blocks |`;
-  say([head, '| --- | ---: | ---: | ---: | ---: |', ...lines].join('\n'));
+  const head = `| ${`${of}, ms by entries in the record`.padEnd(46)} | ${counts.join(' | ')} | ${'ratio (99 %)'.padStart(20)} | blocks |      rows read |`;
+  say([head, '| --- | ---: | ---: | ---: | ---: | ---: |', ...lines].join('\n'));
 }
 
 function say(text: string): void {
