@@ -79,6 +79,7 @@ export async function questionsOf(database: Database, recording: Recording, past
     'entries: of the last hour': () => page(entries.find({ since: Date.now() - 3_600_000 })),
     'work: what is owed': () => new SqlOwedWork(database).list({}),
     'trace: a token by its hash': () => found(tracing.trace({ by: 'tokenSha256', value: past.tokenSha256 })),
+    'trace: a token that nobody knows': () => tracing.trace({ by: 'tokenSha256', value: '0'.repeat(64) }),
     'trace: a token by its jti': () => found(tracing.trace({ by: 'jti', value: past.jti })),
     'trace: an entry': () => found(tracing.trace({ by: 'entry', value: past.entry })),
     'trace: a run': () => found(tracing.trace({ by: 'run', value: past.run })),
