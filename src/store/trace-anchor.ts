@@ -15,9 +15,12 @@ export interface TraceAnchor {
 const ENTRY = 'select number as entry, issuance, run from entry';
 const ISSUANCE = 'select id as issuance, run, null as entry from issuance';
 const NEWEST = 'order by opened_at desc, id desc limit 1';
+// Of tokens that no issuance has: the others were found by theirs, and are not in this index (prisma/migrations).
 // With `materialized`, since the planner would otherwise walk the whole log backwards in the hope of meeting one soon.
 const ENTRIES_OF_TOKEN = `
-  with found as materialized (${ENTRY} where token_sha256 = $1) select * from found order by entry desc limit 1`;
+  with found as materialized (
+    ${ENTRY} where token_sha256 = $1 and type not in ('token.issued', 'token.released', 'token.revoked'))
+  select * from found order by entry desc limit 1`;
 // Entries have no index by decision, which every release would pay for: an identifier tells when it was made, and a decision
 // is remembered for a minute at the most.
 const ENTRIES_OF_DECISION = `

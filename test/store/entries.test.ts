@@ -130,4 +130,17 @@ describe.each(databases)('searching entries on %s', (_name, open) => {
       expect({ filter, thrownAway: thrownAway < 2500 }).toEqual({ filter, thrownAway: true });
     }
   });
+
+  it('reads one page of what is recent, though the statistics know nothing of it', async () => {
+    const told = (from: number, to: number, ago: string): Promise<unknown> =>
+      world.rows(`insert into entry (id, type, workflow, run, recorded_at, bytes)
+        select 'ent' || i, 'token.released', 'w' || i % 10, 'r' || i % 200, now() - ${ago}, '{}' from generate_series(${from}, ${to}) i`);
+    await told(1, 20_000, `make_interval(days => 10, secs => -i)`);
+    await world.rows('analyze entry');
+    await told(20_001, 25_000, `make_interval(secs => (25001 - i) / 10.0)`);
+    const { sql, parameters } = entriesQuery({ since: Date.now() - 3_600_000 }, 21);
+    const [row] = await world.rows(`explain (analyze, format json) ${sql}`, ...parameters);
+    const read = [...JSON.stringify(row).matchAll(/"Actual Rows":(\d+)/g)].map(([, rows]) => Number(rows));
+    expect(Math.max(...read)).toBe(21);
+  });
 });

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { Database } from '../../src/store/database.js';
+import type { Past } from './questions.js';
 
 /** What one round adds to a database: so many runs, each with two tokens and ten entries. */
 export const RUNS = 10_000;
@@ -52,3 +54,11 @@ const work = `
 export async function grow(database: Database, round: number, rounds: number): Promise<void> {
   for (const statement of [runs, issuances, entries, inputs, work]) await database.query(statement, [round, rounds]);
 }
+
+/** What the first round has told. */
+export const PAST: Past = {
+  run: 'runpast0x77',
+  entry: 'entpast0x77x5',
+  tokenSha256: createHash('sha256').update('0x77x1').digest('hex'),
+  jti: 'jti0x77x1',
+};

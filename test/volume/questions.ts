@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Append } from '../../src/attribution/entry-log.js';
 import type { Database } from '../../src/store/database.js';
 import { IssuanceRows } from '../../src/store/issuance-rows.js';
@@ -17,7 +16,15 @@ import { identifier, World } from '../store/world.js';
 /** What Corridor asks of its database, by name: first what the release path asks, then the sweeps, then people. */
 export type Questions = Readonly<Record<string, () => Promise<unknown>>>;
 
-export async function questionsOf(database: Database, recording: Recording): Promise<Questions> {
+/** What is asked about the past: a run, one of its entries, and its token. */
+export interface Past {
+  readonly run: string;
+  readonly entry: string;
+  readonly tokenSha256: string;
+  readonly jti: string;
+}
+
+export async function questionsOf(database: Database, recording: Recording, past: Past): Promise<Questions> {
   const world = new World(database);
   const [runs, entries, tracing, rows] = [
     new SqlRuns(database),
@@ -32,8 +39,7 @@ export async function questionsOf(database: Database, recording: Recording): Pro
   await recording.issued(run, live);
   const workflow7 = { id: 'workflow7', owner: 'owner7', purposes: [], maxRunTtl: 900, labels: {} };
   await world.change(catalogueChange({ ...catalogue, workflows: { workflow7 } }));
-  const [past, decision] = ['0x77', await decisionOfNow(database)];
-  const hash = createHash('sha256').update(`${past}x1`).digest('hex');
+  const decision = await decisionOfNow(database);
   return {
     'a cached release': () => recorded(recording, releaseOf(run, issuance)),
     'an intent, then outcome and release': async () => {
@@ -42,13 +48,13 @@ export async function questionsOf(database: Database, recording: Recording): Pro
       await recorded(recording, outcomeOf(intent.effect.issuance, 'issued'), releaseOf(run, intent.effect.issuance));
     },
     'the start of a run, and its end': async () => world.end(await world.running()),
-    'a run by its id': () => found(runs.find(`runpast${past}`)),
+    'a run by its id': () => found(runs.find(past.run)),
     'facts and epoch': () => new SqlFacts(database).latest(),
     'a suspension of a workflow, and its exposure': () => suspend(database, world, 'workflow', 'workflow7'),
     'a suspension of an owner, and its exposure': () => suspend(database, world, 'owner', 'owner7'),
     'introspection by a run': () => found(tokens.live(live.sha256, { run: run.id })),
     'introspection by a resource server': () => found(tokens.live(live.sha256, { resource: 'crm' })),
-    'introspection of a token of the past': () => tokens.live(hash, { resource: 'resource1' }),
+    'introspection of a token of the past': () => tokens.live(past.tokenSha256, { resource: 'resource1' }),
     'the revocation of a token': async () => {
       const [intent, token] = [intentOf(run), tokenOf()];
       await recorded(recording, intent);
@@ -69,13 +75,14 @@ export async function questionsOf(database: Database, recording: Recording): Pro
     'entries: of a type that is rare': () => page(entries.find({ type: 'key.created' })),
     'entries: of a workflow': () => page(entries.find({ workflow: 'workflow7' })),
     'entries: of a workflow and a type': () => page(entries.find({ workflow: 'workflow7', type: 'token.denied' })),
-    'entries: of a run': () => page(entries.find({ run: `runpast${past}` })),
+    'entries: of a run': () => page(entries.find({ run: past.run })),
     'entries: of the last hour': () => page(entries.find({ since: Date.now() - 3_600_000 })),
     'work: what is owed': () => new SqlOwedWork(database).list({}),
-    'trace: a token by its hash': () => found(tracing.trace({ by: 'tokenSha256', value: hash })),
-    'trace: a token by its jti': () => found(tracing.trace({ by: 'jti', value: `jti${past}x1` })),
-    'trace: an entry': () => found(tracing.trace({ by: 'entry', value: `entpast${past}x5` })),
-    'trace: a run': () => found(tracing.trace({ by: 'run', value: `runpast${past}` })),
+    'trace: a token by its hash': () => found(tracing.trace({ by: 'tokenSha256', value: past.tokenSha256 })),
+    'trace: a token that nobody knows': () => tracing.trace({ by: 'tokenSha256', value: '0'.repeat(64) }),
+    'trace: a token by its jti': () => found(tracing.trace({ by: 'jti', value: past.jti })),
+    'trace: an entry': () => found(tracing.trace({ by: 'entry', value: past.entry })),
+    'trace: a run': () => found(tracing.trace({ by: 'run', value: past.run })),
     'trace: a decision': () => found(tracing.trace({ by: 'decision', value: decision })),
   };
 }

@@ -1,6 +1,6 @@
 import { databases } from '../store/both-databases.js';
 import { Recording } from '../store/recording.js';
-import { ENTRIES, grow } from './grow.js';
+import { ENTRIES, grow, PAST } from './grow.js';
 import { questionsOf, type Questions } from './questions.js';
 import { VolumeTable } from './volume-table.js';
 
@@ -16,7 +16,7 @@ describe.each(databases)('%s', (name, open) => {
     const recording = await Recording.empty(database);
     await grow(database, 0, rounds);
     await analyze();
-    questions = await questionsOf(database, recording);
+    questions = await questionsOf(database, recording, PAST);
     for (const ask of Object.values(questions)) for (let call = 0; call < CALLS; call++) await ask(); // compiled and cached
     await measure();
     for (let round = 1; round < rounds; round++) {
