@@ -59,9 +59,9 @@ describe('the judge of a soak', () => {
   });
 
   it('finds descriptors and connections that are not closed', () => {
-    const leaking = worker(({ at }, { handles }) => ({ handles: handles + at / 10 }));
+    const leaking = worker(({ at }, { handles }) => ({ handles: handles + at / 8 }));
     expect(failed(soak(leaking))).toEqual(['open descriptors, worker']);
-    expect(failed(soak(({ at }) => ({ backends: 20 + at / 10 })))).toEqual(['connections to PostgreSQL']);
+    expect(failed(soak(({ at }) => ({ backends: 20 + at / 8 })))).toEqual(['connections to PostgreSQL']);
   });
 
   it('does not take what nobody could read for flat', () => {
@@ -89,6 +89,30 @@ describe('the judge of a soak', () => {
     expect(failed(soak(at(62, { unavailable: 1 })))).toEqual(['answers in 2 faults']);
     expect(failed(soak(at(184, { brokenOff: 1 })))).toEqual(['answers in 2 faults']);
     expect(failed(soak(at(184, { unexpected: 1, examples: ['/oauth2/token: 500'] })))).toEqual(['answers in 2 faults']);
+  });
+
+  it('looks less closely at a run of few minutes, on a machine that is at its end', () => {
+    const turnedAway = at(300, { unavailable: 1 });
+    const look = { minutes: 1 };
+    expect(failed(soak((sample) => ({ ...turnedAway(sample), busy: 1 }), look))).toEqual([]);
+    expect(failed(soak((sample) => ({ ...turnedAway(sample), busy: 1 })))).toEqual(['answers outside of faults and 10 s after']);
+    expect(failed(soak(turnedAway, look))).toEqual(['answers outside of faults and 10 s after']);
+    expect(
+      failed(
+        soak(
+          worker(({ at }, { rss }) => ({ rss: rss + at * 0.12 * MB })),
+          look,
+        ),
+      ),
+    ).toEqual([]);
+    expect(
+      failed(
+        soak(
+          worker(({ at }, { rss }) => ({ rss: rss + at * MB })),
+          look,
+        ),
+      ),
+    ).toEqual(['resident memory, worker']);
   });
 
   it('finds that nothing was shown, for want of load or of faults', () => {

@@ -11,7 +11,9 @@ const RUNS = 120;
 const life = () => 20_000 + Math.random() * 10_000;
 const TTL = 45;
 const MOST_STARTS = 8;
-const UNDER_WAY = { open: 256, closed: 32 };
+/** Few, and all of them there from the beginning, so that the descriptors of a replica do not tell of the load. */
+const CONNECTIONS = 32;
+const UNDER_WAY = { open: 256, closed: 64 };
 /** Milliseconds for which nobody asks a replica that does not answer, as a proxy would have it. */
 const LEFT_ALONE = 1_000;
 
@@ -19,7 +21,7 @@ const orders = on(process, 'message');
 const [settings] = (await orders.next()).value;
 const { urls, key, run: wish, resources, scope } = settings;
 const bodies = resources.map((resource) => new URLSearchParams({ grant_type: 'client_credentials', resource, scope }).toString());
-const replicas = urls.map((url) => ({ pool: new Pool(url, { connections: 160, headersTimeout: 40_000 }), leftAloneUntil: 0 }));
+const replicas = urls.map((url) => ({ pool: new Pool(url, { connections: CONNECTIONS, headersTimeout: 40_000 }), leftAloneUntil: 0 }));
 const alive = [];
 let [turn, asked, underWay, starting, ending] = [0, 0, 0, 0, 0];
 /** null: as fast as answers come. */
