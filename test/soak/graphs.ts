@@ -103,10 +103,19 @@ export function graphsOf({ samples, faults }: Soak): ReadonlyMap<string, string>
   return new Map([
     [
       'memory',
-      graph('Memory', 'MB', [
-        ...names.map((name) => line(`${name} resident`, ({ processes }) => megabytes(processes[name]?.rss))),
-        ...names.map((name) => line(`${name} old heap`, ({ processes }) => megabytes(processes[name]?.heap))),
-      ]),
+      graph(
+        'Resident memory',
+        'MB',
+        names.map((name) => line(name, ({ processes }) => megabytes(processes[name]?.rss))),
+      ),
+    ],
+    [
+      'heap',
+      graph(
+        'Old generation of the heap',
+        'MB',
+        names.map((name) => line(name, ({ processes }) => megabytes(processes[name]?.heap))),
+      ),
     ],
     [
       'handles',

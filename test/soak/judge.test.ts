@@ -158,6 +158,6 @@ describe('the graphs of a soak', () => {
     expect(page).toContain('**1 of what is demanded did not hold.**');
     expect(page).toContain('| R: Redis killed | 1 |');
     expect(page).not.toContain('old\n');
-    expect([...graphsOf(given).keys()]).toEqual(['memory', 'handles', 'queue-age', 'queue', 'answers', 'latency', 'database']);
+    expect([...graphsOf(given).keys()]).toEqual(['memory', 'heap', 'handles', 'queue-age', 'queue', 'answers', 'latency', 'database']);
   });
 });

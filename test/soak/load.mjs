@@ -11,6 +11,8 @@ const RUNS = 120;
 const life = () => 20_000 + Math.random() * 10_000;
 const TTL = 45;
 const MOST_STARTS = 8;
+/** Attempts to end a run, each half a second after the other; then it is left to its deadline. */
+const MOST_ENDS = 100;
 /** Few, and all of them there from the beginning, so that the descriptors of a replica do not tell of the load. */
 const CONNECTIONS = 32;
 const UNDER_WAY = { open: 256, closed: 64 };
@@ -103,7 +105,10 @@ async function start() {
 async function end(run) {
   ending++;
   while (run.underWay > 0) await wait(50);
-  while ((await call(`/v1/runs/${run.id}/end`, { authorization: api.authorization })) === null) await wait(500);
+  for (let time = 0; time < MOST_ENDS; time++) {
+    if ((await call(`/v1/runs/${run.id}/end`, { authorization: api.authorization })) !== null) break;
+    await wait(500);
+  }
   ending--;
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -27,17 +27,18 @@ const PATIENCE = 120_000;
 it(
   'goes on for so long at half load with faults, and nothing grows',
   async () => {
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'corridor-soak-'));
+    say(`soak: samples in ${directory}/samples.jsonl`);
     const world = await SoakWorld.start();
     const load = Load.start(await world.loadSettings());
     try {
-      const soak = await run(world, load);
+      const soak = await run(world, load, (sample) => appendFileSync(path.join(directory, 'samples.jsonl'), `${JSON.stringify(sample)}\n`));
       const judgements = judge(soak);
       for (const { what, found, holds } of judgements) say(`${holds ? '  ' : '! '}${what}: ${found}`);
-      const directory = mkdtempSync(path.join(os.tmpdir(), 'corridor-soak-'));
-      writeFileSync(path.join(directory, 'soak.json'), JSON.stringify({ ...soak, judgements }));
+      writeFileSync(path.join(directory, 'soak.json'), JSON.stringify({ ...soak, samples: 'samples.jsonl', judgements }));
       writeGraphs(graphs ?? directory, soak);
       if (graphs !== undefined) await fillPage(`${graphs}.md`, soak);
-      say(`soak: samples in ${directory}/soak.json, graphs in ${graphs ?? directory}`);
+      say(`soak: graphs in ${graphs ?? directory}`);
       expect(judgements.filter(({ holds }) => !holds)).toEqual([]);
     } finally {
       load.kill();
@@ -47,7 +48,7 @@ it(
   minutes * 60_000 + 600_000,
 );
 
-async function run(world: SoakWorld, load: Load): Promise<Soak> {
+async function run(world: SoakWorld, load: Load, kept: (sample: Sample) => void): Promise<Soak> {
   const received: Received[] = [];
   let answered = 0;
   const next = async () => {
@@ -82,7 +83,9 @@ async function run(world: SoakWorld, load: Load): Promise<Soak> {
   while (now() < minutes * 60) {
     const interval = await next();
     if (interval === null) throw new Error('the agents are gone');
-    samples.push(await sampler.take(interval, (interval.at - began) / 1000));
+    const sample = await sampler.take(interval, (interval.at - began) / 1000);
+    samples.push(sample);
+    kept(sample);
   }
   await befalling;
 
