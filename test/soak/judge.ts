@@ -16,7 +16,7 @@ const ANSWERED = 0.95;
 const MB = 2 ** 20;
 
 /** Minutes below which a run is no more than a look, on a machine that others may use: processes warm up all the time then. */
-const EARNEST = 10;
+export const EARNEST = 10;
 /** Share of all cores that is busy when the machine is at its end: of a look, 503 is excused then. */
 const AT_ITS_END = 0.95;
 
@@ -115,9 +115,13 @@ function offered({ minutes, rate, samples }: Soak, quiet: readonly Sample[]): Ju
 function answersOutside(quiet: readonly Sample[], isLook: boolean): Judgement {
   const good = sum(quiet, ({ answers }) => answers.ok);
   const bad = quiet.filter((sample) => notExcused(sample, [], isLook) > 0);
+  const others = sum(bad, (sample) => notExcused(sample, [], isLook));
+  const excused = sum(quiet, notGood) - others;
   return {
     what: `answers outside of faults and ${RECOVERY} s after`,
-    found: `${good} good, ${sum(quiet, notGood)} others${examplesOf(bad)}`,
+    found:
+      `${good} good, ${others} others${examplesOf(bad)}` +
+      (excused === 0 ? '' : `; ${excused} told to try again while all cores were busy`),
     holds: bad.length === 0 && good > 0,
   };
 }

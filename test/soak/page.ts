@@ -1,4 +1,4 @@
-import type { Judgement } from './judge.js';
+import { EARNEST, type Judgement } from './judge.js';
 import type { Soak } from './samples.js';
 
 const FROM = '<!-- made: soak -->';
@@ -18,7 +18,7 @@ function figures(soak: Soak, judgements: readonly Judgement[], { date, machine }
   for (const { mark, name } of faults) counts.set(`${mark}: ${name}`, (counts.get(`${mark}: ${name}`) ?? 0) + 1);
   const failed = judgements.filter(({ holds }) => !holds).length;
   return [
-    `\`npm run test:soak -- --minutes ${minutes}\`, ${date}, ${machine}. At full load it answered ${capacity.toFixed(0)} requests a second; ${rate.toFixed(0)} were offered, which kept the cores ${(busy * 100).toFixed(0)} % busy. ${failed === 0 ? 'All that is demanded held.' : `**${failed} of what is demanded did not hold.**`}`,
+    `\`npm run test:soak -- --minutes ${minutes}\`, ${date}, ${machine}. At full load it answered ${capacity.toFixed(0)} requests a second; ${rate.toFixed(0)} were offered, which kept the cores ${(busy * 100).toFixed(0)} % busy. ${minutes < EARNEST ? 'This was no more than a look. ' : ''}${failed === 0 ? 'All that is demanded held.' : `**${failed} of what is demanded did not hold.**`}`,
     [
       '| what | found | |',
       '| --- | --- | --- |',
