@@ -47,7 +47,7 @@ export function draw({ title, unit, at, lines, faults }: Graph): string {
   }
   const step = niceTop(end / 60 / 10);
   for (let minute = 0; minute <= end / 60; minute += step)
-    parts.push(`<text x="${x(minute * 60)}" y="${BOX.bottom + 16}" text-anchor="middle">${round(minute)}</text>`);
+    parts.push(`<text x="${x(minute * 60)}" y="${BOX.bottom + 16}" text-anchor="middle">${Number(minute.toPrecision(3))}</text>`);
   parts.push(`<text x="${(BOX.left + BOX.right) / 2}" y="${BOX.bottom + 31}" text-anchor="middle">minutes</text>`);
   let legend = BOX.left;
   for (const [index, { name, values }] of lines.entries()) {
