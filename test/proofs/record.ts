@@ -27,11 +27,11 @@ const raised = z.object({
   next: z.string().nullable(),
 });
 
-/** The whole record, as an auditor reads it, the newest first. */
-export async function readRecord(corridor: RunningCorridor): Promise<readonly RecordedEntry[]> {
+/** The record, or what is of one type, as an auditor reads it, the newest first. */
+export async function readRecord(corridor: RunningCorridor, { type }: { type?: string } = {}): Promise<readonly RecordedEntry[]> {
   const entries: RecordedEntry[] = [];
   for (let cursor: string | null = ''; cursor !== null;) {
-    const { body } = await corridor.api('GET', `/v1/entries?limit=1000&cursor=${cursor}`);
+    const { body } = await corridor.api('GET', `/v1/entries?limit=1000&cursor=${cursor}${type === undefined ? '' : `&type=${type}`}`);
     const read = page.parse(body);
     entries.push(...read.entries);
     cursor = read.next;
