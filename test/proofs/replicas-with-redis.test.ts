@@ -220,6 +220,7 @@ const BOUND = 3_000;
         await client.end();
       }
       expect([(await askAt(two, run)).status, (await askAt(one, run)).status]).toEqual([200, 200]);
+      expect(two.output()).toContain('No space left on device'); // the operator reads why
       return liesThere;
     });
   }, 90_000);
