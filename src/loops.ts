@@ -73,6 +73,21 @@ async function refreshMetadata(corridor: Corridor, journal: Journal): Promise<vo
 }
 
 /**
+ * Says when it is not ready any more and why, and when it is again: once for each change, when a probe or this loop finds it, so also
+ * where nobody probes.
+ */
+export function watchReadiness({ readiness, faultLog }: Corridor, journal: Journal): WorkLoop {
+  readiness.onChange((reasons) => {
+    if (reasons.length === 0) journal.note('info', 'readiness_back');
+    else journal.note(reasons.some(({ code }) => code === 'closing') ? 'info' : 'error', 'readiness_lost', { reasons });
+  });
+  const look = once(async () => void (await readiness.look()));
+  const loop = new WorkLoop(look, 5_000, (error) => faultLog.write(error));
+  loop.nudge();
+  return loop;
+}
+
+/**
  * Facts that other processes change, with the policy that they activate, which concerns those that decide: looked for each second, and at
  * once when there is notice of a change. What was seen is kept each second by itself: a stop is not to wait until a file is on the disk.
  */

@@ -17,7 +17,7 @@ import { countRequests } from './http/count-requests.js';
 import { replacePair } from './http/open-server.js';
 import { furnish, httpAdapter, type Edge } from './http/server.js';
 import { TrustedProxies } from './http/trusted-proxies.js';
-import { followOthers, renewCredentials, startLoops } from './loops.js';
+import { followOthers, renewCredentials, startLoops, watchReadiness } from './loops.js';
 import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
 import type { Journal } from './platform/journal.js';
@@ -109,7 +109,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   await app.listen(settings.port, settings.host);
   tls?.follow((pair) => replacePair(app.getHttpServer(), pair));
   await metering?.serve(corridor);
-  const loops = startLoops(corridor, settings, journal);
+  const loops = [...startLoops(corridor, settings, journal), watchReadiness(corridor, journal)];
   if (!platform.embedded) loops.push(...followOthers(platform, answers ? policy : null, corridor));
   if (answers) await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
   const { policyRevision } = await corridor.facts.current();

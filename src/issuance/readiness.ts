@@ -52,12 +52,21 @@ const policyUnusable: UnreadyReason = {
 export class Readiness {
   #closing = false;
   #shared: Promise<readonly UnreadyReason[]> | null = null;
+  /** The codes that were told last. */
+  #told = '';
+  #changed: (reasons: readonly UnreadyReason[]) => void = () => undefined;
 
   constructor(private readonly ports: ReadinessPorts) {}
+
+  /** Calls `changed` once for each change that a look finds, whoever looks; at first it counts as ready. */
+  onChange(changed: (reasons: readonly UnreadyReason[]) => void): void {
+    this.#changed = changed;
+  }
 
   /** From now on it is not ready, whatever else is so. */
   close(): void {
     this.#closing = true;
+    this.#tell([closing]);
   }
 
   /** Why it is not ready; empty when it is. Takes little more than a second at most, and never rejects. */
@@ -71,6 +80,19 @@ export class Readiness {
   }
 
   async #examine(): Promise<readonly UnreadyReason[]> {
+    const reasons = await this.#find();
+    if (!this.#closing) this.#tell(reasons);
+    return reasons;
+  }
+
+  #tell(reasons: readonly UnreadyReason[]): void {
+    const codes = reasons.map(({ code }) => code).join(' ');
+    if (codes === this.#told) return;
+    this.#told = codes;
+    this.#changed(reasons);
+  }
+
+  async #find(): Promise<readonly UnreadyReason[]> {
     try {
       const facts = await within(ANSWER_WITHIN, this.ports.facts.latest());
       return facts === null ? [unreachable] : [...this.#ofPolicy(facts), ...this.#ofClock()];

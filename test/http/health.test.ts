@@ -43,7 +43,26 @@ async function keyOf(role: string): Promise<string> {
 
 const noPolicy = { code: 'no_policy', message: expect.stringContaining('corridor policy test') };
 
+/** What the log says of readiness: the codes of why it was lost; empty when it was back. */
+const told = (): readonly string[] =>
+  corridor
+    .output()
+    .split('\n')
+    .filter((line) => line.includes('"event":"readiness_'))
+    .map((line) => change.parse(JSON.parse(line)))
+    .map(({ level, event, reasons }) => [level, event, ...reasons.map(({ code, message }) => `${code}: ${message}`)].join(' '));
+const change = z.object({
+  level: z.string(),
+  event: z.string(),
+  reasons: z.array(z.object({ code: z.string(), message: z.string() })).default([]),
+});
+
 describe('health', () => {
+  it('is told in the log with reasons in words, though nobody has asked', async () => {
+    await until(() => told().length > 0);
+    expect(told()[0]).toMatch(/^error readiness_lost no_policy: No policy is active/);
+  });
+
   it('is that the process answers, whatever else is so', async () => {
     expect(await look('/healthz')).toEqual({ status: 200, cache: 'no-store', body: { alive: true } });
     expect((await fetch(`${corridor.url}/healthz`, { method: 'HEAD' })).status).toBe(200);
@@ -101,6 +120,9 @@ describe('health', () => {
     await stopped;
     await expect(look('/readyz')).rejects.toThrow('fetch failed');
     expect(corridor.output()).toContain('"event":"stopped"');
+    expect(told()).toContain('info readiness_back');
+    expect(told().filter((line) => line.includes('no_policy'))).toHaveLength(1);
+    expect(told().at(-1)).toMatch(/^info readiness_lost closing: It was told to stop/);
   });
 });
 

@@ -100,4 +100,33 @@ describe('readiness', () => {
     around.readiness.close();
     expect(await around.codes()).toEqual(['closing']);
   });
+
+  it('is told once for each change, however many look, and not again once it closes', async () => {
+    const told: string[] = [];
+    around.readiness.onChange((reasons) => told.push(reasons.map(({ code }) => code).join(' ')));
+    const later = async (): Promise<void> => {
+      await jest.advanceTimersByTimeAsync(1_000);
+      await Promise.all([around.codes(), around.codes()]);
+    };
+    await later();
+    expect(told).toEqual([]);
+    around.answer = () => Promise.reject(new Error('away'));
+    await later();
+    await later();
+    around.answer = () => Promise.resolve({ ...facts, policyRevision: null });
+    around.drift = 40_000;
+    await later();
+    around.drift = 50_000;
+    await later();
+    [around.drift, around.answer] = [0, () => Promise.resolve(facts)];
+    await later();
+    await later();
+    expect(told).toEqual(['database_unreachable', 'no_policy clock_drift', '']);
+    await jest.advanceTimersByTimeAsync(1_000);
+    const looking = around.codes();
+    around.readiness.close();
+    around.readiness.close();
+    await looking;
+    expect(told.slice(3)).toEqual(['closing']);
+  });
 });

@@ -7,7 +7,9 @@ import { BoundedRedis } from '../../src/platform/redis/bounded-redis.js';
 import { RedisFlights } from '../../src/platform/redis/redis-flights.js';
 import { RedisNames } from '../../src/platform/redis/redis-names.js';
 import { freePort } from '../rig/corridor.js';
+import { deafListener } from '../rig/deaf-listener.js';
 import { startRedis, type TestRedis } from '../rig/redis.js';
+import { CuttableWire } from '../scaled/cuttable-wire.js';
 import { randomness, sameKeys, tokenOf, until, viewOf, type View } from '../platform/redis/views.js';
 
 const server = await startRedis();
@@ -15,6 +17,9 @@ afterAll(async () => server?.stop());
 
 /** Milliseconds: many times what a request may wait, for a machine that has other things to do; and less than whoever waits for Redis does. */
 const BOUND = 600;
+
+/** Milliseconds: a start waits for Redis for one second, and an end for less. */
+const START_BOUND = 3_000;
 
 /** What the operator read, in order. */
 const eventsOf = ({ lines }: View): readonly unknown[] => lines.map((line) => (JSON.parse(line) as { event: unknown }).event);
@@ -141,6 +146,54 @@ async function use(view: View): Promise<number> {
     }
   });
 
+  it('swallowed by the network holds nobody up, is left alone, and is used again when it is heard', async () => {
+    const wire = await CuttableWire.to(redis.url);
+    const far = await viewOf(wire.url);
+    try {
+      await put(far, 'a');
+      const failures = far.health.failures;
+      wire.swallow();
+      expect(await use(far)).toBeLessThan(BOUND);
+      await until(() => !far.health.up);
+      expect(far.health.failures).toBeGreaterThan(failures);
+      expect(far.lines.at(-1)).toMatch(/"redis_lost","why":"no answer within 40 ms"/);
+      await delay(6_500); // until it has given up the connection, too, and another one is swallowed
+      const began = performance.now();
+      await use(far);
+      expect(performance.now() - began).toBeLessThan(BOUND);
+      expectTurns(far, 'redis_lost');
+      wire.carry();
+      await until(() => far.health.up, 20_000);
+      expectTurns(far, 'redis_back');
+      await put(far, 'b');
+    } finally {
+      await far.close();
+      await wire.close();
+    }
+  }, 60_000);
+
+  it('swallowed from the start is waited for a second, and used when it is heard', async () => {
+    const wire = await CuttableWire.to(redis.url);
+    wire.swallow();
+    const began = performance.now();
+    const far = await viewOf(wire.url);
+    try {
+      expect(performance.now() - began).toBeLessThan(START_BOUND);
+      expect(eventsOf(far)).toEqual(['redis_lost']);
+      expect(await use(far)).toBeLessThan(BOUND);
+      wire.carry();
+      await until(() => far.health.up, 20_000);
+      expectTurns(far, 'redis_back');
+      await put(far, 'b');
+    } finally {
+      const closing = performance.now();
+      wire.swallow();
+      await far.close();
+      expect(performance.now() - closing).toBeLessThan(START_BOUND);
+      await wire.close();
+    }
+  }, 60_000);
+
   it('flushed has forgotten, and goes on', async () => {
     await redis.flush();
     expect(await view.tokens.find('a')).toBeNull();
@@ -251,4 +304,28 @@ describe('a Redis that is too old', () => {
       old.close();
     }
   });
+});
+
+describe('a Redis to which no connection opens', () => {
+  it('is waited for a second, said aloud once, and holds nobody up', async () => {
+    const deaf = await deafListener();
+    if (deaf === null) {
+      process.stderr.write('\n*** Here a connection opens although nobody listens, so what it would show stays unshown.\n\n');
+      return;
+    }
+    const began = performance.now();
+    const view = await viewOf(`redis://127.0.0.1:${deaf.port}`);
+    try {
+      expect(performance.now() - began).toBeLessThan(START_BOUND);
+      expect(await use(view)).toBeLessThan(BOUND);
+      await delay(5_000); // it has tried again meanwhile
+      const asking = performance.now();
+      await use(view);
+      expect(performance.now() - asking).toBeLessThan(BOUND);
+      expect([view.health.up, eventsOf(view)]).toEqual([false, ['redis_lost']]);
+    } finally {
+      await view.close();
+      deaf.close();
+    }
+  }, 60_000);
 });

@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '../rig/command-line.js';
-import type { RunningCorridor } from '../rig/corridor.js';
+import { freePort, type RunningCorridor } from '../rig/corridor.js';
 import { startPostgres } from '../rig/postgres.js';
 import { startRedis, type TestRedis } from '../rig/redis.js';
 import { askAt, Replicas, runtimeKeyAt, startRunAt } from '../rig/replicas.js';
+import { CuttableWire } from '../scaled/cuttable-wire.js';
 
 const postgres = await startPostgres();
 const found = await startRedis();
@@ -28,18 +29,30 @@ const BOUND = 3_000;
 // both say aloud why there is none
 (postgres === null || found === null ? describe.skip : describe)('two replicas over one PostgreSQL and one Redis', () => {
   const redis = found as TestRedis;
+  let wire: CuttableWire;
   let replicas: Replicas;
   let one: RunningCorridor;
   let two: RunningCorridor;
   let key: string;
+  let metricsPort: number;
   beforeAll(async () => {
     const databaseUrl = (await postgres?.freshDatabase()) ?? '';
-    replicas = await Replicas.over(databaseUrl, { redisUrl: redis.url, rego, format: 'opaque' });
-    one = await replicas.start();
+    wire = await CuttableWire.to(redis.url);
+    replicas = await Replicas.over(databaseUrl, { redisUrl: wire.url, rego, format: 'opaque' });
+    metricsPort = await freePort();
+    one = await replicas.start({ metricsPort });
     two = await replicas.start();
     key = await runtimeKeyAt(one);
   }, 120_000);
-  afterAll(() => replicas.stop());
+  afterAll(async () => {
+    await replicas.stop();
+    await wire.close();
+  });
+
+  const figure = async (name: string): Promise<number> => {
+    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  };
 
   const asked = async (): Promise<number> => (await replicas.authorizationServer.requests())['POST /token'] ?? 0;
   const tokensInRedis = async (): Promise<number> => (await redis.connect().keys('corridor:*:token:*')).length;
@@ -131,6 +144,7 @@ const BOUND = 3_000;
     ['killed', () => redis.kill(), () => redis.restart(), true],
     ['frozen', () => redis.freeze(), () => redis.thaw(), true],
     ['full', () => redis.fill(), () => redis.makeRoom(), true],
+    ['swallowed by the network', () => wire.swallow(), () => wire.carry(), true],
     ['flushed', () => redis.flush(), () => undefined, false],
   ];
   it.each(faults)(
@@ -143,7 +157,11 @@ const BOUND = 3_000;
       try {
         await delay(700);
         await hurt();
-        if (isLost) await until(() => lines('redis_lost') > (before[0] ?? 0));
+        if (isLost) {
+          await until(() => lines('redis_lost') > (before[0] ?? 0));
+          expect(await figure('corridor_redis_lost')).toBe(1);
+          expect(await figure('corridor_redis_failures_total')).toBeGreaterThan(0);
+        }
         await delay(1_500);
       } finally {
         await heal();
@@ -161,6 +179,51 @@ const BOUND = 3_000;
     },
     60_000,
   );
+
+  it('start, answer and end while the network swallows everything to and from Redis', async () => {
+    wire.swallow();
+    try {
+      const late = await replicas.start();
+      expect(late.output()).toContain('"event":"redis_lost"');
+      const began = performance.now();
+      expect((await askAt(late, await startRunAt(late, key))).status).toBe(200);
+      expect(performance.now() - began).toBeLessThan(BOUND);
+      const ending = performance.now();
+      await late.stop();
+      expect(performance.now() - ending).toBeLessThan(BOUND);
+      expect(late.output()).toContain('"event":"stopped"');
+    } finally {
+      wire.carry();
+    }
+    await until(isShared);
+  }, 90_000);
+
+  it('release nothing out of Redis while the database cannot record it', async () => {
+    await inSomeRound(async () => {
+      const run = await startRunAt(one, key);
+      const before = await tokensInRedis();
+      expect((await askAt(one, run)).status).toBe(200);
+      const liesThere = (await tokensInRedis()) === before + 1;
+      const client = new pg.Client({ connectionString: replicas.databaseUrl });
+      await client.connect();
+      // reads go on, and nothing can be recorded
+      await client.query(`create or replace function full_disk() returns trigger language plpgsql as
+        $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$`);
+      await client.query('create trigger full_disk before insert on entry execute function full_disk()');
+      try {
+        for (const replica of [one, two, one]) {
+          const { status, body } = await askAt(replica, run);
+          expect([status, body['error'], body['access_token']]).toEqual([503, 'temporarily_unavailable', undefined]);
+        }
+      } finally {
+        await client.query('drop trigger full_disk on entry');
+        await client.end();
+      }
+      expect([(await askAt(two, run)).status, (await askAt(one, run)).status]).toEqual([200, 200]);
+      expect(two.output()).toContain('No space left on device'); // the operator reads why
+      return liesThere;
+    });
+  }, 90_000);
 });
 
 (postgres === null ? describe.skip : describe).each([

@@ -28,6 +28,8 @@ interface StartOptions {
   readonly policies?: string;
   readonly script?: string;
   readonly role?: 'api' | 'worker' | 'all';
+  /** Where it serves its metrics, if anywhere. */
+  readonly metricsPort?: number;
 }
 
 /** What several Corridors over one PostgreSQL share: data directory, policy, catalogue and authorization server. */
@@ -62,12 +64,16 @@ export class Replicas {
   }
 
   /** `script`: of another build than this one. */
-  async start({ policies = this.policies.path, script, role }: StartOptions = {}): Promise<RunningCorridor> {
+  async start({ policies = this.policies.path, script, role, metricsPort }: StartOptions = {}): Promise<RunningCorridor> {
     const corridor = await startCorridor({
       catalogue: catalogueFor(this.authorizationServer.issuer),
       policies,
       dataDir: this.dataDir,
-      env: { ...this.environment, ...(role === undefined ? {} : { CORRIDOR_ROLE: role }) },
+      env: {
+        ...this.environment,
+        ...(role === undefined ? {} : { CORRIDOR_ROLE: role }),
+        ...(metricsPort === undefined ? {} : { CORRIDOR_METRICS_PORT: String(metricsPort) }),
+      },
       ...(script === undefined ? {} : { script: [script] as const }),
     });
     this.#running.push(corridor);

@@ -90,12 +90,23 @@ describe('chaos', () => {
     PATIENCE,
   );
 
+  (redis === null ? it.skip : it)(
+    'of a database and a Redis that are gone at once, where Redis comes back first',
+    async () => {
+      if (redis === null) return;
+      const befallen = await chaos.under(() => chaos.killPostgresAndRedis(redis));
+      judge('PostgreSQL and Redis killed together', befallen);
+      expect(befallen.unavailable).toBeGreaterThan(0);
+    },
+    PATIENCE,
+  );
+
   // smallDisk says aloud why there is none
   (disk === null ? it.skip : it)(
-    'of a disk that is full',
+    'of a disk that is full, beside a Redis that goes and comes',
     async () => {
-      const befallen = await chaos.under(() => chaos.fillDisk(disk?.path ?? ''));
-      judge('disk full', befallen);
+      const befallen = await chaos.under(() => chaos.fillDisk(disk?.path ?? '', redis));
+      judge(redis === null ? 'disk full' : 'disk full beside a Redis that is frozen for a while', befallen);
       expect(befallen.unavailable).toBeGreaterThan(0);
     },
     PATIENCE,

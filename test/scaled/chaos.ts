@@ -118,8 +118,26 @@ export class Chaos {
     }
   }
 
-  /** Fills the disk that the database is on, for longer than a request waits. */
-  async fillDisk(disk: string): Promise<void> {
+  /** Both are gone at once, and Redis is there again first: empty, and then with all that it held. */
+  async killPostgresAndRedis(redis: TestRedis): Promise<void> {
+    const { postgres } = this.world;
+    await Promise.all([postgres.end('SIGKILL'), redis.kill()]);
+    await wait(500);
+    await redis.restart();
+    await wait(BEYOND_PATIENCE);
+    await postgres.start();
+    await wait(1_500);
+    redis.freeze();
+    await postgres.end('SIGKILL');
+    await wait(500);
+    redis.thaw();
+    await wait(1_500);
+    await postgres.start();
+    await wait(1_000);
+  }
+
+  /** Fills the disk that the database is on, for longer than a request waits. Redis, where there is one, goes and comes meanwhile. */
+  async fillDisk(disk: string, redis: TestRedis | null = null): Promise<void> {
     const ballast = path.join(disk, 'ballast');
     writeFileSync(ballast, '');
     for (const size of [1 << 20, 1 << 16, 1 << 12]) {
@@ -132,7 +150,11 @@ export class Chaos {
         }
       }
     }
-    await wait(2 * BEYOND_PATIENCE);
+    await wait(BEYOND_PATIENCE);
+    redis?.freeze();
+    await wait(1_500);
+    redis?.thaw();
+    await wait(BEYOND_PATIENCE);
     rmSync(ballast);
     await this.world.postgres.start(); // as whoever keeps it running does, should it have given up
   }

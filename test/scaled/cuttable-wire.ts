@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** A wire to a server, whose connections can be cut. */
+/** A wire to a server, whose connections can be cut, and which can swallow what is sent over it. */
 export class CuttableWire {
   readonly #sockets = new Set<Socket>();
   #cuts = 0;
+  /** What is held back meanwhile; null: all of it is carried. */
+  #swallowed: (() => void)[] | null = null;
 
   private constructor(
     private readonly server: Server,
@@ -36,6 +38,21 @@ export class CuttableWire {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /**
+   * From now on nothing arrives in either direction, as where packets are dropped on the way: connections stay open, new ones open too,
+   * and nobody is answered.
+   */
+  swallow(): void {
+    this.#swallowed ??= [];
+  }
+
+  /** Everything arrives again; what was held back first, as it is sent again by whoever had no word of its arrival. */
+  carry(): void {
+    const late = this.#swallowed ?? [];
+    this.#swallowed = null;
+    for (const write of late) write();
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     this.server.close();
@@ -55,7 +72,12 @@ export class CuttableWire {
         this.#sockets.delete(socket);
         other.destroy();
       });
-      socket.pipe(other);
+      socket.on('data', (bytes) => this.#pass(() => other.write(bytes)));
     }
+  }
+
+  #pass(write: () => void): void {
+    if (this.#swallowed === null) write();
+    else this.#swallowed.push(write);
   }
 }

@@ -11,7 +11,7 @@ import { ScaledWorld } from './scaled-world.js';
 import { Testimony } from './testimony.js';
 
 /** A quarter of those without Redis, and one for each that can befall it at least. */
-const rounds = Math.max(5, Math.ceil(Number(process.env['CORRIDOR_TEST_ROUNDS'] ?? 2) / 4));
+const rounds = Math.max(6, Math.ceil(Number(process.env['CORRIDOR_TEST_ROUNDS'] ?? 2) / 4));
 const OPERATIONS = 1_500;
 const PATIENCE = 600_000;
 
@@ -45,6 +45,7 @@ afterAll(async () => found?.stop());
     ['Redis flushed', () => redis.flush(), () => undefined],
     ['Redis full', () => redis.fill(), () => redis.makeRoom()],
     ['Redis cut off', () => wire.cut(), () => wire.cut()],
+    ['Redis swallowed', () => wire.swallow(), () => wire.carry()],
   ];
   const faultOf = (round: number): Fault => {
     const [what, hurt, heal] = hurts[round % hurts.length] ?? ['nothing', () => undefined, () => undefined];
