@@ -19,9 +19,9 @@ export interface PreparedRelease {
   readonly append: Append;
 }
 
-/** What a release says, but for what each says anew. */
+/** What a release says, but for what each says anew. A decision is remembered for longer than its token lives. */
 interface Said {
-  readonly live: LiveToken;
+  readonly live: WeakRef<LiveToken>;
   readonly cached: boolean;
   readonly servedUntil: number;
   readonly members: CanonicalMembers;
@@ -40,7 +40,7 @@ export function prepareRelease(context: Context, allowed: Allowed, live: LiveTok
   if (isBoundToUs(live.token)) throw new TypeError('a token that is bound to a key of ours must not be handed out');
   const { run, facts, traceparent } = context;
   const known = said.get(allowed.decision);
-  const saying = known?.live === live && known.cached === cached ? known : say(context, allowed, live, cached);
+  const saying = known?.live.deref() === live && known.cached === cached ? known : say(context, allowed, live, cached);
   said.set(allowed.decision, saying);
   const { servedUntil, members, columns } = saying;
   const entry = entries.make('token.released', facts.epoch, traceparent === null ? members : members.with({ traceparent }), columns);
@@ -89,7 +89,7 @@ function say(context: Context, allowed: Allowed, live: LiveToken, cached: boolea
     client: party.client.id,
     issuance: live.issuance,
   };
-  return { live, cached, servedUntil, members, columns };
+  return { live: new WeakRef(live), cached, servedUntil, members, columns };
 }
 
 /** What the verdict on a release means for the request. */
