@@ -1,4 +1,4 @@
-import type { Corridor } from './app.module.js';
+import type { Corridor } from './compose.js';
 import type { Settings } from './config/settings.js';
 import { INTENT_DEADLINE } from './issuance/mint-token.js';
 import type { WorkKind } from './issuance/early-notice.js';
