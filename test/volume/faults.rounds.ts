@@ -202,7 +202,9 @@ describe('a server with every fault there is', () => {
     expect(ordeal.renewals).toBeGreaterThan(10);
   });
 
-  it('leaves no more in memory after many rounds than after one', () => {
-    expect((heaps.at(-1) ?? 0) - (heaps[0] ?? 0)).toBeLessThan(30);
+  it('leaves no more in memory in the second half of the rounds than in the first', () => {
+    const half = Math.ceil(heaps.length / 2);
+    const grown = Math.max(...heaps.slice(-half)) - Math.max(...heaps.slice(0, half)); // of one round it says nothing
+    expect(grown).toBeLessThan(heaps.length < 10 ? 30 : 15); // caches fill in the first rounds
   });
 });
