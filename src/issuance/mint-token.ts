@@ -129,9 +129,9 @@ export class MintToken {
   }
 
   /**
-   * The server gave a text that somebody else holds, or that was taken back. Nobody else gets it (DESIGN §3 "Isolation"), unless the profile says that it reuses
-   * tokens: then the issuance that has the text is released to this run too, and is from then on shared by both. Never between workflows:
-   * who asks about a token is told its workflow. Never with a check, whose token is revoked at once.
+   * The server gave a text that somebody else holds, or that was taken back. Nobody else gets it (DESIGN §3 "Isolation"), unless the
+   * profile says that it reuses tokens: then the issuance that has the text is released to this run too, and is from then on shared by
+   * both. Never between workflows: who asks about a token is told its workflow. Never with a check, whose token is revoked at once.
    */
   async #reused(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
     const { context, allowed, wish } = minting;
