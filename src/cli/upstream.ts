@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UsageWrong } from './command-failed.js';
+import { CommandFailed, UsageWrong } from './command-failed.js';
 import { corridor, show, table, type Register } from './command.js';
 import { printPreview, printResource, resourcePreview, serverPreview } from './upstream-preview-text.js';
 
@@ -83,7 +83,9 @@ export const registerUpstream: Register = (program, surroundings) => {
       const call = { body: { issuer, resource, allow_hosts: options.allowHost ?? [] } };
       const path = '/v1/authorization-servers/preview';
       if (issuer === undefined) return show(surroundings, json, await api.call('POST', path, resourcePreview, call), printResource);
-      return show(surroundings, json, await api.call('POST', path, serverPreview, call), printPreview);
+      const preview = await api.call('POST', path, serverPreview, call);
+      show(surroundings, json, preview, printPreview);
+      if (!preview.usable) throw new CommandFailed('As it stands the server would not be used.');
     });
 };
 

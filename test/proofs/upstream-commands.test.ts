@@ -41,6 +41,14 @@ describe('corridor upstream preview', () => {
     expect((await corridor('upstream', 'preview', issuer, '--resource', crm)).code).toBe(2);
   });
 
+  it('fails where the server would not be used, and says what was found', async () => {
+    expect(await corridor('upstream', 'preview', 'http://127.0.0.1:9', '--allow-host', '127.0.0.1')).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/would be used +no/),
+      err: expect.stringContaining('would not be used'),
+    });
+  });
+
   it('reads what a resource says of itself as a hint (A77, A78)', async () => {
     const { out } = await corridor('upstream', 'preview', '--resource', world.mcp.url, '--allow-host', '127.0.0.1', '--json');
     const preview = z.looseObject({ came: z.string(), authorization_servers: z.array(z.unknown()) }).parse(JSON.parse(out));
