@@ -17,22 +17,22 @@ export class Recorded {
     return recorded;
   }
 
-  /** @throws unless exactly so many entries of each type were recorded, or so many and a few more where `orMore`; `without` these runs' */
-  async expect(counts, { orMore = false, without = new Set() } = {}) {
+  /** @throws unless exactly so many entries of each type were recorded `of` these, or so many and a few more where `orMore` */
+  async expect(counts, { orMore = false, of } = {}) {
     for (const [type, expected] of Object.entries(counts)) {
-      const found = await this.count(type, without);
+      const found = await this.count(type, of);
       if (found < expected || (found > expected && !orMore)) throw new Error(`${expected} answers, but ${found} entries ${type}`);
     }
   }
 
-  /** How many of a type there are, but for those of some runs. */
-  async count(type, without = new Set()) {
+  /** How many of a type there are `of` these: all, unless it says otherwise. */
+  async count(type, of = () => true) {
     let count = 0;
     for (let cursor = ''; ;) {
       const page = await this.corridor.api('GET', `/v1/entries?type=${type}&limit=1000${cursor}`);
       const known = page.entries.findIndex(({ id }) => id === this.#last.get(type));
       const since = known >= 0 ? page.entries.slice(0, known) : page.entries;
-      count += since.filter(({ run }) => !without.has(run)).length;
+      count += since.filter(of).length;
       if (known >= 0) return count;
       if (page.next === null) return count;
       cursor = `&cursor=${encodeURIComponent(page.next)}`;

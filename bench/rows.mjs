@@ -85,13 +85,13 @@ export class Rows {
     };
     switch (asks) {
       case 'miss':
-        return this.#misses(on, first, load, await first.startRuns(amount, workflow));
+        return this.#misses(first, load, await first.startRuns(amount, workflow));
       case 'renewal':
         return this.#renewals(on, first, load);
       case 'shared':
-        return this.#shared(on, first, load);
+        return this.#shared(first, load, await first.startRuns(amount));
       case 'at once':
-        return this.#atOnce(on, first, load, await first.startRuns(amount / replicas));
+        return this.#atOnce(first, load, await first.startRuns(amount / replicas));
       default:
         return this.#cached(on, first, load);
     }
@@ -111,10 +111,10 @@ export class Rows {
     return figures;
   }
 
-  async #misses(on, first, load, runs) {
+  async #misses(first, load, runs) {
     const recorded = await Recorded.from(first);
     const figures = await burst({ ...load, headersOf: eachOnce(runs, load) });
-    await recorded.expect({ 'token.released': load.amount, 'token.requested': load.amount, 'token.issued': load.amount }, this.#others(on));
+    await recorded.expect({ 'token.released': load.amount, 'token.requested': load.amount, 'token.issued': load.amount }, ofRuns(runs));
     return figures;
   }
 
@@ -128,34 +128,30 @@ export class Rows {
     this.#renewing.set(databaseOf(on), performance.now() + BRIEF); // those that are in use are renewed once more, and then none is
     // a token whose last second began while its release was recorded is released again in another's place
     await recorded.expect({ 'token.released': load.amount }, { orMore: true });
-    return { ...figures, renewals: await recorded.count('token.requested') };
+    const { of } = ofRuns(this.agentsOn(on).map(({ authorization }) => authorization));
+    return { ...figures, renewals: await recorded.count('token.requested', (entry) => of(entry) && entry.cause === 'renewal') };
   }
 
-  async #shared(on, first, load) {
-    const headersOf = eachOnce(await first.startRuns(load.amount), load);
+  async #shared(first, load, runs) {
+    const headersOf = eachOnce(runs, load);
     await burst({ ...load, headersOf, urls: [first.tokenEndpoint] });
     const recorded = await Recorded.from(first);
     const figures = await burst({ ...load, headersOf });
-    await recorded.expect({ 'token.released': load.amount, 'token.requested': 0 }, this.#others(on));
+    await recorded.expect({ 'token.released': load.amount, 'token.requested': 0 }, ofRuns(runs));
     return figures;
   }
 
-  async #atOnce(on, first, load, runs) {
+  async #atOnce(first, load, runs) {
     const recorded = await Recorded.from(first);
     const headers = runs.map((authorization) => ({ authorization }));
     const figures = await burstAtOnce({ ...load, lanes: Math.floor(CONNECTIONS / load.urls.length), headers });
-    await recorded.expect({ 'token.released': load.amount }, this.#others(on));
-    return { ...figures, calls: (await recorded.count('token.requested', this.#others(on).without)) / runs.length };
+    await recorded.expect({ 'token.released': load.amount }, ofRuns(runs));
+    return { ...figures, calls: (await recorded.count('token.requested', ofRuns(runs).of)) / runs.length };
   }
 
   #byAgents(on) {
     const agents = this.agentsOn(on);
     return (connection) => [agents[connection % agents.length]];
-  }
-
-  /** What the agents that have a token hold may be renewed meanwhile. */
-  #others(on) {
-    return { without: new Set(this.agentsOn(on).map(runOf)) };
   }
 
   #processesOf(on, asked) {
@@ -180,7 +176,13 @@ const connectionsOf = (replicas) => Math.floor(CONNECTIONS / replicas) * replica
 
 const databaseOf = (on) => (on === 'embedded' ? on : 'postgres');
 
-function runOf({ authorization }) {
+/** What others have been using is renewed meanwhile, and is no matter of these runs. */
+export function ofRuns(authorizations) {
+  const runs = new Set(authorizations.map(runOf));
+  return { of: ({ run }) => runs.has(run) };
+}
+
+function runOf(authorization) {
   return Buffer.from(authorization.replace(/^Basic /, ''), 'base64')
     .toString()
     .split(':')[0];
