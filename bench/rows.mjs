@@ -177,7 +177,7 @@ const connectionsOf = (replicas) => Math.floor(CONNECTIONS / replicas) * replica
 const databaseOf = (on) => (on === 'embedded' ? on : 'postgres');
 
 /** What others have been using is renewed meanwhile, and is no matter of these runs. */
-export function ofRuns(authorizations) {
+function ofRuns(authorizations) {
   const runs = new Set(authorizations.map(runOf));
   return { of: ({ run }) => runs.has(run) };
 }

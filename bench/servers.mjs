@@ -4,12 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { chmod, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from '../scripts/stack/machine.mjs';
 import { startRedis } from '../scripts/stack/redis.mjs';
-import { Processes } from '../scripts/stack/processes.mjs';
+import { end, Processes } from '../scripts/stack/processes.mjs';
 import { readTopology } from '../scripts/stack/topology.mjs';
 import { basic, MeasuredCorridor } from './measured-corridor.mjs';
 import { startPostgres } from './postgres.mjs';
@@ -73,7 +73,7 @@ export class Servers {
   }
 
   async stop() {
-    await Promise.all(this.#children.map(end));
+    await Promise.all(this.#children.map((child) => end(child, 'SIGTERM', 5_000)));
     await this.#others?.stopAll();
     await this.#postgres?.stop();
     if (this.directory !== undefined) await rm(this.directory, { recursive: true, force: true });
@@ -178,20 +178,3 @@ clients:
 runtimes:
   ci: { workflows: [bench, bench-key] }
 `;
-
-async function end(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  const patience = setTimeout(() => child.kill('SIGKILL'), 5_000);
-  await ended;
-  clearTimeout(patience);
-}
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  return port;
-}

@@ -54,11 +54,7 @@ export class Processes {
     const found = this.#running.find((one) => one.child === child);
     this.#running = this.#running.filter((one) => one !== found);
     if (found === undefined || !isRunning(child)) return true;
-    const ended = once(child, 'exit');
-    child.kill(found.signal);
-    const patience = setTimeout(() => child.kill('SIGKILL'), 10_000);
-    await ended;
-    clearTimeout(patience);
+    await end(child, found.signal, 10_000);
     return child.signalCode !== 'SIGKILL';
   }
 
@@ -66,6 +62,16 @@ export class Processes {
     this.#stopping = true;
     for (const { child } of [...this.#running].reverse()) await this.stop(child);
   }
+}
+
+/** Ends a child in order; after so many milliseconds by force. */
+export async function end(child, signal, milliseconds) {
+  if (!isRunning(child)) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  const patience = setTimeout(() => child.kill('SIGKILL'), milliseconds);
+  await ended;
+  clearTimeout(patience);
 }
 
 export const isRunning = (child) => child.pid !== undefined && child.exitCode === null && child.signalCode === null;

@@ -14,7 +14,8 @@ export class MetadataController {
     private readonly facts: FactsSource,
   ) {}
 
-  @Get('.well-known/oauth-authorization-server/oauth2')
+  /** Also where clients look that put the well-known path behind the issuer, as OpenID Connect does (CONFORMANCE B85). */
+  @Get(['.well-known/oauth-authorization-server/oauth2', 'oauth2/.well-known/oauth-authorization-server'])
   @Header('cache-control', 'public, max-age=300')
   async document(): Promise<Readonly<Record<string, unknown>>> {
     const types = detailTypesOf((await this.facts.current()).catalogue);
@@ -27,13 +28,6 @@ export class MetadataController {
   @Header('cache-control', 'public, max-age=300')
   async documentBelow(@Req() request: FastifyRequest): Promise<Readonly<Record<string, unknown>>> {
     if (pathOf(request.url) !== this.metadata.path) throw new NotFoundException();
-    return await this.document();
-  }
-
-  /** Where clients look that put the well-known path behind the issuer, as OpenID Connect does (CONFORMANCE B85). */
-  @Get('oauth2/.well-known/oauth-authorization-server')
-  @Header('cache-control', 'public, max-age=300')
-  async documentBehind(): Promise<Readonly<Record<string, unknown>>> {
     return await this.document();
   }
 

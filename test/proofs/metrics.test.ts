@@ -7,6 +7,7 @@ import { readProjectFile } from '../catalogue/example.js';
 import { basic, crm, form, issue, TokenDoor, type SecretRun } from '../http/token-door.js';
 import { corridorCommand, until } from '../rig/command-line.js';
 import { freePort } from '../rig/corridor.js';
+import { valueOf } from '../rig/metrics-text.js';
 
 describe('the metrics of a running Corridor', () => {
   let door: TokenDoor;
@@ -42,13 +43,7 @@ describe('the metrics of a running Corridor', () => {
   }, 120_000);
   afterAll(() => door.close());
 
-  const value = (series: string): number =>
-    Number(
-      text
-        .split('\n')
-        .find((line) => line.startsWith(`${series} `))
-        ?.slice(series.length),
-    );
+  const value = (series: string): number => valueOf(text, series);
 
   it('tell what became of requests', () => {
     expect(value('corridor_releases_total{from="fresh"}')).toBe(2);

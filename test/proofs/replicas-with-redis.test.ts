@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '../rig/command-line.js';
 import { freePort, type RunningCorridor } from '../rig/corridor.js';
+import { valueOf } from '../rig/metrics-text.js';
 import { startPostgres } from '../rig/postgres.js';
 import { startRedis, type TestRedis } from '../rig/redis.js';
 import { askAt, Replicas, runtimeKeyAt, startRunAt } from '../rig/replicas.js';
@@ -51,7 +52,7 @@ const BOUND = 3_000;
 
   const figure = async (name: string): Promise<number> => {
     const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+    return valueOf(text, name);
   };
 
   const asked = async (): Promise<number> => (await replicas.authorizationServer.requests())['POST /token'] ?? 0;

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { within } from '../../src/oauth/within.js';
 
 const PATIENCE = 5_000;
 /** Milliseconds in which a connection on loopback opens, or does not at all. */
@@ -28,14 +29,11 @@ export async function deafListener(): Promise<{ readonly port: number; close(): 
   for (let knocks = 0; knocks < 16; knocks++) {
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);
     waiting.push(socket);
-    const opened = await Promise.race([
-      once(socket, 'connect').then(
-        () => true,
-        () => true,
-      ),
-      new Promise<false>((resolve) => setTimeout(() => resolve(false), OPENS_WITHIN)),
-    ]);
-    if (!opened) return { port, close };
+    const opened = once(socket, 'connect').then(
+      () => true,
+      () => true,
+    );
+    if ((await within(OPENS_WITHIN, opened)) === null) return { port, close };
   }
   close();
   return null;

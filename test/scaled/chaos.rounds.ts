@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
 import { startRedis } from '../rig/redis.js';
+import { runtimeKeyAt } from '../rig/replicas.js';
 import { Chaos, type Befallen } from './chaos.js';
 import { RestartablePostgres } from './restartable-postgres.js';
 import { say } from './say.js';
@@ -33,8 +33,7 @@ describe('chaos', () => {
     postgres = await RestartablePostgres.start(['max_wal_size=64MB', 'min_wal_size=32MB'], disk?.path);
     world = await ScaledWorld.start(postgres, 'chaos', { redisUrl: redis?.url });
     surface = new Surface(world);
-    const { body } = await world.replica(0).api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
-    chaos = new Chaos(world, surface, z.object({ key: z.string() }).parse(body).key);
+    chaos = new Chaos(world, surface, await runtimeKeyAt(world.replica(0)));
   }, PATIENCE);
   afterAll(async () => {
     await surface.close();

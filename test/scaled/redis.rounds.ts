@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
 import { startRedis, type TestRedis } from '../rig/redis.js';
+import { runtimeKeyAt } from '../rig/replicas.js';
 import { CuttableWire } from './cuttable-wire.js';
 import { faults, type Fault } from './faults.js';
 import { Linearizability, type Round } from './linearizability.js';
@@ -29,8 +29,7 @@ afterAll(async () => found?.stop());
     postgres = await RestartablePostgres.start();
     wire = await CuttableWire.to(redis.url);
     world = await ScaledWorld.start(postgres, 'redis', { redisUrl: wire.url });
-    const { body } = await world.replica(0).api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
-    runtimeKey = z.object({ key: z.string() }).parse(body).key;
+    runtimeKey = await runtimeKeyAt(world.replica(0));
   }, PATIENCE);
   afterAll(async () => {
     await world.stop();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
+import { runtimeKeyAt } from '../rig/replicas.js';
 import { repeatElsewhere } from './anywhere.js';
 import { asleep, faults } from './faults.js';
 import { leaveIntentsOpen, stopInOrder } from './endings.js';
@@ -26,8 +26,7 @@ describe('three replicas on PostgreSQL', () => {
   beforeAll(async () => {
     postgres = await RestartablePostgres.start();
     world = await ScaledWorld.start(postgres, 'scaled');
-    const { body } = await world.replica(0).api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
-    runtimeKey = z.object({ key: z.string() }).parse(body).key;
+    runtimeKey = await runtimeKeyAt(world.replica(0));
     surface = new Surface(world);
   }, PATIENCE);
   afterAll(async () => {

@@ -1,5 +1,5 @@
+import { runtimeKeyAt } from '../rig/replicas.js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
 import { RestartablePostgres } from './restartable-postgres.js';
 import { ScaledWorld } from './scaled-world.js';
 import { say } from './say.js';
@@ -29,8 +29,7 @@ describe('a stop at three replicas that agents ask for tokens', () => {
   it(
     'is acknowledged quickly',
     async () => {
-      const { body } = await world.replica(0).api('POST', '/v1/keys', { name: 'ci', roles: ['runtime'], runtime: 'ci' });
-      const { key } = z.object({ key: z.string() }).parse(body);
+      const key = await runtimeKeyAt(world.replica(0));
       const { times, load } = await stopLatency(world, surface, key, Math.min(500, 25 * rounds));
       const [p50, p90, p99, max] = [0.5, 0.9, 0.99, 1].map((share) => percentile(times, share));
       say(`stop: ${times.length} stops while ${load.toFixed(0)} requests/s were answered`);

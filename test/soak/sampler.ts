@@ -1,5 +1,6 @@
 import os from 'node:os';
 import { z } from 'zod';
+import { valueOf } from '../rig/metrics-text.js';
 import type { Interval } from './load.js';
 import type { ProcessSample, Remains, Sample } from './samples.js';
 import { database, processes, type SoakWorld } from './soak-world.js';
@@ -65,13 +66,7 @@ export class Sampler {
   async #process(name: string): Promise<ProcessSample | null> {
     const text = await this.world.metrics(name).catch(() => null);
     if (text === null) return null; // it is away
-    const value = (series: string): number =>
-      Number(
-        text
-          .split('\n')
-          .find((line) => line.startsWith(`${series} `))
-          ?.slice(series.length) ?? NaN,
-      );
+    const value = (series: string): number => valueOf(text, series);
     return {
       rss: value('process_resident_memory_bytes'),
       heap: value('nodejs_heap_space_size_used_bytes{space="old"}'),
