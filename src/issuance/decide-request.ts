@@ -8,7 +8,7 @@ import { AuthorizationDetails } from '../oauth/authorization-details.js';
 import { Scope } from '../oauth/scope.js';
 import { Secret } from '../oauth/secret.js';
 import { buildInputs, type InputParty } from '../policy/build-input.js';
-import type { Decide, Decided as PolicyDecided } from '../policy/decide.js';
+import type { Decide, Decided as PolicyDecided, QuestionKey } from '../policy/decide.js';
 import type { Decision } from '../policy/decision.js';
 import type { LocalTime } from '../policy/local-time.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
@@ -59,7 +59,7 @@ export class DecideRequest {
     admitted: Admitted,
     { decision, freshInput }: PolicyDecided,
     counters: readonly CounterValue[],
-    key: string,
+    key: QuestionKey,
   ): Decided {
     const { obligations } = decision;
     const revision = context.facts.policyRevision;
@@ -116,8 +116,10 @@ export class DecideRequest {
 }
 
 /** Names the question: whatever can differ in an input differs here (DESIGN §6 "Equal questions are asked once"). */
-function questionKey({ run, resource, requestedScope, requestedDetails, facts }: Context, now: number): string {
-  const minute = Math.floor(now / 60_000);
-  const key = [run.id, resource?.id ?? '', requestedScope.toString(), printEpoch(facts.epoch), minute].join('\n');
-  return requestedDetails.isEmpty ? key : `${key}\n${requestedDetails.toString()}`;
+function questionKey({ run, resource, requestedScope, requestedDetails, facts }: Context, now: number): QuestionKey {
+  const text = [run.id, resource?.id ?? '', requestedScope.toString(), printEpoch(facts.epoch)].join('\n');
+  return {
+    minute: Math.floor(now / 60_000),
+    text: requestedDetails.isEmpty ? text : `${text}\n${requestedDetails.toString()}`,
+  };
 }

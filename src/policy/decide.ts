@@ -9,22 +9,22 @@ import { policyFailureCodes } from './decision.js';
 import type { PolicyEvaluator } from './evaluator.js';
 import type { PolicyInput } from './input.js';
 import { type Spoken, wordOnLineage } from './lineage.js';
-import { type Decided, RememberedDecisions } from './remembered-decisions.js';
+import { type Decided, type QuestionKey, RememberedDecisions } from './remembered-decisions.js';
 import { failed, type Word, wordOf } from './word.js';
 
-export type { Decided } from './remembered-decisions.js';
+export type { Decided, QuestionKey } from './remembered-decisions.js';
 
 export const tokenEntrypoint = 'corridor/token/decision';
 
 /**
  * What is to be decided. `inputs` are the run's own and one for each of its ancestors, the nearest first; all are of one
- * minute. `key` names the question: two that can differ in any member of an input MUST have different keys, so the run, its
- * credential, the resource, the scopes and details, the facts' epoch and the minute belong into it. Null: not to be remembered.
+ * minute, that of the key. Two questions that can differ in any other member of an input MUST have different texts in their keys, so
+ * the run, its credential, the resource, the scopes and details, and the facts' epoch belong into it. Null: not to be remembered.
  */
 export interface Question {
   readonly revision: string | null;
   readonly inputs: readonly [PolicyInput, ...PolicyInput[]];
-  readonly key: string | null;
+  readonly key: QuestionKey | null;
 }
 
 /**
@@ -47,27 +47,28 @@ export class Decide {
   }
 
   /** The decision on this question if it was made before: asked before the inputs are built. */
-  recall(revision: string | null, key: string): Decided | null {
+  recall(revision: string | null, key: QuestionKey): Decided | null {
     return this.#remembered.get(keyIn(revision, key));
   }
 
   async decide(question: Question): Promise<Decided> {
     if (question.key === null || this.readsCounters(question.revision)) return await this.#decideAnew(question);
     const key = keyIn(question.revision, question.key);
-    const known = this.#remembered.get(key) ?? this.#underWay.get(key);
+    const flight = `${key.minute} ${key.text}`;
+    const known = this.#remembered.get(key) ?? this.#underWay.get(flight);
     if (known !== undefined) return await known;
     const deciding = this.#decideAnew(question)
       .then((decided) => {
         if (!decided.decision.failure) this.#remembered.set(key, decided);
         return decided;
       })
-      .finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, deciding);
+      .finally(() => this.#underWay.delete(flight));
+    this.#underWay.set(flight, deciding);
     return await deciding;
   }
 
   /** The input of this decision is durable: it need not come along any more. */
-  inputIsStored(revision: string | null, key: string): void {
+  inputIsStored(revision: string | null, key: QuestionKey): void {
     this.#remembered.inputIsStored(keyIn(revision, key));
   }
 
@@ -105,8 +106,8 @@ export class Decide {
   }
 }
 
-function keyIn(revision: string | null, key: string): string {
-  return `${revision} ${key}`;
+function keyIn(revision: string | null, { minute, text }: QuestionKey): QuestionKey {
+  return { minute, text: `${revision} ${text}` };
 }
 
 /** RFC 8785. */

@@ -8,6 +8,7 @@ import { exampleInput, inputWith } from './example-input.js';
 import { ScriptedEvaluator, value } from './scripted-evaluator.js';
 
 const revision = 'sha256:ab';
+const q = { minute: 7, text: 'q' };
 
 function decideBy(script: (input: PolicyInput) => EvaluationResult | Promise<EvaluationResult>) {
   const evaluator = new ScriptedEvaluator(script);
@@ -75,7 +76,7 @@ describe('a decision', () => {
 
   it('is a denial while no policy is active', async () => {
     const { decide, evaluator } = decideBy(() => allow());
-    const { decision } = await decide.decide({ revision: null, inputs: [exampleInput], key: 'q' });
+    const { decision } = await decide.decide({ revision: null, inputs: [exampleInput], key: q });
     expect(decision).toMatchObject({ allow: false, failure: true, revision: null, reasons: [{ code: 'policy_not_loaded' }] });
     expect(evaluator.asked).toEqual([]);
   });
@@ -84,17 +85,17 @@ describe('a decision', () => {
 describe('a question', () => {
   it('is asked once, and the same decision answers it again', async () => {
     const { decide, evaluator } = decideBy(() => allow());
-    const question = { revision, inputs: [exampleInput] as const, key: 'run/minute' };
+    const question = { revision, inputs: [exampleInput] as const, key: q };
     const first = await decide.decide(question);
     const second = await decide.decide(question);
     expect(second.decision).toBe(first.decision);
-    expect(decide.recall(revision, 'run/minute')?.decision).toBe(first.decision);
+    expect(decide.recall(revision, q)?.decision).toBe(first.decision);
     expect(evaluator.asked).toHaveLength(1);
   });
 
   it('is asked once when many ask it at the same time', async () => {
     const { decide, evaluator } = decideBy(() => allow());
-    const question = { revision, inputs: [exampleInput] as const, key: 'q' };
+    const question = { revision, inputs: [exampleInput] as const, key: q };
     const all = await Promise.all(Array.from({ length: 100 }, () => decide.decide(question)));
     expect(new Set(all.map(({ decision }) => decision.id)).size).toBe(1);
     expect(evaluator.asked).toHaveLength(1);
@@ -102,28 +103,46 @@ describe('a question', () => {
 
   it('is another one under another key or another policy', async () => {
     const { decide, evaluator } = decideBy(() => allow());
-    await decide.decide({ revision, inputs: [exampleInput], key: 'a' });
-    await decide.decide({ revision, inputs: [exampleInput], key: 'b' });
-    await decide.decide({ revision: 'sha256:cd', inputs: [exampleInput], key: 'a' });
+    await decide.decide({ revision, inputs: [exampleInput], key: { minute: 7, text: 'a' } });
+    await decide.decide({ revision, inputs: [exampleInput], key: { minute: 7, text: 'b' } });
+    await decide.decide({ revision: 'sha256:cd', inputs: [exampleInput], key: { minute: 7, text: 'a' } });
     expect(evaluator.asked).toHaveLength(3);
-    expect(decide.recall('sha256:cd', 'b')).toBeNull();
-    expect(decide.recall(null, 'a')).toBeNull();
+    expect(decide.recall('sha256:cd', { minute: 7, text: 'b' })).toBeNull();
+    expect(decide.recall(null, { minute: 7, text: 'a' })).toBeNull();
+  });
+
+  it('is another one in another minute, and forgotten when its own is over', async () => {
+    const { decide, evaluator } = decideBy(() => allow());
+    const later = { ...q, minute: 8 };
+    await decide.decide({ revision, inputs: [exampleInput], key: q });
+    expect(decide.recall(revision, later)).toBeNull();
+    await decide.decide({ revision, inputs: [exampleInput], key: later });
+    expect(evaluator.asked).toHaveLength(2);
+    expect(decide.recall(revision, later)).not.toBeNull();
+    expect(decide.recall(revision, q)).toBeNull();
+    // one that was asked in time and answered late takes nothing away
+    await decide.decide({ revision, inputs: [exampleInput], key: { ...q, text: 'late' } });
+    decide.inputIsStored(revision, q);
+    expect(decide.recall(revision, later)?.freshInput).not.toBeNull();
+    // a clock that is set back does not end all remembering
+    await decide.decide({ revision, inputs: [exampleInput], key: { ...q, minute: 2 } });
+    expect(decide.recall(revision, { ...q, minute: 2 })).not.toBeNull();
   });
 
   it('comes with its input until that is stored', async () => {
     const { decide } = decideBy(() => deny('no_grant'));
-    const question = { revision, inputs: [exampleInput] as const, key: 'q' };
+    const question = { revision, inputs: [exampleInput] as const, key: q };
     const { freshInput } = await decide.decide(question);
-    expect(decide.recall(revision, 'q')?.freshInput).toBe(freshInput);
-    decide.inputIsStored(revision, 'q');
-    expect(decide.recall(revision, 'q')).toMatchObject({ freshInput: null, decision: { allow: false } });
+    expect(decide.recall(revision, q)?.freshInput).toBe(freshInput);
+    decide.inputIsStored(revision, q);
+    expect(decide.recall(revision, q)).toMatchObject({ freshInput: null, decision: { allow: false } });
     expect((await decide.decide(question)).freshInput).toBeNull();
   });
 
   it('is asked again after a failure', async () => {
     const results: EvaluationResult[] = [{ kind: 'timeout' }, { kind: 'threw' }, { kind: 'overloaded' }, { kind: 'not_loaded' }];
     const { decide } = decideBy(() => results.shift() ?? allow());
-    const question = { revision, inputs: [exampleInput] as const, key: 'q' };
+    const question = { revision, inputs: [exampleInput] as const, key: q };
     const allowed: boolean[] = [];
     for (let round = 0; round < 5; round++) allowed.push((await decide.decide(question)).decision.allow);
     expect(allowed).toEqual([false, false, false, false, true]);
@@ -132,22 +151,22 @@ describe('a question', () => {
   it('is asked every time when the answer can rest on counters', async () => {
     const { decide, evaluator } = decideBy(() => allow());
     evaluator.countersRead = true;
-    const question = { revision, inputs: [exampleInput] as const, key: 'q' };
+    const question = { revision, inputs: [exampleInput] as const, key: q };
     expect((await decide.decide(question)).decision.repeatable).toBe(false);
     await decide.decide(question);
     expect(evaluator.asked).toHaveLength(2);
-    expect(decide.recall(revision, 'q')).toBeNull();
+    expect(decide.recall(revision, q)).toBeNull();
   });
 
   it('does not grow the memory without end', async () => {
     const { decide } = decideBy(() => allow());
     for (let n = 0; n < 10_001; n++) {
-      await decide.decide({ revision, inputs: [exampleInput], key: String(n) });
-      decide.recall(revision, '0');
+      await decide.decide({ revision, inputs: [exampleInput], key: { minute: 7, text: String(n) } });
+      decide.recall(revision, { minute: 7, text: '0' });
     }
-    expect(decide.recall(revision, '0')).not.toBeNull();
-    expect(decide.recall(revision, '1')).toBeNull();
-    expect(decide.recall(revision, '2')).not.toBeNull();
+    expect(decide.recall(revision, { minute: 7, text: '0' })).not.toBeNull();
+    expect(decide.recall(revision, { minute: 7, text: '1' })).toBeNull();
+    expect(decide.recall(revision, { minute: 7, text: '2' })).not.toBeNull();
   });
 });
 
