@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { corridorCommand } from '../rig/command-line.js';
+import { corridorCommand, until } from '../rig/command-line.js';
 import type { RunningCorridor } from '../rig/corridor.js';
 import { startPostgres } from '../rig/postgres.js';
 import { askAt, Replicas, runtimeKeyAt, startRunAt } from '../rig/replicas.js';
@@ -26,7 +25,9 @@ afterAll(async () => postgres?.stop());
     await administer(`create database ${database}_backup template ${database}`);
     corridor = await replicas.start();
     const { body } = await askAt(corridor, run);
-    while (!(await readFile(path.join(replicas.dataDir, 'last-seen.json'), 'utf8')).includes(String(body['attribution']))) await wait(100);
+    const file = path.join(replicas.dataDir, 'last-seen.json');
+    // it is written by and by, and for the first time some while after the start
+    await until(async () => (await readFile(file, 'utf8').catch(() => '')).includes(String(body['attribution'])));
   }, 120_000);
   afterAll(() => replicas.stop());
 

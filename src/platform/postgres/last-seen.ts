@@ -29,7 +29,7 @@ export class DatabaseBehind extends DatabaseUnavailable {
 
 /**
  * What this Corridor has seen of its database, kept in the data directory, which is not restored together with the database (DESIGN §7
- * "Restore and failover"). It is a lower bound: written after a second at the most, by all replicas that share the directory.
+ * "Restore and failover"). It is a lower bound: written after a second (two, when it has just started), by all replicas that share the directory.
  */
 export class LastSeen {
   #saved: string;
