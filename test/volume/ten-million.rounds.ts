@@ -18,7 +18,7 @@ const TIMES = 100;
 const FEWEST_RUNS = 6_000;
 /** How many times as long what a request makes the database do may take. */
 const LIMIT = 1.1;
-const HOT = { ...(rounds < 10 ? { block: 20, fewest: 30, most: 40 } : { block: 40, fewest: 40, most: 400 }), limit: LIMIT };
+const HOT = { block: rounds < 10 ? 20 : 40, fewest: 40, most: 400, limit: LIMIT };
 const OTHERS = { block: 15, fewest: 9, most: 9, limit: Infinity };
 const SETTINGS = ['shared_buffers=1GB', 'max_wal_size=4GB', 'checkpoint_timeout=15min'];
 const PATIENCE = 3_600_000;

@@ -188,9 +188,9 @@ export const metrics = {
   redisFailures: {
     name: 'corridor_redis_failures_total',
     type: 'counter',
-    unit: 'commands',
+    unit: 'failures',
     labels: {},
-    meaning: 'Commands to Redis that brought nothing, each of which a request or a loop went on without',
+    meaning: 'Commands to Redis that brought nothing, each of which a request or a loop went on without, and connections to it that broke',
   },
   liveTokens: {
     name: 'corridor_live_tokens',

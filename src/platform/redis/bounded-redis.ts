@@ -16,7 +16,7 @@ const PATIENT_LOOKS = 5;
 
 const OLDEST = [6, 2] as const;
 
-/** What can be counted of Redis: whether it is used now, and how many commands have failed or were not answered in time. */
+/** What can be counted of Redis: whether it is used now, and how many commands have failed or were not answered in time, and connections broken. */
 export interface RedisHealth {
   readonly up: boolean;
   readonly failures: number;
@@ -60,7 +60,7 @@ export class BoundedRedis implements RedisHealth {
   ) {
     this.#redis = new Redis(url, connectionOptions);
     this.#redis.on('error', (error: Error) => (this.#trouble = error.message || this.#trouble));
-    this.#redis.on('close', () => this.#lose(this.#trouble));
+    this.#redis.on('close', () => this.#hangUp());
     this.#redis.on('ready', () => void this.#look());
   }
 
@@ -139,6 +139,12 @@ export class BoundedRedis implements RedisHealth {
     this.#state = 'up';
     this.#backSince = performance.now();
     this.#onUp();
+  }
+
+  /** That it hung up between two commands is a failure too, although no command failed. */
+  #hangUp(): void {
+    if (this.up && !this.#closed) this.#failures++;
+    this.#lose(this.#trouble);
   }
 
   #lose(why: string): void {
