@@ -4,6 +4,7 @@ import { Body, Controller, Get, Headers, HttpCode, Ip, Param, Post, Res, UseGuar
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Administrator } from '../access/administrator.js';
+import type { Role } from '../access/api-key.js';
 import { Invalid, NotAllowed, NotFound } from '../access/errors.js';
 import { timestamp } from '../oauth/clock.js';
 import { EndRun } from '../runs/end-run.js';
@@ -97,7 +98,7 @@ export class RunsController {
   @Get(':id')
   @Allow('runtime', 'auditor', 'responder', 'admin')
   async read(@Param('id') id: string, @Caller() caller: Administrator): Promise<Record<string, unknown>> {
-    return printRun(await this.#visible(id, caller));
+    return printRun(await this.#visible(id, caller, ['auditor', 'responder', 'admin']));
   }
 
   @Post(':id/end')
@@ -109,7 +110,7 @@ export class RunsController {
     @Starter() ender: Administrator | VerifiedWorkload,
     @Ip() address: string,
   ): Promise<Record<string, unknown>> {
-    const run = 'assertion' in ender ? await this.#attestedBy(id, ender, address) : await this.#visible(id, ender);
+    const run = 'assertion' in ender ? await this.#attestedBy(id, ender, address) : await this.#visible(id, ender, ['responder', 'admin']);
     const { endedAt, withdrawn, entry } = await this.endRun.end(run, 'assertion' in ender ? `runtime ${ender.runtime}` : ender.name);
     // a runtime that ends its own run administers nothing
     if (!('assertion' in ender) && ender.runtime !== run.runtime) ender.did('run.ended', id, entry);
@@ -125,11 +126,11 @@ export class RunsController {
     return run;
   }
 
-  /** A runtime sees its own runs and no others; the same answer hides whether another exists. */
-  async #visible(id: string, caller: Administrator): Promise<Run> {
+  /** A runtime reaches its own runs; those of others by one of these roles alone. The same answer hides whether another exists. */
+  async #visible(id: string, caller: Administrator, forAll: readonly Role[]): Promise<Run> {
     const run = RUN_ID.test(id) ? await this.runs.reload(id) : null;
-    const mayReadAll = caller.roles.some((role) => role !== 'runtime');
-    if (run === null || !(mayReadAll || run.runtime === caller.runtime)) throw new NotFound('run_unknown', 'there is no such run');
+    const isReached = run?.runtime === caller.runtime || caller.roles.some((role) => forAll.includes(role));
+    if (run === null || !isReached) throw new NotFound('run_unknown', 'there is no such run');
     return run;
   }
 }

@@ -56,6 +56,19 @@ describe('the guard of the administration API', () => {
     expect(roles.filter((role) => !refused.includes(role)).sort()).toEqual([...allowed].sort());
   });
 
+  it.each([
+    ['runtime', 404, 404],
+    ['runtime, operator', 404, 404],
+    ['runtime, auditor', 200, 404],
+    ['runtime, responder', 200, 200],
+  ])('lets a key of another runtime with the roles %s read a run (%i) and end it (%i)', async (names, read, end) => {
+    const wish = { name: 'of another', roles: names.split(', '), runtime: 'local' };
+    const { key } = z.object({ key: z.string() }).parse((await world.corridor.api('POST', '/v1/keys', wish)).body);
+    const { id } = await world.startRun();
+    expect((await world.corridor.api('GET', `/v1/runs/${id}`, undefined, key)).status).toBe(read);
+    expect((await world.corridor.api('POST', `/v1/runs/${id}/end`, undefined, key)).status).toBe(end);
+  });
+
   it('knows every route that there is', async () => {
     const { body } = await world.corridor.api('GET', '/v1/nothing');
     expect(body).toMatchObject({ status: 404 });
