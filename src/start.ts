@@ -30,7 +30,7 @@ import { readPair, TlsFiles } from './platform/tls-files.js';
 import { openTracing, traced } from './platform/tracing/open-tracing.js';
 import { alarmsAmong } from './posture/alarms.js';
 import { findings } from './posture/findings.js';
-import { localRuntime } from './runs/start-run.js';
+import { localRuntime } from './runs/run.js';
 import { WatchedPolicy } from './watched-policy.js';
 
 /** The start must not go on: what is wrong and what to do, and nothing was changed. */

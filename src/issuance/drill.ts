@@ -5,14 +5,14 @@ import type { Catalogue, Workflow } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
 import type { EndRun } from '../runs/end-run.js';
 import type { RunDirectory } from '../runs/run-directory.js';
-import type { Run } from '../runs/run.js';
-import { localRuntime, type RunStarted, type StartRun } from '../runs/start-run.js';
+import { drillAgent, isDrill, localRuntime, type Run } from '../runs/run.js';
+import type { RunStarted, StartRun } from '../runs/start-run.js';
 import type { PastSuspensions } from '../suspensions/past-suspensions.js';
 import type { FactsSource } from './facts.js';
 import type { Suspend } from './suspend.js';
 
 /** What acts in a run that is there to be stopped. */
-const agent = { name: 'corridor-drill', version: '1', model: 'none' };
+const agent = { name: drillAgent, version: '1', model: 'none' };
 /** Seconds, should nobody finish it. */
 const TTL = 120;
 
@@ -35,8 +35,8 @@ export interface DrillFigures {
 }
 
 /**
- * The stop, tried out: a run that nobody needs is started, suspended by whoever measures, and put away. It asks for no token that
- * could be issued: a suspended run is refused before it is looked at what it wants, so the refusal can be told without one.
+ * The stop, tried out: a run that nobody needs is started, suspended by whoever measures, and put away. It is given no token, whatever it
+ * asks for: a suspended run is refused before it is looked at what it wants, so the refusal can be told without one.
  */
 export class Drill {
   constructor(
@@ -81,8 +81,7 @@ export class Drill {
 
   async #drillRun(id: string): Promise<Run> {
     const run = await this.runs.reload(id);
-    if (run === null || run.runtime !== localRuntime || run.agent.name !== agent.name)
-      throw new NotFound('drill_unknown', 'there is no such drill');
+    if (run === null || !isDrill(run)) throw new NotFound('drill_unknown', 'there is no such drill');
     return run;
   }
 }

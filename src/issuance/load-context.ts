@@ -6,7 +6,7 @@ import { Scope } from '../oauth/scope.js';
 import { isStillTrusted } from '../runs/claim-mapping.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
-import { isOver } from '../runs/run.js';
+import { isDrill, isOver } from '../runs/run.js';
 import { suspensionThatStops } from '../suspensions/stops.js';
 import type { StoppableRun } from '../suspensions/suspension.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
@@ -120,6 +120,8 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
 function partyOf(facts: Facts, run: Run, resource: Resource): Looked<Party> {
   const workflow = declared(facts.catalogue.workflows, run.workflow);
   if (workflow === null) return { refusal: unauthorized('workflow_unknown') };
+  // whoever may practise the stop is not one who may have tokens
+  if (isDrill(run)) return { refusal: unauthorized('drill_run') };
   if (!isStillTrusted(facts.catalogue, run)) return { refusal: unauthorized('runtime_not_trusted') };
   if (!hasClients(facts.catalogue, workflow.id)) return { refusal: unauthorized('no_client') };
   const client = clientFor(facts.catalogue, workflow.id, resource.id);

@@ -7,7 +7,7 @@ import { declared } from '../catalogue/look-up.js';
 import type { Clock } from '../oauth/clock.js';
 import { newIdentifier, newSecretText, type Randomness } from '../oauth/identifier.js';
 import { Secret } from '../oauth/secret.js';
-import { localRuntime } from '../runs/start-run.js';
+import { localRuntime } from '../runs/run.js';
 import type { ChangeFacts, Planned } from './change-facts.js';
 
 export interface KeyWish {

@@ -2,7 +2,7 @@ import { Invalid, NotFound } from '../access/errors.js';
 import type { Catalogue } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
 import type { RunDirectory } from '../runs/run-directory.js';
-import { localRuntime } from '../runs/start-run.js';
+import { localRuntime } from '../runs/run.js';
 import type { SuspensionKind } from '../suspensions/suspension.js';
 
 /** What is to be stopped, as it is asked for. */

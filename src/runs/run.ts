@@ -51,6 +51,15 @@ export interface Run {
   readonly attested?: Attested;
 }
 
+/** The runtime of the embedded form, which may start every workflow. */
+export const localRuntime = 'local';
+export const drillAgent = 'corridor-drill';
+
+/** A run that is there to be stopped, when the stop is tried out. */
+export function isDrill({ runtime, agent }: Pick<Run, 'runtime' | 'agent'>): boolean {
+  return runtime === localRuntime && agent.name === drillAgent;
+}
+
 export const maxAncestors = 8;
 
 export function isOver(run: Run, now: number): boolean {

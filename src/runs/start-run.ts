@@ -13,7 +13,7 @@ import { operatorOf } from './operator-of.js';
 import { parsePublicKey, PublicKeyUnusable } from './public-key.js';
 import type { RunDirectory } from './run-directory.js';
 import type { RunStore, StartedRun } from './run-store.js';
-import { isOver, maxAncestors, type Agent, type Attested, type Run, type RunCredential } from './run.js';
+import { isOver, localRuntime, maxAncestors, type Agent, type Attested, type Run, type RunCredential } from './run.js';
 import type { VerifiedWorkload } from './verify-workload.js';
 import { whoMembers } from './who-members.js';
 
@@ -36,9 +36,6 @@ export interface RunStarted {
   readonly secret: Secret | null;
   readonly expiresAt: number;
 }
-
-/** The runtime of the embedded form, which may start every workflow. */
-export const localRuntime = 'local';
 
 const ATTEMPTS = 5;
 

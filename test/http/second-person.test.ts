@@ -87,6 +87,18 @@ describe('where a suspension is lifted by another person', () => {
 });
 
 describe('a drill', () => {
+  it('is given no token: whoever may stop is not one who may have tokens', async () => {
+    const { body } = await world.corridor.api('POST', '/v1/drills', { workflow: 'nightly-index' }, responder);
+    const { client_id: id, client_secret: secret } = z.looseObject({ client_id: z.string(), client_secret: z.string() }).parse(body);
+    const response = await fetch(`${world.corridor.issuer}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource: 'https://crm.example/api', scope: 'crm:read' }),
+    });
+    const answer: unknown = await response.json();
+    expect(answer).toMatchObject({ error: 'unauthorized_client', reasons: [{ code: 'drill_run' }] });
+  });
+
   it('is of a workflow that there is, and is finished with a suspension of its own run', async () => {
     expect(await world.corridor.api('POST', '/v1/drills', { workflow: 'nobody' })).toMatchObject({
       status: 404,
