@@ -42,7 +42,7 @@ export class AuthenticateRun {
    * @throws InvalidClient, SlowDown, TemporarilyUnavailable
    */
   async authenticate(presented: ClientAuthentication, address: string, surface: Surface = 'token'): Promise<Run> {
-    const identified = await this.#identify(presented, surface === 'token');
+    const identified = await this.#identify(presented, surface);
     if ('run' in identified) return identified.run;
     const { claimed, failure } = identified;
     const subject = claimed ?? `unknown ${address}`;
@@ -55,10 +55,12 @@ export class AuthenticateRun {
     throw new InvalidClient('client authentication failed', presented.kind === 'basic');
   }
 
-  async #identify(presented: ClientAuthentication, mayStart: boolean): Promise<Identified> {
+  async #identify(presented: ClientAuthentication, surface: Surface): Promise<Identified> {
     const claimed = claimedRun(presented);
-    if (claimed === null && presented.kind === 'assertion') return this.#workload(presented, mayStart);
-    const run = claimed === null ? null : await this.runs.get(claimed);
+    if (claimed === null && presented.kind === 'assertion') return this.#workload(presented, surface === 'token');
+    // a release is recorded only if the credential is still the run's (append); elsewhere nothing but this look would tell
+    const known = surface === 'token' ? this.runs.get.bind(this.runs) : this.runs.reload.bind(this.runs);
+    const run = claimed === null ? null : await known(claimed);
     const failure = await this.#verify(presented, run);
     if (run === null || failure === null) return run === null ? { claimed, failure: failure ?? 'unknown run' } : { run };
     // what is remembered of the run may be old: another replica may have given it a new credential

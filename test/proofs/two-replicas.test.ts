@@ -71,6 +71,20 @@ async function assertion({ id, privateKey }: KeyRun, jti: string, exp = Math.flo
     expect((await one.ask(third)).status).toBe(200);
   });
 
+  it('take no secret that was replaced at the other for anything else, either', async () => {
+    const first = await one.startRunOnce('replaced');
+    const { body } = await other.ask(first); // which remembers it from now on
+    const second = await one.startRunOnce('replaced');
+    const answerTo = async ({ id, secret }: typeof first, endpoint: string): Promise<unknown> => {
+      const headers = { authorization: basic(id, secret) };
+      const token = new URLSearchParams({ token: String(body['access_token']) });
+      const response = await fetch(`${other.corridor.url}/oauth2/${endpoint}`, { method: 'POST', headers, body: token });
+      return { status: response.status, ...(endpoint === 'introspect' && response.ok ? ((await response.json()) as object) : {}) };
+    };
+    for (const endpoint of ['introspect', 'revoke']) expect(await answerTo(first, endpoint)).toEqual({ status: 401 });
+    expect(await answerTo(second, 'introspect')).toMatchObject({ status: 200, active: true });
+  });
+
   it('give no token when the database is gone between the answer of the server and the record (B45), nor to an assertion after that (B36)', async () => {
     const [bySecret, byKey] = [await one.startRun(), await one.startRunWithKey()];
     expect((await one.send(await assertion(byKey, 'before'))).status).toBe(200);
