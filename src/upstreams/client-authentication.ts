@@ -29,18 +29,20 @@ const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /**
  * Authenticates a client by the method that the catalogue names, and no other: trying a second one would send the secret twice
- * (CONFORMANCE A13, Q3). A credential goes only where it is bound: to its issuer and the origin of that issuer's token endpoint (A16).
+ * (CONFORMANCE A13, Q3). A credential goes only where it is bound: to its issuer and the origin of that issuer's token endpoint (A16),
+ * whichever of the server's endpoints it is shown to.
  * @throws UpstreamFailed
  */
 export async function authenticateClient(
   party: Party,
+  endpoint: string,
   metadata: ServerMetadata,
   algorithms: readonly string[] | null,
   signing: Signing,
 ): Promise<ClientAuthentication> {
   const { server, client, credential } = party;
   if (credential.method !== client.method || credential.client !== client.id) throw new UpstreamFailed('credential_unavailable');
-  requireBinding(party, metadata);
+  requireBinding(party, endpoint, metadata);
   switch (credential.method) {
     case 'client_secret_basic':
       return basic(server, client.clientId, credential.secret);
@@ -89,12 +91,15 @@ async function asserted(
   };
 }
 
-function requireBinding(party: Party, metadata: ServerMetadata): void {
+function requireBinding(party: Party, endpoint: string, metadata: ServerMetadata): void {
   const { server, credential } = party;
   const { tokenEndpoint } = endpointsFor(party, metadata);
-  if (credential.tokenEndpointOrigin === null) throw new Error('a credential must be bound to an origin before it is used');
+  // bound by the first token request
+  if (credential.tokenEndpointOrigin === null) throw new UpstreamFailed('credential_unavailable');
   const bound = credential.issuer === server.issuer && server.issuer === metadata.issuer;
-  if (!bound || credential.tokenEndpointOrigin !== originOf(tokenEndpoint)) throw new UpstreamFailed('credential_bound_elsewhere');
+  const isThere = credential.tokenEndpointOrigin === originOf(tokenEndpoint);
+  const own = [credential.tokenEndpointOrigin, originOf(credential.issuer)];
+  if (!bound || !isThere || !own.includes(originOf(endpoint))) throw new UpstreamFailed('credential_bound_elsewhere');
 }
 
 /** RFC 6749 §2.3.1: id and secret are form-encoded each, before they are joined; some servers want them as they are. */

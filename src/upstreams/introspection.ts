@@ -31,7 +31,7 @@ export async function prepareIntrospection(
   const { introspectionEndpoint } = endpointsFor(party, metadata);
   if (introspectionEndpoint === null) return 'unsupported';
   const algorithms = metadata.introspectionEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms;
-  const authentication = await authenticateClient(party, metadata, algorithms, signing);
+  const authentication = await authenticateClient(party, introspectionEndpoint, metadata, algorithms, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
     kind: 'introspection',

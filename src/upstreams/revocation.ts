@@ -39,7 +39,7 @@ export async function prepareRevocation(
   // some servers publish an endpoint that does nothing for an access token
   if (revocationEndpoint === null || !party.server.profile.revokesTokens) return 'unsupported';
   const algorithms = metadata.revocationEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms;
-  const authentication = await authenticateClient(party, metadata, algorithms, signing);
+  const authentication = await authenticateClient(party, revocationEndpoint, metadata, algorithms, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
     kind: 'revocation',

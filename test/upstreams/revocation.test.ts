@@ -44,6 +44,12 @@ describe('a revocation', () => {
     await expect(prepareRevocation(wish(), token, moved, signing())).rejects.toMatchObject({ fault: 'credential_bound_elsewhere' });
   });
 
+  it('shows a credential at no other origin than its own, though the catalogue names one (A16)', async () => {
+    const elsewhere = metadata({ revocationEndpoint: 'https://other.example/revoke' });
+    for (const one of [wish(), await wishByKey()])
+      await expect(prepareRevocation(one, token, elsewhere, signing())).rejects.toMatchObject({ fault: 'credential_bound_elsewhere' });
+  });
+
   it('is unsupported where the server has no endpoint for it (A91)', async () => {
     expect(await prepareRevocation(wish(), token, metadata({ revocationEndpoint: null }), signing())).toBe('unsupported');
   });
