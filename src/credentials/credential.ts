@@ -33,11 +33,13 @@ interface KeyHalves {
  * Where credentials are kept, sealed.
  *
  * current gives the version in use for a client, or null when there is none. other gives the one beside it while a rotation is under
- * way: the next one, or the one that was in use before; else null. bind MUST set the origin once and return the
+ * way: the next one, or the one that was in use before; else null. issuerOf gives the issuer that a version is bound to, by its id, also
+ * when it is retired; null for one that never was. bind MUST set the origin once and return the
  * origin that holds from then on, also when another replica was first.
  */
 export abstract class CredentialStore {
   abstract current(client: string): Promise<Credential | null>;
   abstract other(client: string): Promise<Credential | null>;
+  abstract issuerOf(credential: string): Promise<string | null>;
   abstract bind(credential: string, tokenEndpointOrigin: string): Promise<string>;
 }

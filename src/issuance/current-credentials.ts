@@ -23,6 +23,10 @@ export class CurrentCredentials extends CredentialStore {
     return this.#find(this.#other, client, () => this.store.other(client));
   }
 
+  issuerOf(credential: string): Promise<string | null> {
+    return this.store.issuerOf(credential);
+  }
+
   async bind(credential: string, tokenEndpointOrigin: string): Promise<string> {
     const bound = await this.store.bind(credential, tokenEndpointOrigin);
     this.#forget();

@@ -52,7 +52,7 @@ export class RevokeDue {
   /** Begins those that are due and waits for no server. Gives whether there may be more to begin at once. */
   async turn(): Promise<boolean> {
     this.#isEnding = false;
-    await this.issuances.withdrawServed(AT_ONCE);
+    const served = await this.issuances.withdrawServed(AT_ONCE);
     const now = this.clock.now();
     for (const [client, until] of this.#leftAlone) if (until <= now) this.#leftAlone.delete(client);
     const due = await this.issuances.takeDueRevocations(AT_ONCE, LEASE, { but: [...this.#lanes.keys(), ...this.#leftAlone.keys()] });
@@ -63,13 +63,18 @@ export class RevokeDue {
         .finally(() => this.#lanes.delete(client));
       this.#lanes.set(client, lane);
     }
+    const expired = await this.#noteExpired();
+    const wiped = await this.issuances.wipeDead(AT_ONCE);
+    return [served.length, due.length, expired, wiped].includes(AT_ONCE);
+  }
+
+  /** Gives how many there were. */
+  async #noteExpired(): Promise<number> {
     const expired = await this.issuances.expiredUnrevoked(AT_ONCE);
-    if (expired.length > 0) {
-      const facts = await this.facts.current();
-      await this.log.append(expired.map((one) => this.#diedUnrevoked(one, facts)));
-    }
-    await this.issuances.wipeDead(AT_ONCE);
-    return due.length === AT_ONCE;
+    if (expired.length === 0) return 0;
+    const facts = await this.facts.current();
+    const appended = await this.log.append(expired.map((one) => this.#diedUnrevoked(one, facts)));
+    return appended.filter(({ verdict }) => verdict !== 'bad').length;
   }
 
   /** Resolves when what is under way has ended. No more is begun, but by the next turn. */
@@ -146,6 +151,8 @@ export class RevokeDue {
     const credential = client === null ? null : await this.credentials.current(client.id);
     // what is no longer in the catalogue cannot be reached: the token ends by itself
     if (server === null || client === null || credential === null) return { kind: 'failed', fault: 'credential_unavailable' };
+    // a server that is declared anew may be another: it is not sent what it did not issue, nor believed when it says that this is gone
+    if ((await this.credentials.issuerOf(due.credential)) !== server.issuer) return { kind: 'failed', fault: 'credential_bound_elsewhere' };
     try {
       const token = this.sealer.open(`issuance ${due.issuance}`, due.sealed);
       const metadata = await this.metadata.get(server);

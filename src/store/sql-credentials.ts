@@ -64,6 +64,11 @@ export class SqlCredentials extends CredentialStore implements CredentialVersion
     return this.#newest(client, ['next', 'former']);
   }
 
+  async issuerOf(credential: string): Promise<string | null> {
+    const [row] = await this.database.query('select issuer from credential where id = $1', [credential]);
+    return row === undefined ? null : z.object({ issuer: z.string() }).parse(row).issuer;
+  }
+
   async bind(credential: string, tokenEndpointOrigin: string): Promise<string> {
     const [row] = await this.database.query(BIND, [credential, tokenEndpointOrigin]);
     return z.object({ token_endpoint_origin: z.string() }).parse(row).token_endpoint_origin;

@@ -47,6 +47,7 @@ class DueRows extends IssuanceStore {
 
 class Revocations extends EntryLog {
   readonly revoked: string[] = [];
+  readonly unsupported: string[] = [];
   isDown = false;
 
   constructor(private readonly store: DueRows) {
@@ -55,10 +56,11 @@ class Revocations extends EntryLog {
 
   override async append(items: readonly Append[]): Promise<readonly Appended[]> {
     if (this.isDown) throw new LogUnavailable('the database is down');
-    for (const { effect } of items) {
+    for (const { effect, entry } of items) {
       if (effect?.kind !== 'revocation') continue;
       this.store.rows.delete(effect.issuance);
       if (effect.state === 'revoked') this.revoked.push(effect.issuance);
+      else this.unsupported.push(`${effect.issuance} ${(JSON.parse(entry.text) as { fault?: string }).fault}`);
     }
     return items.map(() => ({ verdict: 'recorded', at: 0 }));
   }
@@ -95,6 +97,7 @@ function world(dead: () => Promise<UpstreamResponse>) {
     current: (id: string) =>
       Promise.resolve(secretCredential('x', { id: `cre ${id}`, client: id, issuer: issuerOf(id), tokenEndpointOrigin: issuerOf(id) })),
     other: () => Promise.resolve(null),
+    issuerOf: (credential: string) => Promise.resolve(issuerOf(credential.replace('cre ', ''))),
     bind: (_: string, origin: string) => Promise.resolve(origin),
   };
   const store = new DueRows(clock);
@@ -118,7 +121,7 @@ function world(dead: () => Promise<UpstreamResponse>) {
       const issuance = `${name} ${number}`;
       const who = { issuance, run: 'run1', workflow: 'nightly-index', client: name, authorizationServer: name, resource: 'crm' };
       const token = { sealed: Buffer.from(issuance), tokenSha256: issuance, tokenJti: null, expiresAt: clock.at + 3_600_000 };
-      store.rows.set(issuance, { due: { ...who, credential: 'cre1', ...token, attempts: 1 }, at: clock.at });
+      store.rows.set(issuance, { due: { ...who, credential: `cre ${name}`, ...token, attempts: 1 }, at: clock.at });
     }
   };
   const sentTo = (name: Name): number => http.urls.filter((url) => url === `${issuerOf(name)}/revoke`).length;
@@ -197,6 +200,16 @@ describe('revocations that are due', () => {
     // after pauses of 1, 2, 4, 8, 16, 30, 30 and 30 seconds
     expect(sentTo('dead') - sent).toBeGreaterThanOrEqual(6);
     expect(sentTo('dead') - sent).toBeLessThanOrEqual(8);
+  });
+
+  it('of what another issuer issued are not sent to the server that is declared in its place, nor taken for done', async () => {
+    const { store, log, revokeDue, add, sentTo, sweep } = world(async () => response(200, ''));
+    add('living', 1);
+    const row = store.rows.get('living 0');
+    if (row !== undefined) store.rows.set('living 0', { ...row, due: { ...row.due, credential: 'cre former' } });
+    await sweep();
+    await revokeDue.settled();
+    expect([sentTo('living'), log.revoked, log.unsupported]).toEqual([0, [], ['living 0 credential_bound_elsewhere']]);
   });
 
   it('that cannot be recorded are an alarm, and are taken up again', async () => {

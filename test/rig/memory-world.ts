@@ -144,6 +144,7 @@ export class MemoryReplica {
     const credentials = {
       current: () => Promise.resolve(credential),
       other: () => Promise.resolve(null),
+      issuerOf: () => Promise.resolve(origin),
       bind: () => Promise.resolve(origin),
     };
     const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };

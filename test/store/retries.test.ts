@@ -73,6 +73,7 @@ describe.each(databases)('work that fails, on %s', (_name, open) => {
     const credentials = {
       current: () => Promise.resolve(credential),
       other: () => Promise.resolve(null),
+      issuerOf: () => Promise.resolve(issuer),
       bind: () => Promise.resolve(issuer),
     };
     const issuances = new IssuanceRows(database);
