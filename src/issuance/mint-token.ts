@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { LogUnavailable, type Append, type Appended, type EntryLog, type Outcome, type Verdict } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import type { Sealer } from '../credentials/sealer.js';
@@ -26,7 +27,7 @@ import type { Context } from './context.js';
 import type { Allowed } from './decided.js';
 import type { ObtainedThrough } from './kept-tokens.js';
 import { answerOfRelease, isBoundToUs, prepareRelease, type PreparedRelease } from './release-token.js';
-import type { IssuanceStore } from './issuance-store.js';
+import type { Attempt, IssuanceStore } from './issuance-store.js';
 import type { LearnAudience } from './learn-audience.js';
 import type { RevokeToken } from './revoke-token.js';
 import type { LiveToken } from './token-cache.js';
@@ -61,6 +62,8 @@ export type Minted =
 /** Milliseconds: for the exchange with the authorization server, and from when on anyone may close the intent as unknown. */
 export const EXCHANGE_DEADLINE = 10_000;
 export const INTENT_DEADLINE = 20_000;
+/** Milliseconds between two attempts to record that a token is unwanted. */
+const AGAIN = 1_000;
 
 /** One attempt at an authorization server: a durable intent, the exchange, exactly one outcome (DESIGN §7 "Intents"). */
 export class MintToken {
@@ -117,7 +120,7 @@ export class MintToken {
       ...extentMembers(context, allowed, token),
       ...tokenMembers(token, rowServedUntil(minting, live)),
     });
-    const [recorded, released] = await this.#appendOutcome(minting, token, [outcome, ...appendOf(release)]);
+    const [recorded, released] = await this.#appendOutcome(minting, issuance, token, [outcome, ...appendOf(release)]);
     if (recorded?.verdict === 'reused') return this.#reused(minting, issuance, token);
     if (!isRecorded(recorded?.verdict)) return { kind: 'faulted', by: 'unknown', fault: 'timeout', retryAfter: null, entry: null, token };
     return { kind: 'live', live, answer: answerTo(release, released) };
@@ -131,13 +134,14 @@ export class MintToken {
   /**
    * The server gave a text that somebody else holds, or that was taken back. Nobody else gets it (DESIGN §3 "Isolation"), unless the
    * profile says that it reuses tokens: then the issuance that has the text is released to this run too, and is from then on shared by
-   * both. Never between workflows: who asks about a token is told its workflow. Never with a check, whose token is revoked at once.
+   * both. Never between workflows: who asks about a token is told its workflow. Never for another resource or through another client: what
+   * stops those would not find it. Never with a check, whose token is revoked at once.
    */
   async #reused(minting: Minting, issuance: string, token: UpstreamToken): Promise<Minted> {
     const { context, allowed, wish } = minting;
     const mayShare = wish.server.profile.reusesTokens && minting.cause !== 'check';
     const held = mayShare ? await this.issuances.liveOfText(token.sha256) : null;
-    if (held?.workflow === context.run.workflow) {
+    if (held !== null && isForTheSame(held, minting)) {
       const servedUntil = Math.min(held.servedUntil, servedUntilOf(minting, token));
       const live: LiveToken = { issuance: held.issuance, token, servedUntil, ...obtainedThrough(minting) };
       const release = this.#release(minting, live);
@@ -169,7 +173,7 @@ export class MintToken {
       ...extentMembers(minting.context, minting.allowed, token),
       ...(token === null ? {} : tokenMembers(token, token.issuedAt)),
     });
-    const [recorded] = await this.#appendOutcome(minting, token, [append]);
+    const [recorded] = await this.#appendOutcome(minting, issuance, token, [append]);
     const entry = isRecorded(recorded?.verdict) ? append.entry.id : null;
     return {
       kind: 'faulted',
@@ -182,24 +186,48 @@ export class MintToken {
   }
 
   /** When the outcome cannot be written, nobody gets the token and it is revoked at once (CONFORMANCE B45). */
-  async #appendOutcome(minting: Minting, token: UpstreamToken | null, items: readonly Append[]): Promise<readonly Appended[]> {
+  async #appendOutcome(
+    minting: Minting,
+    issuance: string,
+    token: UpstreamToken | null,
+    items: readonly Append[],
+  ): Promise<readonly Appended[]> {
+    // a text that its server is known to repeat may be that of a run, which only the record can tell: it is left alone
+    const unwanted = minting.wish.server.profile.reusesTokens ? null : token;
     try {
       const appended = await this.log.append(items);
-      if (appended[0]?.verdict === 'bad') await this.#revokeNow(minting, token);
+      if (unwanted !== null && appended[0]?.verdict === 'bad') await this.#revokeNow(minting, unwanted);
       return appended;
     } catch (error) {
-      await this.#revokeNow(minting, token);
+      if (unwanted !== null) {
+        void this.#takeBack(minting, issuance, unwanted);
+        await this.#revokeNow(minting, unwanted);
+      }
       throw error;
     }
   }
 
+  /** As well as it goes: where the record cannot be reached until then, the intent is closed as unknown and listed as exposure. */
+  async #revokeNow({ wish, metadata }: Minting, { text }: UpstreamToken): Promise<void> {
+    await this.revokeToken.revoke(wish, metadata, text).catch(() => undefined);
+  }
+
   /**
-   * As well as it goes: the intent stays open, and is closed as unknown and listed as exposure. A text that its server is known to repeat
-   * may be that of a run, which only the record can tell: it is left alone.
+   * What was not answered may be recorded all the same, sooner or later, and then the token is live there. What comes after that is late
+   * and takes it back; what comes before it closes the intent. Either way the token is kept to be revoked.
    */
-  async #revokeNow({ wish, metadata }: Minting, token: UpstreamToken | null): Promise<void> {
-    if (token === null || wish.server.profile.reusesTokens) return;
-    await this.revokeToken.revoke(wish, metadata, token.text).catch(() => undefined);
+  async #takeBack(minting: Minting, issuance: string, token: UpstreamToken): Promise<void> {
+    const { context, allowed } = minting;
+    const members = { fault: 'not_recorded', ...extentMembers(context, allowed, token), ...tokenMembers(token, token.issuedAt) };
+    const append = this.#outcome(minting, issuance, 'refused', token, members);
+    for (let waited = 0; waited < INTENT_DEADLINE; waited += AGAIN) {
+      await delay(AGAIN, undefined, { ref: false });
+      const isTold = await this.log.append([append]).then(
+        () => true,
+        () => false,
+      );
+      if (isTold) return;
+    }
   }
 
   #intent(minting: Minting, issuance: string, prepared: PreparedTokenRequest): Append {
@@ -298,6 +326,11 @@ export class MintToken {
       decisionInput: null,
     };
   }
+}
+
+function isForTheSame(held: Attempt, { context, wish }: Minting): boolean {
+  const isThere = held.authorizationServer === wish.server.id && held.resource === wish.resource.id;
+  return isThere && held.client === wish.client.id && held.workflow === context.run.workflow;
 }
 
 function appendOf(release: PreparedRelease | null): readonly Append[] {

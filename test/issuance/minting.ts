@@ -25,11 +25,14 @@ export class KeptLog extends EntryLog {
   readonly verdicts: Verdict[] = [];
   /** The call, counted from 1, from which on there is no database. */
   failsFrom = Infinity;
+  /** Whether a call that took what it was given says so. */
+  answers: (call: number) => boolean = () => true;
   #calls = 0;
 
   override async append(items: readonly Append[]): Promise<readonly Appended[]> {
     if (++this.#calls >= this.failsFrom) throw new LogUnavailable('the database is down');
     this.kept.push(...items);
+    if (!this.answers(this.#calls)) throw new LogUnavailable('the answer is lost');
     return items.map(() => ({ verdict: this.verdicts.shift() ?? 'recorded', at: NOW }));
   }
 

@@ -181,6 +181,18 @@ describe('a server that gives one text to two runs', () => {
     expect((await ask(third, 'sharing', 'read')).body['access_token']).not.toBe(given.body['access_token']);
   });
 
+  it('does not share it between two resources of the server: a stop of the second would not find it', async () => {
+    await fetch(`${servers['sharing']?.revocationEndpoint}`, { method: 'POST' });
+    const run = await start();
+    const given = await ask(run, 'sharing', 'read');
+    const refused = await ask(run, 'beside', 'read');
+    expect([given.status, refused.status]).toEqual([200, 502]);
+    expect(refused.body).toMatchObject({ error: 'server_error', reasons: [{ code: 'token_reused' }] });
+    expect(JSON.stringify(refused.body)).not.toContain(given.body['access_token']);
+    await corridor.api('POST', `/v1/runs/${run.id}/end`, undefined, runtimeKey);
+    await untilRevoked('sharing', given.body['access_token']);
+  });
+
   it.each([
     ['sharing', 'shared', { result: 'passed', problems: [] }],
     ['repeating', 'repeated', { result: 'failed', problems: [{ code: 'token_reused' }] }],
@@ -244,7 +256,7 @@ async function untilRevoked(name: string, text: unknown): Promise<void> {
 function catalogue(): string {
   const owner = 'owner: search-team@example.com';
   const client = (name: string, workflow: string, resource: string, more = ''): string =>
-    `  ${name}: { client_id: corridor-${name}, authorization_server: ${resource}, ${owner}, workflows: [${workflow}], resources: [${resource}], method: client_secret_basic, credential: "env:CORRIDOR_CLIENT_${resource.toUpperCase()}", rotate_every: 90d, max_token_life: 1h${more} }`;
+    `  ${name}: { client_id: corridor-${name}, authorization_server: ${resource}, ${owner}, workflows: [${workflow}], resources: [${resource === 'sharing' ? 'sharing, beside' : resource}], method: client_secret_basic, credential: "env:CORRIDOR_CLIENT_${resource.toUpperCase()}", rotate_every: 90d, max_token_life: 1h${more} }`;
   const server = (name: string, profile: string): string =>
     `  ${name}: { issuer: "${servers[name]?.issuer}", profile: ${profile}, allow_hosts: [127.0.0.1] }`;
   return `version: 1
@@ -254,6 +266,7 @@ ${server('repeating', 'standard')}
 ${server('sharing', '{ name: standard, reuses_tokens: true }')}
 resources:
 ${['all', 'repeating', 'sharing'].map((name) => `  ${name}: { uri: "${resourceOf(name)}", authorization_server: ${name}, scopes: [read, write], authorization_details_types: [export], max_token_ttl: 1h }`).join('\n')}
+  beside: { uri: "${resourceOf('beside')}", authorization_server: sharing, scopes: [read, write], max_token_ttl: 1h }
 purposes:
   ${purpose}: { description: Keep the search index current }
 workflows:

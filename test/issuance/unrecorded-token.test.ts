@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { LogUnavailable } from '../../src/attribution/entry-log.js';
 import { success } from '../upstreams/answers.js';
 import { ScriptedHttp } from '../upstreams/scripted-http.js';
@@ -22,6 +23,17 @@ describe('a token whose outcome cannot be recorded', () => {
 
   it.each(failures)('is revoked at once when its entry %s (B45)', async (_, fail) => {
     expect(await urlsOf(false, fail)).toEqual([`${ISSUER}/token`, `${ISSUER}/revoke`]);
+  });
+
+  it('is taken back in the record too, which may have taken what it did not answer', async () => {
+    const http = new ScriptedHttp({ [`${ISSUER}/token`]: success() });
+    const { mintToken, log } = minter(http, signing());
+    log.answers = (call) => call !== 2; // the outcome: kept, and the answer is lost
+    await expect(mintToken.mint(mintingOf(wish(), metadata()))).rejects.toThrow(LogUnavailable);
+    for (let look = 0; look < 100 && log.story().length < 4; look++) await delay(50);
+    expect(log.story()).toEqual(['token.requested', 'token.issued none', 'token.released none', 'token.refused not_recorded none']);
+    expect(log.kept.at(-1)?.effect).toMatchObject({ kind: 'outcome', state: 'refused', token: { sealed: Buffer.from('sealed') } });
+    expect(http.urls).toEqual([`${ISSUER}/token`, `${ISSUER}/revoke`]);
   });
 
   it.each(failures)('is left alone when its entry %s and its server repeats its texts: a run may hold it', async (_, fail) => {
