@@ -75,20 +75,30 @@ export async function leaveIntentsOpen(world: ScaledWorld, surface: Surface, rea
   const closedAfter = performance.now() - since;
   frozen.signal('SIGCONT');
   const [, { answer }] = await Promise.all([dying, freezing]);
-  const revoked = await untilRevoked(
-    world,
-    entries.find(({ run, type }) => run === second.run.id && type === 'token.requested'),
-  );
+  const revoked = await untilRevoked(world, second, entries, reader);
   await world.replica(1).stop(); // what the rig made for it goes
   await world.startReplica(1);
   return { outcomes: [first, second].map(outcomeOf), closedAfter, late: { status: answer?.status, error: answer?.body['error'], revoked } };
 }
 
-/** Whether every opaque token of the run's client is revoked that the server issued since the intent. */
-async function untilRevoked({ authorizationServer }: ScaledWorld, intent: RecordedEntry | undefined): Promise<boolean> {
+/**
+ * Whether every token of the run's client is revoked that the server issued since the run's intent, but those that were recorded in time:
+ * others are renewed meanwhile.
+ */
+async function untilRevoked(
+  { authorizationServer }: ScaledWorld,
+  { run: { id } }: Member,
+  entries: RecordedEntry[],
+  reader: RecordReader,
+): Promise<boolean> {
+  const intent = entries.find(({ run, type }) => run === id && type === 'token.requested');
   for (const until = performance.now() + 15_000; performance.now() < until; await wait(200)) {
+    entries.push(...(await reader.more()));
+    const inTime = new Set(entries.flatMap(({ type, token }) => (type === 'token.issued' && token !== undefined ? [token.sha256] : [])));
     const issued = await authorizationServer.issued();
-    const late = issued.filter(({ client_id: client, issued_at: at }) => client === intent?.['client_id'] && at >= (intent?.time ?? 0));
+    const late = issued
+      .filter(({ client_id: client, issued_at: at }) => client === intent?.['client_id'] && at >= (intent?.time ?? 0))
+      .filter(({ sha256 }) => !inTime.has(sha256));
     if (late.length > 0 && late.every(({ revoked_at: revoked }) => revoked !== null)) return true;
   }
   return false;
