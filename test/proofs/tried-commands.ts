@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { cli } from '../rig/command-line.js';
@@ -26,6 +26,9 @@ export interface GoingOn {
   readonly ended: Promise<unknown>;
 }
 
+/** What `corridor` is to who types the commands: an alias, which no program that they start knows. */
+const ALIAS = `alias corridor="'${process.execPath}' '${cli}'"\n`;
+
 /** The commands of a page, run as they stand there. `corridor` in them is the one that is built. */
 export class TriedCommands {
   readonly #all: readonly Block[];
@@ -33,12 +36,12 @@ export class TriedCommands {
   readonly #left: Set<string>;
   readonly #text: string;
 
-  /** `bin` is a directory for the command line; `tools` are directories with further programs; `cwd` is where they are typed. */
+  /** `home` is theirs; `tools` are directories with further programs; `cwd` is where they are typed. */
   constructor(
     page: string,
-    private readonly bin: string,
+    private readonly home: string,
     private readonly tools: readonly string[],
-    private readonly cwd: string = bin,
+    private readonly cwd: string = home,
   ) {
     this.#text = readFileSync(path.resolve(import.meta.dirname, '../../docs', page), 'utf8');
     this.#all = [...this.#text.matchAll(BLOCK)].map(([, mark, word = '', commands = '']) => ({
@@ -48,9 +51,6 @@ export class TriedCommands {
     }));
     this.#blocks = new Map(this.#all.filter(({ mark }) => mark === 'tried').map(({ word, commands }) => [word, commands]));
     this.#left = new Set(this.#blocks.keys());
-    const shim = path.join(bin, 'corridor');
-    writeFileSync(shim, `#!/bin/sh\nexec '${process.execPath}' '${cli}' "$@"\n`);
-    chmodSync(shim, 0o755);
   }
 
   /** Those that nobody has run. */
@@ -75,15 +75,20 @@ export class TriedCommands {
 
   /** What they printed. `stands`: what is meant by what stands for something of the reader's, as `sus01…`. Rejects when one of them fails. */
   async run(name: string, env: Readonly<Record<string, string>>, stands: Readonly<Record<string, string>> = {}): Promise<string> {
-    const commands = this.#take(name, stands);
-    const { stdout } = await promisify(execFile)('sh', ['-euc', commands], { cwd: this.cwd, env: this.#environment(env) });
+    const stdout = await this.type(this.#take(name, stands), env);
     this.#left.delete(name);
+    return stdout;
+  }
+
+  /** What they printed, of commands that stand in no block. Rejects when one of them fails. */
+  async type(commands: string, env: Readonly<Record<string, string>>): Promise<string> {
+    const { stdout } = await promisify(execFile)('sh', ['-euc', ALIAS + commands], { cwd: this.cwd, env: this.#environment(env) });
     return stdout;
   }
 
   /** Starts those that go on. */
   start(name: string, env: Readonly<Record<string, string>>): GoingOn {
-    const child = spawn('sh', ['-euc', this.#take(name, {})], {
+    const child = spawn('sh', ['-euc', ALIAS + this.#take(name, {})], {
       cwd: this.cwd,
       env: this.#environment(env),
       detached: true, // a group of its own
@@ -104,7 +109,7 @@ export class TriedCommands {
   }
 
   #environment(env: Readonly<Record<string, string>>): Record<string, string> {
-    return { PATH: [this.bin, ...this.tools, process.env['PATH'] ?? ''].join(path.delimiter), HOME: this.bin, ...env };
+    return { PATH: [...this.tools, process.env['PATH'] ?? ''].join(path.delimiter), HOME: this.home, ...env };
   }
 }
 

@@ -170,13 +170,6 @@ export const metrics = {
     labels: {},
     meaning: "The database's clock less this machine's. Corridor goes by the database's; beyond 30 s something is wrong",
   },
-  databaseUp: {
-    name: 'corridor_database_up',
-    type: 'gauge',
-    unit: '0 or 1',
-    labels: {},
-    meaning: 'Whether the database answered when it was last asked for the figures below. Where it did not, they are left out',
-  },
   redisLost: {
     name: 'corridor_redis_lost',
     type: 'gauge',
@@ -191,6 +184,13 @@ export const metrics = {
     unit: 'failures',
     labels: {},
     meaning: 'Commands to Redis that brought nothing, each of which a request or a loop went on without, and connections to it that broke',
+  },
+  databaseUp: {
+    name: 'corridor_database_up',
+    type: 'gauge',
+    unit: '0 or 1',
+    labels: {},
+    meaning: 'Whether the database answered when it was last asked for the figures below. Where it did not, they are left out',
   },
   liveTokens: {
     name: 'corridor_live_tokens',
