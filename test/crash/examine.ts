@@ -55,7 +55,9 @@ export function examine({ issued, received, entries }: Evidence): Examined {
     .map((doubt) => ({ ...doubt, opened: intents.get(doubt.issuance)?.[0] }))
     .sort((one, other) => (one.opened?.time ?? 0) - (other.opened?.time ?? 0));
   const left = new Set(unknown);
-  const outcomeOf = new Map(entries.flatMap((entry) => (entry.type === 'token.issued' ? [[entry.token?.sha256, entry] as const] : [])));
+  // refused is also what came and could not be recorded in time
+  const brought = entries.filter(({ type, issuance }) => type === 'token.issued' || (type === 'token.refused' && issuance !== undefined));
+  const outcomeOf = new Map(brought.map((entry) => [entry.token?.sha256, entry]));
   for (const token of [...issued].sort((one, other) => one.issued_at - other.issued_at)) {
     const outcome = outcomeOf.get(token.sha256);
     const intent = intents.get(outcome?.issuance)?.[0];
