@@ -45,7 +45,11 @@ class Scene {
     const query = async (sql: string): Promise<readonly Row[]> => {
       this.questions.push(sql);
       if (this.database === 'down') throw new DatabaseUnavailable('gone');
-      if (sql.includes('from work')) return [{ kind: 'revoke', waiting: 2, overdue: 12.5, attempts: 3, given_up: 1 }];
+      if (sql.includes('from work'))
+        return [
+          { kind: 'end_run', waiting: 1, overdue: 400, attempts: 0, given_up: 0 },
+          { kind: 'revoke', waiting: 2, overdue: 12.5, attempts: 3, given_up: 1 },
+        ];
       return [{ live: 5, unrevocable: 1, pending: 2, open: 3, unknown: 4 }];
     };
     const evaluator = { evaluate: () => Promise.resolve({ kind: 'value', value: {} }) };
@@ -178,9 +182,13 @@ describe('what is looked at when metrics are read', () => {
       'corridor_credential_age_seconds{client="indexer"} 60',
       'corridor_database_up 1',
       'corridor_policy_active 1',
+      'corridor_work_given_up{kind="end_run"} 0',
       'corridor_work_given_up{kind="revoke"} 1',
+      'corridor_work_most_attempts{kind="end_run"} 0',
       'corridor_work_most_attempts{kind="revoke"} 3',
+      'corridor_work_overdue_seconds{kind="end_run"} 400',
       'corridor_work_overdue_seconds{kind="revoke"} 12.5',
+      'corridor_work_waiting{kind="end_run"} 1',
       'corridor_work_waiting{kind="revoke"} 2',
     ]);
   });

@@ -88,16 +88,18 @@ describe('corridor entries', () => {
 describe('corridor trace', () => {
   const found = { code: 0, out: expect.stringContaining('granted by policy sha256:'), err: '' };
 
-  it('finds a token by its text, its hash, its jti, an id, and a log line that holds one of them', async () => {
+  it('finds a token by its text, its hash, an id, a log line that holds one of them or says a jti, and a jti that is said to be one', async () => {
     const digest = createHash('sha256').update(token).digest();
     const [released] = entriesOf((await corridor(['entries', '--type', 'token.released', '--json'])).out);
     const fromInput = [
       `${token}\n`,
       digest.toString('hex'),
       digest.toString('base64url'),
-      decodeJwt(token).jti ?? '',
       released?.id ?? '',
       `2026-03-03T13:05:00Z GET /customers 200 jti=${decodeJwt(token).jti ?? ''} 12ms`,
+      `2026-03-03T13:05:00Z GET /customers 200 sub=corridor-indexer jti: '${decodeJwt(token).jti ?? ''}'`,
+      JSON.stringify({ level: 'info', claims: { jti: decodeJwt(token).jti } }),
+      JSON.stringify({ message: JSON.stringify({ jti: decodeJwt(token).jti }) }),
       `{"level":"info","token_hash":"${digest.toString('base64url')}","status":200}`,
       `Authorization: Bearer ${token}`,
     ];
@@ -105,30 +107,75 @@ describe('corridor trace', () => {
     expect(answers).toEqual(fromInput.map(() => found));
     expect(answers.map(({ out }) => out).join()).not.toContain(token);
     expect(await corridor(['trace', token])).toEqual(found);
+    expect(await corridor(['trace', '--token', token])).toEqual(found);
+    expect(await corridor(['trace', '--jti', decodeJwt(token).jti ?? ''])).toEqual(found);
+    expect(await corridor(['trace', '-', '--jti'], `${decodeJwt(token).jti ?? ''}\n`)).toEqual(found);
     const { out: json } = await corridor(['trace', released?.run ?? '', '--json']);
     expect(JSON.parse(json)).toMatchObject({ run: { id: released?.run, workflow: 'nightly-index' } });
   });
 
   it('ends with 2 when there is nothing, or nothing to look for', async () => {
     expect(await corridor(['trace', 'nothing-of-ours', '--json'])).toMatchObject({ code: 2, out: '' });
-    expect(await corridor(['trace', '-_begins-with-a-dash'])).toEqual({ code: 2, out: '', err: 'The record holds nothing of this.\n' });
+    expect(await corridor(['trace', '-_begins-with-a-dash'])).toEqual({
+      code: 2,
+      out: '',
+      err: 'The record holds nothing of this. A jti is looked for only where it is said to be one: jti=… in the text, or corridor trace --jti <jti>.\n',
+    });
+    expect(await corridor(['trace', '--jti', '-of-nobody'])).toEqual({ code: 2, out: '', err: 'The record holds nothing of this.\n' });
+    expect(await corridor(['trace', '--jti', token])).toMatchObject({ code: 2, err: expect.stringContaining('is a token') });
+    expect(await corridor(['trace', '--jti', '--token', 'x'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('cannot be used with'),
+    });
     expect(await corridor(['trace', '-'], '\0 of-some-binary-file\0 \0\n')).toMatchObject({ code: 2, out: '' });
     expect(await corridor(['trace', '-'], ' \n')).toMatchObject({ code: 2, err: expect.stringContaining('nothing to look for') });
   });
 
-  it('sends the hash of a token, and never the token', async () => {
-    const sent: string[] = [];
-    const listener = createServer((request, response) => {
-      sent.push(`${request.url ?? ''} ${JSON.stringify(request.headers)}`);
-      request.on('data', (chunk: Buffer) => sent.push(chunk.toString()));
-      request.on('end', () => response.writeHead(404).end('{"code":"nothing_found"}'));
+  describe('sends the hash of a token, and never the token', () => {
+    const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+    const opaque = '2YotnFZFEjr1zCsicMWpAA-of-another-server';
+    const hex = hash('32 bytes of chance');
+    const short = Buffer.from(hex, 'hex').toString('base64url');
+    const sentWith = async (input: string, ...options: readonly string[]): Promise<string> => {
+      const sent: string[] = [];
+      const listener = createServer((request, response) => {
+        sent.push(`${request.url ?? ''} ${JSON.stringify(request.headers)}`);
+        request.on('data', (chunk: Buffer) => sent.push(chunk.toString()));
+        request.on('end', () => response.writeHead(404).end('{"code":"nothing_found"}'));
+      });
+      await once(listener.listen(0, '127.0.0.1'), 'listening');
+      const { port } = z.object({ port: z.number() }).parse(listener.address());
+      const surroundings = { CORRIDOR_URL: `http://127.0.0.1:${port}`, CORRIDOR_KEY: 'k' };
+      const traced = await corridorCommand(['trace', '-', ...options], surroundings, { input });
+      listener.close();
+      expect(traced.code).toBe(2);
+      return sent.join('\n');
+    };
+
+    it('that is a JWT', async () => {
+      const sent = await sentWith(token);
+      expect(sent).toContain(hash(token));
+      for (const part of [token, ...token.split('.')]) expect(sent).not.toContain(part);
     });
-    await once(listener.listen(0, '127.0.0.1'), 'listening');
-    const { port } = z.object({ port: z.number() }).parse(listener.address());
-    const traced = await corridorCommand(['trace', '-'], { CORRIDOR_URL: `http://127.0.0.1:${port}`, CORRIDOR_KEY: 'k' }, { input: token });
-    listener.close();
-    expect(traced.code).toBe(2);
-    expect(sent.join('\n')).toContain(createHash('sha256').update(token).digest('hex'));
-    for (const part of [token, ...token.split('.')]) expect(sent.join('\n')).not.toContain(part);
+
+    it.each([
+      ['that is opaque', opaque, opaque],
+      ['in a log line, nor any other word of it', `2026-03-03T13:05:00Z correlation-of-this-request token=${opaque} 403`, opaque],
+      ['in a line of JSON', JSON.stringify({ level: 'warn', access_token: opaque, note: 'correlation-of-this-request' }), opaque],
+      ['that ends like a hash', `prefix-${hex}`, `prefix-${hex}`],
+      ['that looks like a hash, in a header', `authorization: Bearer ${hex}`, hex],
+      ['that looks like a short hash, in a header', JSON.stringify({ authorization: `DPoP ${short}` }), short],
+    ])('%s', async (_what, input, text) => {
+      const sent = await sentWith(input);
+      expect(sent).toContain(hash(text));
+      for (const clear of [opaque, hex, 'correlation-of-this-request']) expect(sent).not.toContain(clear);
+    });
+
+    it.each([hex, short, `token=${hex} 403`])('that looks like a hash, when it is said to be a token (%#)', async (input) => {
+      const sent = await sentWith(input, '--token');
+      expect(sent).toContain(hash(input.includes(hex) ? hex : short));
+      expect(sent).not.toContain(hex);
+      expect(sent).not.toContain(short);
+    });
   });
 });

@@ -5,6 +5,7 @@ import { SqlDecisionInputs } from '../../src/store/sql-decision-inputs.js';
 import { SqlEntries } from '../../src/store/sql-entries.js';
 import { SqlExposure } from '../../src/store/sql-exposure.js';
 import { SqlFacts } from '../../src/store/sql-facts.js';
+import { SqlFigures } from '../../src/store/sql-figures.js';
 import { SqlGivenTokens } from '../../src/store/sql-given-tokens.js';
 import { SqlOwedWork } from '../../src/store/sql-owed-work.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
@@ -78,6 +79,7 @@ export async function questionsOf(database: Database, recording: Recording, past
     'entries: of a run': () => page(entries.find({ run: past.run })),
     'entries: of the last hour': () => page(entries.find({ since: Date.now() - 3_600_000 })),
     'work: what is owed': () => new SqlOwedWork(database).list({}),
+    'metrics: what is owed': () => new SqlFigures(database, 100_000).work(),
     'trace: a token by its hash': () => found(tracing.trace({ by: 'tokenSha256', value: past.tokenSha256 })),
     'trace: a token that nobody knows': () => tracing.trace({ by: 'tokenSha256', value: '0'.repeat(64) }),
     'trace: a token by its jti': () => found(tracing.trace({ by: 'jti', value: past.jti })),

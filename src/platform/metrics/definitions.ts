@@ -231,15 +231,15 @@ export const metrics = {
     name: 'corridor_work_waiting',
     type: 'gauge',
     unit: 'rows',
-    labels: { kind: 'the kind of work (operate.md): `revoke`, `end_run`, `close_intent`' },
-    meaning: 'Work that is not done yet, of all replicas',
+    labels: { kind: 'the kind of work (operate.md): `revoke`, `end_run`, `close_intent`, `rotate`' },
+    meaning: 'Work that is not done yet, of all replicas, be it only past its deadline and touched by nobody (of these at most 10,000)',
   },
   workOverdue: {
     name: 'corridor_work_overdue_seconds',
     type: 'gauge',
     unit: 'seconds',
     labels: { kind: 'as above' },
-    meaning: 'For how long the oldest of it has been due',
+    meaning: 'For how long the oldest of it has been due, touched or not',
   },
   workAttempts: {
     name: 'corridor_work_most_attempts',
