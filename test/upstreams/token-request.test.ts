@@ -326,7 +326,9 @@ describe('a credential', () => {
   });
 
   it('is not used before it is bound', async () => {
-    await expect(prepare(wish({ credential: secretCredential('s', { tokenEndpointOrigin: null }) }))).rejects.toThrow('must be bound');
+    expect(await faultOf(prepare(wish({ credential: secretCredential('s', { tokenEndpointOrigin: null }) })))).toBe(
+      'credential_unavailable',
+    );
   });
 
   it('is used by its own client and by the declared method alone (A13)', async () => {
