@@ -1,6 +1,7 @@
 import type { ClientBase, PoolConfig } from 'pg';
 import { DatabaseUnavailable } from '../../store/database.js';
 import { PlatformUnusable } from '../platform-unusable.js';
+import { EndingClient } from './ending-client.js';
 import { DatabaseBehind, type LastSeen } from './last-seen.js';
 
 const OLDEST = 15;
@@ -32,6 +33,7 @@ export function connectionTo(url: string, settings: Settings, lastSeen: LastSeen
     connectionString: url,
     application_name: 'corridor',
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    Client: EndingClient,
     keepAlive: true,
     verify: (client, done) => void checkConnection(client, settings, lastSeen).then(() => done(), done),
   };
