@@ -41,7 +41,8 @@ export interface DueRotation extends Rotation {
  * open gives the one of a client that is under way, or null; latest the newest of each client, whatever became of it.
  * takeDue gives each that is due to one caller and counts an attempt; one whose caller died comes again after `againIn` milliseconds. One
  * that was given up is not due.
- * postpone notes why there was no proof, and when it is due again, in milliseconds from now.
+ * postpone notes why there was no proof, and when it is due again, in milliseconds from now. It MUST leave a rotation alone that is not
+ * being proven any more: the time of its next step is how long the old version stays known.
  */
 export abstract class Rotations {
   abstract open(client: string): Promise<Rotation | null>;

@@ -54,7 +54,7 @@ export class RotateCredentials {
         await (rotation.state === 'overlap' ? this.#finish(rotation) : this.#prove(rotation));
       } catch (error) {
         this.faultLog.write(error);
-        await this.retries.failed({ kind: 'rotate', subject: rotation.id }, error);
+        await this.retries.failed({ kind: 'rotate', subject: rotation.id, state: rotation.state }, error);
       }
     });
     for (const step of await Promise.allSettled(steps)) if (step.status === 'rejected') this.faultLog.write(step.reason);

@@ -93,7 +93,7 @@ const POSTPONE = `
   returning id, attempts`;
 const POSTPONE_ROTATION = `
   update rotation set fault = $2, due_at = ${NEXT('greatest(attempts, 1)')}
-  where id = $1 and ended_at is null and given_up_at is null
+  where id = $1 and state = $6 and ended_at is null and given_up_at is null
   returning id, attempts`;
 
 const owedRow = z
@@ -159,15 +159,20 @@ export class SqlOwedWork extends WorkStore {
   }
 
   async postpone(
-    { kind, subject, since }: TriedWork,
+    tried: TriedWork,
     error: string,
     { first, longest, shortest }: Pauses,
   ): Promise<{ readonly id: string; readonly attempts: number } | null> {
     const pauses = [error, first, longest, shortest];
     const [row] =
-      kind === 'rotate'
-        ? await this.database.query(POSTPONE_ROTATION, [subject, ...pauses])
-        : await this.database.query(POSTPONE, [kind, ...pauses, subject, since === undefined ? null : timestamp(since)]);
+      tried.kind === 'rotate'
+        ? await this.database.query(POSTPONE_ROTATION, [tried.subject, ...pauses, tried.state])
+        : await this.database.query(POSTPONE, [
+            tried.kind,
+            ...pauses,
+            tried.subject,
+            tried.since === undefined ? null : timestamp(tried.since),
+          ]);
     return row === undefined ? null : triedRow.parse(row);
   }
 }

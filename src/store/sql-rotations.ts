@@ -22,7 +22,7 @@ const TAKE_DUE = `
 
 const POSTPONE = `
   update rotation set fault = $2, due_at = least(now() + $3::float8 * interval '1 millisecond', deadline)
-  where id = $1 and ended_at is null`;
+  where id = $1 and state = 'proving'`;
 
 const rotationRow = z
   .object({

@@ -58,12 +58,10 @@ export interface GivenUpWork {
   readonly livesUntil: number | null;
 }
 
-/** What was tried; `since` when it became owed, where that is not written down yet. */
-export interface TriedWork {
-  readonly kind: WorkKind;
-  readonly subject: string;
-  readonly since?: number;
-}
+/** What was tried: `since` when it became owed, where that is not written down yet; of a rotation, the state whose next step it was. */
+export type TriedWork =
+  | { readonly kind: Exclude<WorkKind, 'rotate'>; readonly subject: string; readonly since?: number }
+  | { readonly kind: 'rotate'; readonly subject: string; readonly state: string };
 
 /** In milliseconds: the pause after the first failed attempt, twice as long after each that follows, between these two bounds. */
 export interface Pauses {
@@ -77,7 +75,8 @@ export interface Pauses {
  *
  * list gives what is neither done nor over; what the same page gave before does not come again with its cursor. find gives one by its id.
  * postpone notes that an attempt did not succeed, and when the next is due. It gives the id and how often it was tried, or null when it is
- * done or given up meanwhile. It MUST keep what is owed if the caller dies at any point.
+ * done or given up meanwhile, or the step of a rotation was taken: what is owed then has its own time, which MUST stay as it is. It MUST
+ * keep what is owed if the caller dies at any point.
  * Giving up and taking up again is the effect `work` of an entry (EntryLog).
  */
 export abstract class WorkStore {

@@ -245,7 +245,7 @@ describe.each(databases)('work that is owed, on %s', (_name, open) => {
     ];
     expect(await takenUp()).toEqual([[], [], [], []]);
     expect(await work.postpone({ kind: 'revoke', subject: revocation }, 'late', pauses)).toBeNull();
-    expect(await work.postpone({ kind: 'rotate', subject: step }, 'late', pauses)).toBeNull();
+    expect(await work.postpone({ kind: 'rotate', subject: step, state: 'proving' }, 'late', pauses)).toBeNull();
     expect(await work.givenUp()).toEqual([
       { kind: 'close_intent', client: 'indexer', workflow: null, count: 1, lastError: 'not_recorded', livesUntil: any },
       { kind: 'end_run', client: null, workflow: 'nightly-index', count: 1, lastError: null, livesUntil: null },

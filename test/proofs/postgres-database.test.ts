@@ -92,7 +92,7 @@ if (server) {
       const another = await openPostgres(url);
       const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'application_name'];
       const rows = await another.query('select name, current_setting(name) as value from unnest($1::text[]) name', [names]);
-      expect(rows.map((row) => row.value)).toEqual(['10s', '5s', '5s', 'corridor']);
+      expect(rows.map((row) => row.value)).toEqual(['40s', '5s', '5s', 'corridor']);
       await another.close();
       await administrator.query('alter role current_user reset statement_timeout');
     });

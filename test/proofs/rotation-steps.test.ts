@@ -1,4 +1,4 @@
-import type { Database } from '../../src/store/database.js';
+import { Database, DatabaseUnavailable, type Row } from '../../src/store/database.js';
 import { databases } from '../store/both-databases.js';
 import { SqlOwedWork } from '../../src/store/sql-owed-work.js';
 import { freshDatabase } from '../rig/template.js';
@@ -13,6 +13,24 @@ const referenced = { method: 'client_secret_basic', credential: { kind: 'env', n
 const next = async (world: RotationWorld): Promise<string> => (await world.versions()).find(({ state }) => state === 'next')?.kid ?? '';
 const current = async (world: RotationWorld): Promise<string> =>
   (await world.versions()).find(({ state }) => state === 'current')?.kid ?? '';
+
+/** A database that commits a shift and breaks before it answers, and once more when it is asked again. */
+class AnswerLost extends Database {
+  left = 0;
+
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  async query(sql: string, parameters?: readonly unknown[]): Promise<readonly Row[]> {
+    const isShift = sql.startsWith('call change_facts') && String(parameters?.[0]).includes('rotation.shifted');
+    if (this.left === 0 || !isShift) return this.database.query(sql, parameters);
+    if (this.left-- === 2) await this.database.query(sql, parameters);
+    throw new DatabaseUnavailable('the connection is lost');
+  }
+
+  async close(): Promise<void> {}
+}
 
 describe.each(databases)('a rotation on %s', (_name, open) => {
   let database: Database;
@@ -95,6 +113,23 @@ describe.each(databases)('a rotation on %s', (_name, open) => {
       { type: 'work.given_up', kind: 'rotate', client: 'indexer', cause: 'attempts_used_up' },
       { type: 'work.retried', kind: 'rotate', client: 'indexer', retried_by: 'ada' },
     ]);
+  });
+
+  it('leaves the old version its overlap when nobody hears that the new one is in use', async () => {
+    const world = await RotationWorld.of(database, published);
+    const lossy = new AnswerLost(database);
+    const corridor = world.replica(lossy);
+    await corridor.begin.begin('indexer', 'ada');
+    world.server.knows.add(await next(world));
+    lossy.left = 2;
+    await corridor.rotate.turn();
+    expect([lossy.left, world.alarms]).toEqual([0, [expect.stringContaining('the connection is lost')]]);
+    await world.pass(HOUR / 2);
+    await corridor.work();
+    expect(await world.rotation()).toMatchObject({ state: 'overlap', fault: null });
+    await world.pass(HOUR / 2);
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('done');
   });
 
   it('waits for its operator where the server does not read what is published, and asks nothing meanwhile', async () => {

@@ -43,8 +43,10 @@ export interface RunningCorridor {
   api(method: string, path: string, body?: unknown, key?: string): Promise<ApiAnswer>;
   /** As a crash does: nothing is flushed, nothing is removed. */
   kill(): Promise<void>;
-  /** For what neither ends it nor waits for anything; of no effect when it has ended. */
-  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGUSR2'): void;
+  /** Waits for nothing; of no effect when it has ended. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGUSR2' | 'SIGTERM'): void;
+  /** Resolves when it has ended, with its exit code or the signal that ended it. */
+  readonly ended: Promise<unknown>;
   /** As a service manager does; its data go too, unless the directory was given. */
   stop(): Promise<void>;
 }
@@ -75,6 +77,7 @@ export async function startCorridor(options: CorridorOptions): Promise<RunningCo
     },
   });
   const output = collect(child);
+  const ended = once(child, 'exit').then(([code, signal]: unknown[]) => code ?? signal);
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   try {
     // a worker has no metadata to give: that it answers at all is enough
@@ -95,6 +98,7 @@ export async function startCorridor(options: CorridorOptions): Promise<RunningCo
     api: (method, route, body, key = adminKey) => call(url + route, method, body, key),
     kill: () => end(child, 'SIGKILL'),
     signal: (signal) => void child.kill(signal),
+    ended,
     stop: async () => {
       await end(child, 'SIGTERM');
       await remove();

@@ -1,6 +1,7 @@
 import type { ClientBase, PoolConfig } from 'pg';
 import { DatabaseUnavailable } from '../../store/database.js';
 import { PlatformUnusable } from '../platform-unusable.js';
+import { EndingClient } from './ending-client.js';
 import { DatabaseBehind, type LastSeen } from './last-seen.js';
 
 const OLDEST = 15;
@@ -11,9 +12,13 @@ type Settings = Readonly<Record<string, string>>;
 /**
  * What every connection is set to, whatever the role's or the database's defaults are. The limits keep a frozen or lost client from
  * holding up others: a fact changes only after every running append has ended (DESIGN §7).
+ *
+ * A statement may take longer here than this side waits for it, also with its one repetition (15 seconds each, 5 for a connection): where
+ * a commit inside a procedure waits for a synchronous standby, PostgreSQL answers the end of its time with a mere warning and goes on, so
+ * what only the primary has would count as done. Whoever asked must have given up long before.
  */
 export const serving: Settings = {
-  statement_timeout: '10s',
+  statement_timeout: '40s',
   lock_timeout: '5s',
   idle_in_transaction_session_timeout: '5s',
   default_transaction_isolation: 'read committed',
@@ -32,6 +37,7 @@ export function connectionTo(url: string, settings: Settings, lastSeen: LastSeen
     connectionString: url,
     application_name: 'corridor',
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    Client: EndingClient,
     keepAlive: true,
     verify: (client, done) => void checkConnection(client, settings, lastSeen).then(() => done(), done),
   };

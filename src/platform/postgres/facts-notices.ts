@@ -1,5 +1,5 @@
-import pg from 'pg';
 import { connectionTo, serving } from './checked-connection.js';
+import { EndingClient } from './ending-client.js';
 
 const CHANNEL = 'corridor_facts';
 const AGAIN_AFTER_MS = 1_000;
@@ -9,7 +9,7 @@ const AGAIN_AFTER_MS = 1_000;
  * while there was no connection is found by the next append. A new connection counts as a notice.
  */
 export class FactsNotices {
-  #client: pg.Client | null = null;
+  #client: EndingClient | null = null;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -20,7 +20,7 @@ export class FactsNotices {
 
   async start(): Promise<void> {
     if (this.#closed) return;
-    const client = new pg.Client(connectionTo(this.url, serving));
+    const client = new EndingClient(connectionTo(this.url, serving));
     this.#client = client;
     client.on('error', () => undefined); // 'end' follows
     client.on('end', () => this.#again(client));
@@ -42,7 +42,7 @@ export class FactsNotices {
   }
 
   /** At most one attempt is under way or waits. */
-  #again(lost: pg.Client): void {
+  #again(lost: EndingClient): void {
     if (this.#closed || this.#client !== lost) return;
     this.#client = null;
     this.#timer = setTimeout(() => void this.start(), AGAIN_AFTER_MS).unref();

@@ -7,7 +7,7 @@ import { statementFailure } from '../statement-failure.js';
 import type { LastSeen } from './last-seen.js';
 import { connectionFailure, connectionTo, serving } from './checked-connection.js';
 
-/** How long the server may be silent; its own limits (statement_timeout) come first unless the network is gone. */
+/** How long the server may be silent. It MUST be less than half of what the server gives a statement (statement_timeout, which says why). */
 const ANSWER_WITHIN_MS = 15_000;
 
 /** The path of a token keeps one flush in flight; the rest is administration. */
