@@ -16,7 +16,7 @@ const EXPOSURE = `
     (select count(*) filter (where state = 'open')::int as open, count(*) filter (where state = 'unknown')::int as unknown from unclear) u`;
 
 /** More than that says no more, and each is looked up among what failed. */
-const UNTOUCHED = 'least($1, 10000)';
+const UNTOUCHED = 'least($1, 1000)';
 
 /*
  * What failed once, or was begun, has a row; what nobody has touched is found where it came from, as its sweep finds it: by the partial index

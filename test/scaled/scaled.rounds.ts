@@ -165,7 +165,9 @@ describe('three replicas on PostgreSQL', () => {
     'close the intents of one that died and of one that froze, whose late outcome loses',
     async () => {
       const { closedAfter, ...left } = await leaveIntentsOpen(world, surface, new RecordReader(world), runtimeKey);
-      say(`intents left open: closed as unknown after ${(closedAfter / 1000).toFixed(1)} s, the late token revoked`);
+      say(
+        `intents left open: closed as unknown after ${(closedAfter / 1000).toFixed(1)} s, the late token ${left.late.revoked ? '' : 'not '}revoked`,
+      );
       expect(left).toEqual({
         outcomes: ['token.unknown', 'token.unknown'],
         late: { status: 503, error: 'temporarily_unavailable', revoked: true },

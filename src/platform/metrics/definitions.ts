@@ -232,7 +232,7 @@ export const metrics = {
     type: 'gauge',
     unit: 'rows',
     labels: { kind: 'the kind of work (operate.md): `revoke`, `end_run`, `close_intent`, `rotate`' },
-    meaning: 'Work that is not done yet, of all replicas, be it only past its deadline and touched by nobody (of these at most 10,000)',
+    meaning: 'Work that is not done yet, of all replicas, be it only past its deadline and touched by nobody (of these at most 1,000)',
   },
   workOverdue: {
     name: 'corridor_work_overdue_seconds',
