@@ -77,23 +77,25 @@ export class SqlEntryLog extends EntryLog {
   async #settle(items: readonly Append[], until: number): Promise<readonly Appended[]> {
     let recorded: ReadonlyMap<string, Appended> = new Map();
     let inDoubt = false;
+    let cause: unknown;
     for (let pause = PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
         if (inDoubt) recorded = await this.#find(items);
         const missing = items.filter(({ entry }) => !recorded.has(entry.id));
+        if (missing.length > 0 && this.monotonic() > until) throw new LogUnavailable('there was no time left to record', { cause });
         const appended = missing.length === 0 ? [] : await this.#appendOnce(missing, until);
         let next = 0;
         return items.map(({ entry }) => recorded.get(entry.id) ?? ownRetry(appended[next++], inDoubt));
       } catch (error) {
         if (error instanceof DatabaseUnavailable) inDoubt = true;
         else if (!isPassing(error)) throw error;
-        await this.#pause(pause, until, error);
+        cause = error;
+        await this.#pause(pause, until, cause);
       }
     }
   }
 
   async #appendOnce(items: readonly Append[], until: number): Promise<readonly Appended[]> {
-    if (this.monotonic() > until) throw new LogUnavailable('there was no time left to record');
     if (new Set(items.map(({ entry }) => entry.id)).size < items.length) return this.#settleApart(items, until);
     try {
       return parseAppended(await this.#ask(APPEND, appendParameters(items)), items.length);

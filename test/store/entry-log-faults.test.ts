@@ -1,5 +1,6 @@
 import { LogUnavailable } from '../../src/attribution/entry-log.js';
 import { Database, DatabaseUnavailable, StatementRefused, type Row } from '../../src/store/database.js';
+import { entryLogLimits, SqlEntryLog } from '../../src/store/sql-entry-log.js';
 import { inMemoryDatabase } from '../rig/databases.js';
 import { append, entryOf, identifier, intentOf, outcomeOf, Recording, releaseOf } from './recording.js';
 
@@ -125,6 +126,22 @@ describe('the record, when its database fails', () => {
     faulty.faults = Array.from({ length: 1000 }, () => refused('40P01'));
     await expect(recording.verdict(append())).rejects.toThrow(LogUnavailable);
     expect(faulty.asked).toBeLessThan(20);
+  });
+
+  it('says why, also when the pause between two attempts outlasts the time there was', async () => {
+    let ahead = 0;
+    const clock = (): number => performance.now() + ahead;
+    const log = new SqlEntryLog(faulty, { ...entryLogLimits, ...limits }, clock);
+    faulty.faults = [
+      () => {
+        setTimeout(() => (ahead += limits.patience), 1);
+        return Promise.reject(new StatementRefused('53100', 'No space left on device'));
+      },
+    ];
+    const refusal: unknown = await log.append([append()]).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(LogUnavailable);
+    expect(refusal).toMatchObject({ cause: { message: 'No space left on device' } });
+    expect(faulty.asked).toBe(1);
   });
 
   it.each(['25000', '2D000', 'P0002', '42883', 'XX000'])(
