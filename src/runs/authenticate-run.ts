@@ -58,11 +58,12 @@ export class AuthenticateRun {
   async #identify(presented: ClientAuthentication, surface: Surface): Promise<Identified> {
     const claimed = claimedRun(presented);
     if (claimed === null && presented.kind === 'assertion') return this.#workload(presented, surface === 'token');
-    // a release is recorded only if the credential is still the run's (append); elsewhere nothing but this look would tell
-    const known = surface === 'token' ? this.runs.get.bind(this.runs) : this.runs.reload.bind(this.runs);
-    const run = claimed === null ? null : await known(claimed);
+    // a release is recorded only if the credential is still the run's (append); elsewhere nothing but a look at the row would tell
+    const isRelease = surface === 'token';
+    const run = claimed === null ? null : await (isRelease ? this.runs.get(claimed) : this.runs.reload(claimed));
     const failure = await this.#verify(presented, run);
     if (run === null || failure === null) return run === null ? { claimed, failure: failure ?? 'unknown run' } : { run };
+    if (!isRelease) return { claimed, failure };
     // what is remembered of the run may be old: another replica may have given it a new credential
     const now = await this.runs.reload(run.id);
     const renewed = now !== null && now.credential.id !== run.credential.id && (await this.#verify(presented, now)) === null;
