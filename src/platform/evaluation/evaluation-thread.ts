@@ -1,5 +1,6 @@
+import { readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { finished, type FromThread, type ThreadData, type ToThread } from './messages.js';
+import { BEGUN, finished, type FromThread, SYSTEM_ID, type ThreadData, type ToThread } from './messages.js';
 import { PolicyModule } from './policy-module.js';
 
 /** What runs in a thread of the pool: evaluates policies, one after the other, and stamps when each evaluation begins. */
@@ -7,6 +8,7 @@ import { PolicyModule } from './policy-module.js';
 const { stamp } = workerData as ThreadData; // from our own pool
 const policies = new Map<string, PolicyModule>();
 let last: Promise<void> = Promise.resolve();
+Atomics.store(stamp, SYSTEM_ID, BigInt(systemId()));
 
 parentPort?.on('message', (message: ToThread) => {
   last = last.then(() => work(message)).then((answer) => answer && parentPort?.postMessage(answer));
@@ -33,14 +35,23 @@ async function work(message: ToThread): Promise<FromThread | undefined> {
 }
 
 async function evaluate(revision: string, entrypoint: string, input: string): Promise<FromThread> {
-  Atomics.store(stamp, 0, process.hrtime.bigint());
+  Atomics.store(stamp, BEGUN, process.hrtime.bigint());
   try {
     const results = await policies.get(revision)?.evaluate(entrypoint, input);
     return read(results);
   } catch {
     return { kind: 'threw' };
   } finally {
-    Atomics.store(stamp, 0, finished);
+    Atomics.store(stamp, BEGUN, finished);
+  }
+}
+
+/** Linux says it (proc(5)). */
+function systemId(): string {
+  try {
+    return /\d+$/.exec(readlinkSync('/proc/thread-self'))?.[0] ?? '0';
+  } catch {
+    return '0';
   }
 }
 

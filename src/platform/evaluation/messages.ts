@@ -13,10 +13,13 @@ export type FromThread =
   | { readonly kind: 'undefined' | 'unreadable' | 'threw' };
 
 /**
- * One number that thread and pool share, and that can be read while the thread is busy: when the evaluation that was sent last
- * began (nanoseconds of the monotonic clock that all threads have in common), or one of these.
+ * Two numbers that thread and pool share, and that can be read while the thread is busy: when the evaluation that was sent last
+ * began (nanoseconds of the monotonic clock that all threads have in common), or one of these; and by what number the system knows
+ * the thread (0 where it does not say).
  */
 export type Stamp = BigInt64Array;
+export const BEGUN = 0;
+export const SYSTEM_ID = 1;
 export const notStarted = 0n;
 export const finished = -1n;
 

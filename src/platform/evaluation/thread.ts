@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { finished, type FromThread, notStarted, type Stamp, type ThreadData, type ToThread } from './messages.js';
+import { BEGUN, finished, type FromThread, notStarted, type Stamp, SYSTEM_ID, type ThreadData, type ToThread } from './messages.js';
+
+/** Milliseconds after which it is asked how much of an evaluation's time is its own: few take so long. */
+const SLOW = 10;
 
 /** Null: the thread ended without an answer. */
 export type ThreadAnswer = FromThread | null;
@@ -10,8 +14,10 @@ export type ThreadAnswer = FromThread | null;
  */
 export class Thread {
   readonly #worker: Worker;
-  readonly #stamp: Stamp = new BigInt64Array(new SharedArrayBuffer(8));
+  readonly #stamp: Stamp = new BigInt64Array(new SharedArrayBuffer(16));
   readonly #waiting: ((answer: ThreadAnswer) => void)[] = [];
+  /** The processor time that the thread had used when its evaluation was first found to be slow. */
+  #lookedAt: number | null = null;
   #loading = 0;
   #ended = false;
 
@@ -60,7 +66,8 @@ export class Thread {
   }
 
   evaluate(revision: string, entrypoint: string, input: string, answered: (answer: ThreadAnswer) => void): void {
-    Atomics.store(this.#stamp, 0, notStarted);
+    Atomics.store(this.#stamp, BEGUN, notStarted);
+    this.#lookedAt = null;
     this.#ask({ kind: 'evaluate', revision, entrypoint, input }, answered);
   }
 
@@ -69,17 +76,42 @@ export class Thread {
    * has ended, though its answer may still be on the way to a busy main thread.
    */
   get runningFor(): number | null {
-    const stamp = Atomics.load(this.#stamp, 0);
+    const stamp = Atomics.load(this.#stamp, BEGUN);
     return stamp === notStarted || stamp === finished ? null : Number(process.hrtime.bigint() - stamp) / 1e6;
   }
 
+  /**
+   * The same without the time for which a busy machine had no processor for the thread, where the system says how long that was:
+   * no policy is to blame for it.
+   */
+  get workingFor(): number | null {
+    const running = this.runningFor;
+    if (running === null || running < SLOW) return running;
+    const used = this.#processorTime();
+    if (used === null) return running;
+    this.#lookedAt ??= used;
+    return SLOW + used - this.#lookedAt;
+  }
+
   get hasBegun(): boolean {
-    return Atomics.load(this.#stamp, 0) !== notStarted;
+    return Atomics.load(this.#stamp, BEGUN) !== notStarted;
   }
 
   async terminate(): Promise<void> {
     this.#end();
     await this.#worker.terminate();
+  }
+
+  /** Milliseconds, of Linux (proc_pid_schedstat(5)). */
+  #processorTime(): number | null {
+    const id = Atomics.load(this.#stamp, SYSTEM_ID);
+    if (id === 0n) return null;
+    try {
+      const nanoseconds = Number.parseInt(readFileSync(`/proc/self/task/${id}/schedstat`, 'latin1'), 10);
+      return Number.isNaN(nanoseconds) ? null : nanoseconds / 1e6;
+    } catch {
+      return null;
+    }
   }
 
   #ask(message: ToThread, answered: (answer: ThreadAnswer) => void): void {

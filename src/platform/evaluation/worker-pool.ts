@@ -8,9 +8,9 @@ import { Thread, type ThreadAnswer } from './thread.js';
 export interface PoolLimits {
   /** How many evaluations run at the same time. One thread more is ready to take the place of one that must be terminated. */
   readonly threads: number;
-  /** For one evaluation, from its start. */
+  /** For one evaluation, from its start; while the machine has no processor for its thread, the time stands still, where that can be known. */
   readonly deadline: number;
-  /** How long an evaluation may wait for its start, and how many may wait. */
+  /** How long an evaluation may wait for its start, and how long for a processor; and how many may wait. */
   readonly patience: number;
   readonly waiting: number;
   /** How many revisions stay loaded. */
@@ -191,13 +191,18 @@ export class WorkerPool extends PolicyEvaluator {
     this.#watch = setTimeout(() => {
       this.#watch = null;
       for (const [thread, job] of this.#running) {
-        if ((thread.runningFor ?? 0) > this.#limits.deadline) this.#giveUp(thread, job, 'timeout');
-        else if (!thread.hasBegun && this.#isOutOfPatience(job)) this.#giveUp(thread, job, 'overloaded');
+        if ((thread.workingFor ?? 0) > this.#limits.deadline) this.#giveUp(thread, job, 'timeout');
+        else if (this.#isStarved(thread, job)) this.#giveUp(thread, job, 'overloaded');
       }
       this.#dispatch();
       while (this.#queue[0] !== undefined && this.#isOutOfPatience(this.#queue[0])) this.#queue.shift()?.settle({ kind: 'overloaded' });
       if (this.#running.size + this.#queue.length > 0) this.#keepWatch();
     }, WATCH);
+  }
+
+  #isStarved(thread: Thread, job: Job): boolean {
+    const { deadline, patience } = this.#limits;
+    return thread.hasBegun ? (thread.runningFor ?? 0) > deadline + patience : this.#isOutOfPatience(job);
   }
 
   #isOutOfPatience(job: Job): boolean {
