@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
@@ -6,6 +7,10 @@ import { connectionOptions, type BoundedRedis } from './bounded-redis.js';
 
 /** Milliseconds in which what is told of one kind of work is told once. */
 const GATHER = 50;
+/** How many nudges of one process and kind lie there at most, when nobody takes them. */
+const UNHEARD = 20;
+/** Milliseconds beyond which no nudge is left for later: what is due is looked for all the time. */
+const FORESIGHT = 1_800_000;
 /** Seconds that it listens for a job at a time: where Redis is gone, a process that is to end waits for so long. */
 const LISTEN_FOR = 1;
 /** Milliseconds after which it listens again where that failed. */
@@ -23,6 +28,8 @@ export class WorkQueues {
   readonly #soon = new Map<WorkKind, NodeJS.Timeout>();
   readonly #producer: Redis;
   #consumer: Redis | null = null;
+  readonly #name = randomBytes(4).toString('hex');
+  #nudges = 0;
   #closed = false;
 
   constructor(
@@ -39,7 +46,7 @@ export class WorkQueues {
     if (this.#soon.has(kind)) return;
     const timer = setTimeout(() => {
       this.#soon.delete(kind);
-      this.#add(kind, {});
+      this.#add(kind, { jobId: `soon-${this.#name}-${this.#nudges++ % UNHEARD}` });
     }, GATHER);
     this.#soon.set(kind, timer.unref());
   }
@@ -89,13 +96,14 @@ export class WorkQueues {
     consumer?.disconnect();
   }
 
-  /** Those of one second are one job. */
+  /** Those of one second are one job; a second that lies far back and still has its own needs no other. */
   #addLater(kind: WorkKind, dueIn: number): void {
-    const second = Math.ceil((Date.now() + dueIn) / 1000);
+    if (dueIn > FORESIGHT) return;
+    const second = Math.ceil((Date.now() + dueIn) / 1000) % ((2 * FORESIGHT) / 1000);
     this.#add(kind, { delay: dueIn, jobId: `due-${second}` });
   }
 
-  #add(kind: WorkKind, more: { readonly delay?: number; readonly jobId?: string }): void {
+  #add(kind: WorkKind, more: { readonly delay?: number; readonly jobId: string }): void {
     if (this.#closed || !this.redis.up) return;
     this.#queue(kind)
       .add(kind, {}, { ...NUDGE, ...more })
