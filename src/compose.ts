@@ -203,7 +203,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   );
   const endRun = new EndRun(facts, runStore, runs, entries);
   const pastSuspensions = new SqlSuspensions(database);
-  const observeWorld = new ObserveWorld(facts, metadataWatch, search, work);
+  const observeWorld = new ObserveWorld(facts, metadataWatch, search, work, renewCredentials);
   const isBehind = (error: unknown): boolean => error instanceof DatabaseBehind;
   const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
 

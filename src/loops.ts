@@ -42,7 +42,7 @@ function workOf(corridor: Corridor, inputRetention: number, journal: Journal): r
     { kind: 'rotations', chore: () => corridor.rotateCredentials.turn(), every: 1_000 },
     { chore: async () => (await corridor.replayGuard.forget()) > 0, every: 30_000 },
     { chore: async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, every: 30_000 },
-    { kind: 'credentials', chore: once(() => renewCredentials(corridor, journal)), every: 30_000 },
+    { kind: 'credentials', chore: once(renewing(corridor, journal)), every: 30_000 },
     { chore: once(() => refreshMetadata(corridor, journal)), every: 30_000 },
   ];
 }
@@ -55,11 +55,16 @@ function once(chore: () => Promise<void>): Chore {
   };
 }
 
-/** Makes versions that are missing, and begins the rotations whose time has come. */
-export async function renewCredentials(corridor: Corridor, journal: Journal): Promise<void> {
-  const { problems, changed } = await corridor.renewCredentials.renew();
-  const failures = await corridor.beginRotation.beginDue(changed);
-  for (const { message } of [...problems, ...failures]) journal.note('warning', 'credential_unusable', { message });
+/** Makes versions that are missing, and begins the rotations whose time has come. What hinders it is said once, until it is gone. */
+export function renewing(corridor: Corridor, journal: Journal): () => Promise<void> {
+  let said: readonly string[] = [];
+  return async () => {
+    const { problems, changed } = await corridor.renewCredentials.renew();
+    const failures = await corridor.beginRotation.beginDue(changed);
+    const messages = [...problems, ...failures].map(({ message }) => message);
+    for (const message of messages) if (!said.includes(message)) journal.note('warning', 'credential_unusable', { message });
+    said = messages;
+  };
 }
 
 async function refreshMetadata(corridor: Corridor, journal: Journal): Promise<void> {

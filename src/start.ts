@@ -18,7 +18,7 @@ import { countRequests } from './http/count-requests.js';
 import { replacePair } from './http/open-server.js';
 import { furnish, httpAdapter, type Edge } from './http/server.js';
 import { TrustedProxies } from './http/trusted-proxies.js';
-import { followOthers, renewCredentials, startLoops, watchReadiness } from './loops.js';
+import { followOthers, renewing, startLoops, watchReadiness } from './loops.js';
 import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
 import type { Journal } from './platform/journal.js';
@@ -249,7 +249,7 @@ async function applyFirst(corridor: Corridor, settings: Settings, source: string
 }
 
 async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
-  await renewCredentials(corridor, journal);
+  await renewing(corridor, journal)();
   const { catalogue } = await corridor.facts.latest();
   const observed = { ...(await corridor.observeWorld.observe()), rotations: await corridor.rotations.latest() };
   const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now(), observed);

@@ -7,6 +7,7 @@ import type { WorkStore } from '../work/owed-work.js';
 import type { FactsSource } from './facts.js';
 import { lastChecks } from './last-checks.js';
 import { pinOf } from './pin-metadata.js';
+import type { RenewCredentials } from './renew-credentials.js';
 
 /** What posture goes by beside catalogue and credentials. */
 export class ObserveWorld {
@@ -15,11 +16,18 @@ export class ObserveWorld {
     private readonly watch: MetadataWatch,
     private readonly search: EntrySearch,
     private readonly work: WorkStore,
+    private readonly renewCredentials: RenewCredentials,
   ) {}
 
   async observe(): Promise<Observed> {
-    const [drifted, checks, givenUp] = await Promise.all([this.drifted(), lastChecks(this.search), this.work.givenUp()]);
-    return { drifted, failedChecks: [...checks.values()].filter(({ result }) => result === 'failed'), givenUp };
+    const { catalogue } = await this.facts.latest();
+    const [drifted, checks, givenUp, unusableCredentials] = await Promise.all([
+      this.drifted(),
+      lastChecks(this.search),
+      this.work.givenUp(),
+      this.renewCredentials.unusable(catalogue),
+    ]);
+    return { drifted, failedChecks: [...checks.values()].filter(({ result }) => result === 'failed'), givenUp, unusableCredentials };
   }
 
   async drifted(): Promise<readonly DriftedServer[]> {

@@ -3,13 +3,14 @@ import type { Entry } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
 import type { Epoch } from '../attribution/epoch.js';
 import type { Catalogue } from '../catalogue/catalogue.js';
-import { planCredentials, type NewCredential } from '../credentials/plan-credentials.js';
+import { planCredentials, type CredentialPlan, type NewCredential } from '../credentials/plan-credentials.js';
 import { sealCredential } from '../credentials/seal-credential.js';
 import type { CredentialVersions } from '../credentials/sealed-credential.js';
 import type { Sealer } from '../credentials/sealer.js';
 import type { SecretReferences } from '../credentials/secret-references.js';
 import type { Clock } from '../oauth/clock.js';
 import type { Randomness } from '../oauth/identifier.js';
+import type { UnusableCredential } from '../posture/observed-findings.js';
 import type { ChangeFacts } from './change-facts.js';
 import type { CredentialChange } from './fact-changes.js';
 
@@ -34,16 +35,14 @@ export class RenewCredentials {
     private readonly randomness: Randomness,
   ) {}
 
+  /** What a renewal now would have to leave as it is. */
+  async unusable(catalogue: Catalogue): Promise<readonly UnusableCredential[]> {
+    const { problems } = await this.#plan(catalogue);
+    return problems.map(({ client, message }) => ({ client, why: message }));
+  }
+
   async plan(catalogue: Catalogue, after: Epoch): Promise<CredentialRenewal> {
-    const plan = await planCredentials({
-      catalogue,
-      inUse: await this.versions.inUse(),
-      formerBindings: await this.versions.formerBindings(),
-      references: this.references,
-      digestKey: this.digestKey,
-      randomness: this.randomness,
-      now: this.clock.now(),
-    });
+    const plan = await this.#plan(catalogue);
     return {
       change: { created: plan.create.map((credential) => sealCredential(credential, this.sealer)), retired: plan.retire },
       entries: plan.create.map((credential) => this.#entry(credential, after)),
@@ -62,6 +61,18 @@ export class RenewCredentials {
       return { change: { kind: 'credential.changed', credentials: renewal.change }, entries: renewal.entries };
     });
     return told;
+  }
+
+  async #plan(catalogue: Catalogue): Promise<CredentialPlan> {
+    return planCredentials({
+      catalogue,
+      inUse: await this.versions.inUse(),
+      formerBindings: await this.versions.formerBindings(),
+      references: this.references,
+      digestKey: this.digestKey,
+      randomness: this.randomness,
+      now: this.clock.now(),
+    });
   }
 
   #entry({ id, client, method, issuer, key, cause, replaces }: NewCredential, after: Epoch): Entry {

@@ -7,6 +7,7 @@ export type FindingCode =
   | 'rotation_unproven'
   | 'rotation_failed'
   | 'credential_missing'
+  | 'credential_unusable'
   | 'credential_shared'
   | 'registration_shared'
   | 'client_shared_by_owners'

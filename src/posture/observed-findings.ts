@@ -10,6 +10,7 @@ export interface Observed {
   readonly failedChecks?: readonly FailedCheck[];
   /** The latest of each client. */
   readonly rotations?: readonly Rotation[];
+  readonly unusableCredentials?: readonly UnusableCredential[];
   readonly givenUp?: readonly GivenUpWork[];
 }
 
@@ -17,6 +18,12 @@ export interface Observed {
 export interface DriftedServer {
   readonly authorizationServer: string;
   readonly fields: readonly string[];
+}
+
+/** A client whose reference cannot be read now: what was read before stays in use. */
+export interface UnusableCredential {
+  readonly client: string;
+  readonly why: string;
 }
 
 /** A client whose last check found something wrong; `time` as it stands in the record. */
@@ -27,9 +34,9 @@ export interface FailedCheck {
 }
 
 /** What waits for somebody, since it was seen. */
-export function observedFindings(catalogue: Catalogue, { drifted = [], failedChecks = [] }: Observed): Finding[] {
+export function observedFindings(catalogue: Catalogue, { drifted = [], failedChecks = [], unusableCredentials = [] }: Observed): Finding[] {
   const known = failedChecks.filter(({ client }) => declared(catalogue.clients, client) !== null);
-  return [...drifted.map(ofDrift), ...known.map(ofCheck)];
+  return [...drifted.map(ofDrift), ...known.map(ofCheck), ...unusableCredentials.map(ofCredential)];
 }
 
 function ofDrift({ authorizationServer, fields }: DriftedServer): Finding {
@@ -48,4 +55,8 @@ function ofCheck({ client, time, problems }: FailedCheck): Finding {
     subject: `client ${client}`,
     message: `its last check, at ${time}, found ${problems.join(', ')}: mend that and try again with corridor client check ${client}`,
   };
+}
+
+function ofCredential({ client, why }: UnusableCredential): Finding {
+  return { code: 'credential_unusable', severity: 'warning', subject: `client ${client}`, message: why };
 }

@@ -68,6 +68,22 @@ describe('a secret that is referred to', () => {
     await corridor.stop();
   }, 120_000);
 
+  it('stays in use when it cannot be read any more, which is a finding until it can', async () => {
+    const dataDir = path.join(directory, 'unreadable');
+    const env = { CORRIDOR_CLIENT_INDEXER: randomBytes(24).toString('hex') };
+    await (await startCorridor({ catalogue: catalogue(), dataDir, env })).stop();
+    const findings = async (corridor: RunningCorridor): Promise<string> => JSON.stringify((await corridor.api('GET', '/v1/posture')).body);
+    const without = await startCorridor({ catalogue: catalogue(), dataDir });
+    expect(await findings(without)).toMatch(
+      /"credential_unusable","severity":"warning","subject":"client indexer","message":"[^"]*CORRIDOR_CLIENT_INDEXER/,
+    );
+    expect(await findings(without)).not.toContain('credential_missing');
+    await without.stop();
+    const again = await startCorridor({ catalogue: catalogue(), dataDir, env });
+    expect(await findings(again)).not.toContain('credential_unusable');
+    await again.stop();
+  }, 120_000);
+
   it('stops the first start with one message when it cannot be read', async () => {
     await expect(startCorridor({ catalogue: catalogue() })).rejects.toThrow(
       /is not applied, and nothing was changed:\n.*CORRIDOR_CLIENT_INDEXER/,
