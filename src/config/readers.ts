@@ -55,6 +55,20 @@ export const asApiKey: Reader<string> = (text, name) => {
   return key;
 };
 
+/** As in OpenTelemetry's variable for them: `name=value,other=value`. */
+export const asHeaders: Reader<Readonly<Record<string, string>>> = (text, name) => {
+  const headers = new Headers();
+  try {
+    for (const pair of text.trim().split(',')) {
+      const [, field = '', value = ''] = /^\s*([^=\s]+)\s*=\s*(\S+)\s*$/.exec(pair) ?? [];
+      headers.append(field, decodeURIComponent(value));
+    }
+  } catch {
+    throw new SettingsInvalid(`What ${name} holds are no header fields: name=value, with a comma between two.`);
+  }
+  return Object.fromEntries(headers);
+};
+
 /** Seconds or minutes, in seconds, of which there are `most` at most. */
 export function asSeconds(most: number): Reader<number> {
   return (text, name) => {

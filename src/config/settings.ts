@@ -39,6 +39,7 @@ export interface Settings {
   readonly metrics: Listener | null;
   /** The base URL of the OTLP collector that traces are sent to; null: none are made. */
   readonly otlpEndpoint: string | null;
+  readonly otlpHeaders: Readonly<Record<string, string>>;
   /** Sentences on what is not well and keeps nothing from starting. */
   readonly warnings: readonly string[];
 }
@@ -128,6 +129,7 @@ function settingsOf(
     drain: reading.value('CORRIDOR_DRAIN'),
     metrics,
     otlpEndpoint: reading.value('CORRIDOR_OTLP_ENDPOINT'),
+    otlpHeaders: reading.value('CORRIDOR_OTLP_HEADERS') ?? {},
     warnings: warnings.map(({ message }) => message),
   };
 }

@@ -2,6 +2,7 @@ import {
   asApiKey,
   asDays,
   asForwardingHeader,
+  asHeaders,
   asHttpUrl,
   asPath,
   asPort,
@@ -114,6 +115,13 @@ export const variables = {
     unset: 'no traces',
     meaning: 'the base URL of an OTLP collector (HTTP) for traces, such as `http://127.0.0.1:4318`',
     read: asHttpUrl,
+  },
+  CORRIDOR_OTLP_HEADERS: {
+    default: null,
+    unset: 'none',
+    meaning: 'header fields for it, `name=value` with a comma between two, values percent-encoded where they need it',
+    secret: true,
+    read: asHeaders,
   },
   CORRIDOR_URL: {
     default: null,

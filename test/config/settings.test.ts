@@ -42,6 +42,7 @@ const unsaid = {
   drain: 0,
   metrics: null,
   otlpEndpoint: null,
+  otlpHeaders: {},
 };
 
 describe('the settings', () => {
@@ -115,6 +116,12 @@ describe('the settings', () => {
     ],
   ])('refuse %j', (environment, message) => {
     expect(refusal(environment)).toBe(message);
+  });
+
+  it.each(['c4n4ry', '=c4n4ry', 'authorization', 'a=c4n4ry,', 'a=%e2%82%ac', 'a=b%0ac4n4ry'])('refuse %j as header fields', (headers) => {
+    expect(refusal({ CORRIDOR_OTLP_HEADERS: headers })).toBe(
+      'What CORRIDOR_OTLP_HEADERS holds are no header fields: name=value, with a comma between two.',
+    );
   });
 
   it('tell everything that is wrong at once', () => {

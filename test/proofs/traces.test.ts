@@ -10,7 +10,12 @@ describe('a trace through Corridor', () => {
   let door: TokenDoor;
   beforeAll(async () => {
     collector = await TraceCollector.start();
-    door = await TokenDoor.open({ env: { CORRIDOR_OTLP_ENDPOINT: `${collector.url}/` } });
+    door = await TokenDoor.open({
+      env: {
+        CORRIDOR_OTLP_ENDPOINT: `${collector.url}/`,
+        CORRIDOR_OTLP_HEADERS: 'x-tenant=agents,authorization=Bearer%20of-the-collector',
+      },
+    });
   }, 120_000);
   afterAll(async () => {
     await door.close();
@@ -31,6 +36,7 @@ describe('a trace through Corridor', () => {
     const { status, body } = await ask(run);
     expect(status).toBe(200);
     await until(() => child(agent, 'POST /oauth2/token') !== undefined);
+    expect(collector.authorization).toBe('Bearer of-the-collector');
     expect(collector.spans.every(({ traceId }) => traceId === trace)).toBe(true);
 
     const request = child(agent, 'POST /oauth2/token');

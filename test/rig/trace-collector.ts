@@ -26,6 +26,7 @@ export class TraceCollector {
   readonly spans: CollectedSpan[] = [];
   /** Everything that it was sent, as it came. */
   received = '';
+  authorization: string | undefined;
   /** Whether it answers at all. */
   hangs = false;
 
@@ -41,6 +42,7 @@ export class TraceCollector {
     server.on('request', (request, response) => {
       void text(request).then((body) => {
         collector.received += body;
+        collector.authorization = request.headers.authorization;
         if (collector.hangs) return;
         if (request.url === '/v1/traces') collector.#take(body);
         response.writeHead(request.url === '/v1/traces' ? 200 : 404, { 'content-type': 'application/json' }).end('{}');

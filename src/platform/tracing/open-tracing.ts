@@ -4,10 +4,13 @@ import type { OtelSpans } from './otel-spans.js';
 import { TracedHttp } from './traced-ports.js';
 
 /** Null where no traces are wanted: nothing of it is loaded then. */
-export async function openTracing({ otlpEndpoint }: Pick<Settings, 'otlpEndpoint'>): Promise<OtelSpans | null> {
+export async function openTracing({
+  otlpEndpoint,
+  otlpHeaders,
+}: Pick<Settings, 'otlpEndpoint' | 'otlpHeaders'>): Promise<OtelSpans | null> {
   if (otlpEndpoint === null) return null;
   const { OtelSpans: Opened } = await import('./otel-spans.js');
-  return new Opened(otlpEndpoint);
+  return new Opened(otlpEndpoint, otlpHeaders);
 }
 
 /** The platform, its way to upstream servers traced. */

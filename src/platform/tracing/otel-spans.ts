@@ -32,10 +32,10 @@ export class OtelSpans extends Spans {
   readonly #provider: TracerProvider;
   readonly #tracer: Tracer;
 
-  /** `endpoint` is the base URL of a collector. */
-  constructor(endpoint: string) {
+  /** `endpoint` is the base URL of a collector, which `headers` go to. */
+  constructor(endpoint: string, headers: Readonly<Record<string, string>> = {}) {
     super();
-    const exporter = new OTLPTraceExporter({ url: `${endpoint}/v1/traces`, timeoutMillis: DEADLINE });
+    const exporter = new OTLPTraceExporter({ url: `${endpoint}/v1/traces`, headers: { ...headers }, timeoutMillis: DEADLINE });
     const batches = {
       exporter,
       maxQueueSize: WAITING,
