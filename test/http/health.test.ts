@@ -19,7 +19,7 @@ beforeAll(async () => {
   corridor = await startCorridor({
     catalogue: catalogue(server.issuer),
     policies,
-    env: { CORRIDOR_CLIENT_INDEXER: 'a-secret-of-the-upstream-client', CORRIDOR_DRAIN: '2s' },
+    env: { CORRIDOR_CLIENT_INDEXER: 'a-secret-of-the-upstream-client', CORRIDOR_DRAIN: '5s' },
   });
 }, 60_000);
 afterAll(async () => {
