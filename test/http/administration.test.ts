@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { z } from 'zod';
 import { crm, startWorld, type RunBySecret, type World } from '../interop/world.js';
+import { until } from '../rig/command-line.js';
 
 let world: World;
 let runtimeKey: string;
@@ -240,11 +241,11 @@ describe('the stop', () => {
 
   it('lifts itself when its time is over', async () => {
     const run = await startedRun();
-    const expires = new Date(Date.now() + 1500).toISOString();
+    const expires = new Date(Date.now() + 5_000).toISOString();
     await world.corridor.api('POST', '/v1/suspensions', { kind: 'run', id: run.id, reason: 'a moment', expires_at: expires });
     expect((await token(run)).status).toBe(400);
-    await new Promise((resolve) => setTimeout(resolve, 1800));
-    expect((await token(run)).status).toBe(200);
+    await until(async () => (await token(run)).status === 200);
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(expires));
   });
 
   it.each([

@@ -19,7 +19,7 @@ beforeAll(async () => {
   corridor = await startCorridor({
     catalogue: catalogue(server.issuer),
     policies,
-    env: { CORRIDOR_CLIENT_INDEXER: 'a-secret-of-the-upstream-client', CORRIDOR_DRAIN: '2s' },
+    env: { CORRIDOR_CLIENT_INDEXER: 'a-secret-of-the-upstream-client', CORRIDOR_DRAIN: '5s' },
   });
 }, 60_000);
 afterAll(async () => {
@@ -104,13 +104,13 @@ describe('health', () => {
 
   it('is ready once there is a policy, and tells a stranger no more than that', async () => {
     await cp(starter, policies, { recursive: true });
-    await until(async () => (await look('/readyz')).status === 200);
+    await until(async () => (await look('/readyz')).status === 200, 90_000);
     expect(await look('/readyz')).toEqual({ status: 200, cache: 'no-store', body: { ready: true, reasons: [] } });
     expect(await look('/readyz', `Bearer ${corridor.adminKey}`)).toMatchObject({
       status: 200,
       body: { ready: true, reasons: [], warnings: [{ code: 'rotation_overdue' }] },
     });
-  }, 60_000);
+  }, 120_000);
 
   it('says that it closes before it does', async () => {
     const stopped = corridor.stop();

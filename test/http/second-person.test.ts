@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { startWorld, type World } from '../interop/world.js';
+import { until } from '../rig/command-line.js';
 
 let world: World;
 let responder: string;
@@ -41,9 +42,9 @@ describe('where a suspension is lifted by another person', () => {
     expect(await lift(ofRun)).toMatchObject(refused);
     await world.endRun(run.id);
     expect((await lift(ofRun)).status).toBe(200);
-    const brief = await raise({ kind: 'everything', expires_at: new Date(Date.now() + 500).toISOString() });
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    expect((await world.corridor.api('GET', '/v1/suspensions')).body).toEqual({ suspensions: [] });
+    const brief = await raise({ kind: 'everything', expires_at: new Date(Date.now() + 5_000).toISOString() });
+    const inForce = async (): Promise<unknown> => (await world.corridor.api('GET', '/v1/suspensions')).body;
+    await until(async () => JSON.stringify(await inForce()) === '{"suspensions":[]}');
     expect((await lift(brief)).status).toBe(200);
   });
 

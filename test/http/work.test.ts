@@ -87,14 +87,14 @@ describe('work that is owed', () => {
     await world.authorizationServer.outages({});
     const retried = await world.corridor.api('POST', `/v1/work/${work}/retry`, { reason: 'it is back' });
     expect(retried).toMatchObject({ status: 200, body: { id: work, state: 'due' } });
-    for (const until = Date.now() + 10_000; (await exposure(run)).length > 0 && Date.now() < until;)
+    for (const until = Date.now() + 40_000; (await exposure(run)).length > 0 && Date.now() < until;)
       await new Promise((resolve) => setTimeout(resolve, 100));
     expect(await exposure(run)).toEqual([]);
     expect(await entries('work.retried')).toMatchObject({ entries: [{ work, retried_by: 'admin', reason: 'it is back' }] });
     expect(await listed('?state=given_up')).toEqual([]);
     for (const action of ['work.given_up', 'work.retried'])
       expect(world.corridor.output()).toMatch(new RegExp(`"action":"${action}","by":"admin",.*"subject":"${work}"`));
-  });
+  }, 90_000);
 
   it('is refused where it is not there, or not asked for as it must be', async () => {
     const { work } = await refusedRevocation();

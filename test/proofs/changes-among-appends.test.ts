@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Append, Verdict } from '../../src/attribution/entry-log.js';
 import type { Epoch } from '../../src/attribution/epoch.js';
 import { epochAfter, FactsLocked, type FactChange } from '../../src/issuance/fact-changes.js';
 import { Database, DatabaseUnavailable, StatementRefused, type Row } from '../../src/store/database.js';
 import { SqlEntryLog } from '../../src/store/sql-entry-log.js';
+import { until } from '../rig/command-line.js';
 import { databases, manyConnections } from '../store/both-databases.js';
 import { entryOf, identifier, newRun, World } from '../store/world.js';
 
@@ -90,9 +90,14 @@ if (manyConnections !== null) {
       log = new SqlEntryLog(database);
     });
 
-    /** Holds the lock of the facts as a running append does. */
-    function runningAppend(seconds: number): Promise<unknown> {
-      return database.query('select pg_advisory_xact_lock_shared(42), pg_sleep($1)', [seconds]);
+    const HELD = `select from pg_locks where locktype = 'advisory' and objid = 42 and mode = 'ShareLock' and granted
+      and database = (select oid from pg_database where datname = current_database())`;
+
+    /** Holds the lock of the facts as a running append does, from now on. */
+    async function runningAppend(seconds: number): Promise<{ readonly ended: Promise<unknown> }> {
+      const ended = database.query('select pg_advisory_xact_lock_shared(42), pg_sleep($1)', [seconds]);
+      await until(async () => (await database.query(HELD)).length > 0);
+      return { ended };
     }
 
     function appendOf(epoch: Epoch | null, run: Append['run']): Append {
@@ -101,22 +106,20 @@ if (manyConnections !== null) {
     }
 
     it('waits for an append that has begun', async () => {
-      const running = runningAppend(0.6);
-      await delay(100);
       const begun = performance.now();
+      const running = await runningAppend(1.5);
       await world.change(stop());
-      expect(performance.now() - begun).toBeGreaterThan(350);
-      await running;
+      expect(performance.now() - begun).toBeGreaterThan(1_450);
+      await running.ended;
     });
 
     it('gives up when an append does not end in time, changes nothing, and can be tried again', async () => {
-      const running = runningAppend(6.5);
-      await delay(100);
+      const running = await runningAppend(12);
       await expect(world.change(stop())).rejects.toThrow(FactsLocked);
       expect((await world.facts.latest()).suspensions).toEqual([]);
-      await running;
+      await running.ended;
       expect(await world.change(stop())).toMatchObject({ verdict: 'applied' });
-    }, 20_000);
+    }, 40_000);
 
     /** Appends all the time until told to end; gives what began after `mark` was called, by verdict. */
     function appendingAlways(item: () => Append) {
@@ -132,11 +135,12 @@ if (manyConnections !== null) {
         }
       });
       return {
+        before,
+        after,
         mark: () => void (marked = true),
         async end() {
           going = false;
           await Promise.all(loops);
-          return { before, after };
         },
       };
     }
@@ -144,14 +148,12 @@ if (manyConnections !== null) {
     it('once a stop is acknowledged, nothing is recorded that rests on older facts (promise 4)', async () => {
       const epoch = await world.epoch();
       const appending = appendingAlways(() => appendOf(epoch, null));
-      await delay(150);
+      await until(() => appending.before.includes('recorded'));
       await world.change(stop());
       appending.mark();
-      await delay(150);
-      const { before, after } = await appending.end();
-      expect(before).toContain('recorded');
-      expect(after.length).toBeGreaterThan(0);
-      expect(new Set(after)).toEqual(new Set(['stale']));
+      await until(() => appending.after.length > 50);
+      await appending.end();
+      expect(new Set(appending.after)).toEqual(new Set(['stale']));
       const [row] = await world.rows(`select count(*)::int as later from entry
         where type = 'token.denied' and number > (select number from entry where type = 'suspension.raised')`);
       expect(row).toEqual({ later: 0 });
@@ -162,19 +164,14 @@ if (manyConnections !== null) {
       await world.running(parent);
       const child = newRun({ ancestors: [parent.id] });
       await world.running(child);
-      const [first, second] = [parent, child].map((run) =>
-        appendingAlways(() => appendOf(null, { id: run.id, credential: run.credential.id })),
-      );
-      await delay(150);
+      const both = [parent, child].map((run) => appendingAlways(() => appendOf(null, { id: run.id, credential: run.credential.id })));
+      await until(() => both.every(({ before }) => before.includes('recorded')));
       await world.end(parent.id);
-      first?.mark();
-      second?.mark();
-      await delay(150);
-      for (const appending of [first, second]) {
-        const { before, after } = (await appending?.end()) ?? { before: [], after: [] };
-        expect(before).toContain('recorded');
-        expect(after.length).toBeGreaterThan(0);
-        expect(new Set(after)).toEqual(new Set(['run_over']));
+      for (const appending of both) appending.mark();
+      await until(() => both.every(({ after }) => after.length > 50));
+      for (const appending of both) {
+        await appending.end();
+        expect(new Set(appending.after)).toEqual(new Set(['run_over']));
       }
     });
 

@@ -77,7 +77,7 @@ describe('corridor suspend, suspensions and resume', () => {
     expect(await corridor('resume', everything.out.slice(0, id.length), '--json')).toMatchObject({ code: 0 });
     expect(JSON.parse((await corridor('suspensions', '--json')).out)).toEqual([]);
     expect(await corridor('resume', id)).toMatchObject({ code: 1, out: '', err: expect.stringContaining('no such suspension') });
-  });
+  }, 90_000);
 
   it.each([
     ['say which workflow', 'workflow', '--reason', 'x'],
@@ -183,7 +183,7 @@ describe('corridor client', () => {
       rotation_overdue: false,
     });
     expect(JSON.stringify(shown)).not.toContain('"d"');
-  });
+  }, 90_000);
 
   it('says what is wrong', async () => {
     expect(await corridor('client', 'show', 'nobody')).toMatchObject({ code: 1, err: 'there is no such client\n' });

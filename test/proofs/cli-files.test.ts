@@ -52,7 +52,7 @@ describe('corridor policy', () => {
     expect((await readFile(path.join(directory, 'p.wasm'))).subarray(1, 4).toString()).toBe('asm');
     const unwritable = await corridor('policy', 'compile', policies, '-o', 'nowhere/p.wasm');
     expect(unwritable).toMatchObject({ code: 1, out: '', err: expect.stringContaining('nowhere/p.wasm cannot be written: ENOENT') });
-  });
+  }, 90_000);
 
   it('formats, and with --check only tells', async () => {
     const folder = await policyOf('loose', { 'more.rego': 'package  more\n' });
@@ -73,7 +73,7 @@ describe('corridor policy', () => {
       expect(JSON.parse(json.out)).toMatchObject({ ok: false, diagnostics: [{ code: 'rego_unsafe_var_error', row: 3 }] });
     }
     expect(await corridor('policy', 'check', 'nowhere')).toMatchObject({ code: 1, err: expect.stringContaining('no policy directory') });
-  });
+  }, 90_000);
 
   it('fails when a test fails', async () => {
     const folder = await policyOf('failing', { 'more_test.rego': 'package more_test\n\ntest_nothing if false\n' });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import type { RunBySecret } from '../interop/world.js';
+import { earlyInMinute } from '../rig/calendar-minute.js';
 import { basic, crm, startGivenTokensWorld, type Answer, type GivenTokensWorld } from '../http/given-tokens-world.js';
 
 let world: GivenTokensWorld;
@@ -37,6 +38,7 @@ async function refusalsOf(run: string): Promise<z.infer<typeof refusals>['entrie
 
 describe('the limits of token requests', () => {
   it('hold for each run of a workflow, and say how long to wait (B66)', async () => {
+    await earlyInMinute();
     const [run, other] = [await world.startRun({ workflow: 'each-run' }), await world.startRun({ workflow: 'each-run' })];
     expect(await statuses(run, 5)).toEqual(ok(5));
     const { status, headers, body } = await ask(run);
@@ -54,6 +56,7 @@ describe('the limits of token requests', () => {
   });
 
   it('hold for all runs of a workflow together, and no other workflow', async () => {
+    await earlyInMinute();
     const [one, other, elsewhere] = [
       await world.startRun({ workflow: 'all-runs' }),
       await world.startRun({ workflow: 'all-runs' }),
@@ -70,6 +73,7 @@ describe('the limits of token requests', () => {
   });
 
   it('hold for all runs that a runtime started, and no other runtime', async () => {
+    await earlyInMinute();
     const [one, other] = [await world.startRun({ runtime: 'small' }), await world.startRun({ runtime: 'small', workflow: 'each-run' })];
     expect([...(await statuses(one, 4)), ...(await statuses(other, 3))]).toEqual(ok(7));
     expect(await ask(one)).toMatchObject({ status: 429, body: { reasons: [{ code: 'rate_limited', limit: 'runtime', per_minute: 7 }] } });
@@ -89,6 +93,7 @@ describe('the limits of token requests', () => {
   });
 
   it('record what they refuse, but make no flood of a flood', async () => {
+    await earlyInMinute();
     const run = await world.startRun({ workflow: 'flooding' });
     await statuses(run, 2);
     const first = await ask(run);
@@ -110,7 +115,7 @@ describe('the limits of token requests', () => {
     const later = await refusalsOf(run.id);
     expect(later).toHaveLength(2);
     expect(later.map(({ suppressed }) => suppressed)).toContain(30);
-  });
+  }, 60_000);
 
   it('are no matter of failed authentication, which is throttled per address whoever it claims to be (B21)', async () => {
     const run = await world.startRun();

@@ -27,7 +27,7 @@ describe('the metrics of a running Corridor', () => {
     await door.ask(run, { resource: crm, scope: 'crm:write' });
     const other = await door.startRun();
     door.server.at('/token', async (response, request) => {
-      await wait(300);
+      await wait(2_000);
       await issue()(response, request);
     });
     await Promise.all([door.ask(other), door.ask(other)]);

@@ -112,7 +112,7 @@ describe('corridor trace', () => {
     expect(await corridor(['trace', '-', '--jti'], `${decodeJwt(token).jti ?? ''}\n`)).toEqual(found);
     const { out: json } = await corridor(['trace', released?.run ?? '', '--json']);
     expect(JSON.parse(json)).toMatchObject({ run: { id: released?.run, workflow: 'nightly-index' } });
-  });
+  }, 90_000);
 
   it('ends with 2 when there is nothing, or nothing to look for', async () => {
     expect(await corridor(['trace', 'nothing-of-ours', '--json'])).toMatchObject({ code: 2, out: '' });

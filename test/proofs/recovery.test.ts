@@ -131,7 +131,7 @@ describe('a run that ends while its token is on its way', () => {
   it('does not get it, and the token is revoked', async () => {
     const run = await door.startRun('by-secret');
     const before = (await server.issued()).length;
-    await server.delay({ after: 1_500 });
+    await server.delay({ after: 5_000 });
     const answer = door.ask(run, { ...asking, resource: opaque });
     const line = await until(async () => (await server.issued())[before]);
     await door.endRun(run.id);

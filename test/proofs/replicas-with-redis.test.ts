@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { awake } from '../rig/awake.js';
 import { until } from '../rig/command-line.js';
 import { freePort, type RunningCorridor } from '../rig/corridor.js';
 import { valueOf } from '../rig/metrics-text.js';
@@ -24,8 +25,11 @@ default decision := {"allow": true}
 decision := {"allow": true, "obligations": {"isolation": "workflow"}} if input.run.agent.name == "sharing"
 `;
 
-/** How long a request may take that needs a new token, on a machine that has other things to do. */
+/** Milliseconds awake: how long a request may take that needs a new token. */
 const BOUND = 3_000;
+
+/** Milliseconds: a replica that has lost Redis again and again looks for it every half a minute. */
+const UNTIL_BACK = 75_000;
 
 // both say aloud why there is none
 (postgres === null || found === null ? describe.skip : describe)('two replicas over one PostgreSQL and one Redis', () => {
@@ -55,6 +59,15 @@ const BOUND = 3_000;
     return valueOf(text, name);
   };
 
+  const revokeAt = async (corridor: RunningCorridor, run: { id: string; secret: string }, token: string): Promise<void> => {
+    const authorization = `Basic ${Buffer.from(`${run.id}:${run.secret}`).toString('base64')}`;
+    const { status } = await fetch(`${corridor.issuer}/revoke`, {
+      method: 'POST',
+      headers: { authorization },
+      body: new URLSearchParams({ token }),
+    });
+    expect(status).toBe(200);
+  };
   const asked = async (): Promise<number> => (await replicas.authorizationServer.requests())['POST /token'] ?? 0;
   const tokensInRedis = async (): Promise<number> => (await redis.connect().keys('corridor:*:token:*')).length;
   /** From now on the database does not find the tokens of this run for a request any more: it is told nothing by Redis if by nobody. */
@@ -64,9 +77,15 @@ const BOUND = 3_000;
     await client.query(`update issuance set cache_key = 'hidden ' || id where run = $1`, [run]);
     await client.end();
   };
-  /** On a machine that has other things to do Redis may now and then not answer in time, which costs a question and nothing else. */
-  const inSomeRound = async (round: (scope: string) => Promise<boolean>): Promise<void> => {
-    for (const scope of ['crm:read', 'crm:write', 'crm:read crm:write']) if (await round(scope)) return;
+  /**
+   * On a machine that has other things to do Redis may now and then not answer in time, which costs a question and nothing else; a replica
+   * that lost it so is without it for a while.
+   */
+  const inSomeRound = async (round: () => Promise<boolean>): Promise<void> => {
+    for (let number = 0; number < 5; number++) {
+      if (await round()) return;
+      await delay(2_500);
+    }
     throw new Error('it was so in no round');
   };
 
@@ -84,7 +103,7 @@ const BOUND = 3_000;
 
   it('share what was obtained: the second releases the token of the first out of Redis, with an entry of its own', async () => {
     await inSomeRound(isShared);
-  }, 60_000);
+  }, 90_000);
 
   it('never release a token out of Redis that was withdrawn', async () => {
     await inSomeRound(async () => {
@@ -104,22 +123,28 @@ const BOUND = 3_000;
       expect([third.status, third.body['access_token'] === first.body['access_token']]).toEqual([200, false]);
       return liesThere;
     });
-  }, 60_000);
+  }, 90_000);
 
   it('ask once for what fifty runs want at the same time', async () => {
-    await inSomeRound(async (scope) => {
+    await inSomeRound(async () => {
       const runs = await Promise.all(
         Array.from({ length: 50 }, (_, index) => startRunAt(index % 2 === 0 ? one : two, key, undefined, 'sharing')),
       );
       const before = await asked();
       await replicas.authorizationServer.delay({ before: 300 });
-      const answers = await Promise.all(runs.map((run, index) => askAt(index % 2 === 0 ? one : two, run, scope)));
+      const answers = await Promise.all(runs.map((run, index) => askAt(index % 2 === 0 ? one : two, run)));
       await replicas.authorizationServer.delay({ before: 0 });
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-      const tokens = new Set(answers.map(({ body }) => body['access_token'])).size;
-      return tokens === 1 && (await asked()) - before === 1;
+      const tokens = new Set(answers.map(({ body }) => String(body['access_token'])));
+      const times = (await asked()) - before;
+      // another round needs another token
+      for (const token of tokens) {
+        const holder = runs[answers.findIndex(({ body }) => body['access_token'] === token)];
+        if (holder !== undefined) await revokeAt(one, holder, token);
+      }
+      return tokens.size === 1 && times === 1;
     });
-  }, 90_000);
+  }, 120_000);
 
   /** Runs begin, ask at both replicas and end, until told to stop. Gives every answer that was no token, and the longest wait. */
   async function load(going: () => boolean): Promise<{ asked: number; failed: unknown[]; longest: number }> {
@@ -128,9 +153,9 @@ const BOUND = 3_000;
       while (going()) {
         const run = await startRunAt(one, key);
         for (const replica of [one, two, two, one]) {
-          const began = performance.now();
+          const began = awake();
           const answer = await askAt(replica, run);
-          told.longest = Math.max(told.longest, performance.now() - began);
+          told.longest = Math.max(told.longest, awake() - began);
           told.asked++;
           if (answer.status !== 200) told.failed.push(answer);
         }
@@ -159,15 +184,14 @@ const BOUND = 3_000;
         await delay(700);
         await hurt();
         if (isLost) {
-          await until(() => lines('redis_lost') > (before[0] ?? 0));
-          expect(await figure('corridor_redis_lost')).toBe(1);
+          await until(async () => lines('redis_lost') > (before[0] ?? 0) && (await figure('corridor_redis_lost')) === 1);
           expect(await figure('corridor_redis_failures_total')).toBeGreaterThan(0);
         }
         await delay(1_500);
       } finally {
         await heal();
       }
-      if (isLost) await until(() => lines('redis_back') > (before[1] ?? 0));
+      if (isLost) await until(() => lines('redis_back') > (before[1] ?? 0), UNTIL_BACK);
       await delay(500);
       going = false;
       const { asked: requests, failed, longest } = await loading;
@@ -176,9 +200,9 @@ const BOUND = 3_000;
       expect(longest).toBeLessThan(BOUND);
       // one line each time, not one for each request
       expect(lines('redis_lost') - (before[0] ?? 0)).toBeLessThan(5);
-      await until(isShared); // by both, each of which comes back in its own time
+      await until(isShared, UNTIL_BACK); // by both, each of which comes back in its own time
     },
-    60_000,
+    200_000,
   );
 
   it('start, answer and end while the network swallows everything to and from Redis', async () => {
@@ -186,18 +210,18 @@ const BOUND = 3_000;
     try {
       const late = await replicas.start();
       expect(late.output()).toContain('"event":"redis_lost"');
-      const began = performance.now();
+      const began = awake();
       expect((await askAt(late, await startRunAt(late, key))).status).toBe(200);
-      expect(performance.now() - began).toBeLessThan(BOUND);
-      const ending = performance.now();
+      expect(awake() - began).toBeLessThan(BOUND);
+      const ending = awake();
       await late.stop();
-      expect(performance.now() - ending).toBeLessThan(BOUND);
+      expect(awake() - ending).toBeLessThan(BOUND);
       expect(late.output()).toContain('"event":"stopped"');
     } finally {
       wire.carry();
     }
-    await until(isShared);
-  }, 90_000);
+    await until(isShared, UNTIL_BACK);
+  }, 150_000);
 
   it('release nothing out of Redis while the database cannot record it', async () => {
     await inSomeRound(async () => {

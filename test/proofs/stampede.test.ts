@@ -126,7 +126,7 @@ describe('a stampede', () => {
       }
     };
     const answers = await Promise.all(runs.map((run, index) => askUntil(run, manyScopes[index % 50] ?? '')));
-    expect([...turnedAway].filter((reasons) => reasons !== '[{"code":"policy_overloaded"}]')).toEqual([]);
+    expect([...turnedAway].filter((reasons) => !/^\[\{"code":"policy_(overloaded|timeout)"\}\]$/.test(reasons))).toEqual([]);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect((await asked()) - before).toBe(50);
     expect(new Set(answers.map(tokenOf)).size).toBe(50);

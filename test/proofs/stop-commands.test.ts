@@ -88,7 +88,7 @@ describe('corridor suspend and suspensions', () => {
     expect(told.out).toMatch(/runtime ci stopped at \S+, epoch inc\w+:\d+\. It covers 1 active runs\.\n1 live when it took hold/);
     expect((await corridor('suspensions', 'sus01nobody')).code).toBe(1);
     await corridor('resume', /^(sus\w+):/.exec(told.out)?.[1] ?? '');
-  });
+  }, 90_000);
 });
 
 /** What gives the same answer to everything. */

@@ -68,8 +68,9 @@ describe('a trace through Corridor', () => {
     expect(upstream().at(-1)).toBeUndefined();
     // what is traced after it arrives, and so would have it
     await ask(run);
-    await until(() => collector.spans.length > before);
-    expect(collector.spans.slice(before).filter(({ name }) => name.startsWith('POST'))).toHaveLength(1);
+    const requests = (): readonly CollectedSpan[] => collector.spans.slice(before).filter(({ name }) => name.startsWith('POST'));
+    await until(() => requests().length > 0);
+    expect(requests()).toHaveLength(1);
   });
 
   it('delays nobody when its collector does not answer', async () => {

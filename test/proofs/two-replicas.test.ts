@@ -88,7 +88,7 @@ async function assertion({ id, privateKey }: KeyRun, jti: string, exp = Math.flo
   it('give no token when the database is gone between the answer of the server and the record (B45), nor to an assertion after that (B36)', async () => {
     const [bySecret, byKey] = [await one.startRun(), await one.startRunWithKey()];
     expect((await one.send(await assertion(byKey, 'before'))).status).toBe(200);
-    one.server.at('/token', delayed(1_500, issue()));
+    one.server.at('/token', delayed(5_000, issue()));
     const before = one.upstreamRequests;
     const asked = one.send(form(grant), { authorization: basic(bySecret.id, bySecret.secret) });
     for (let look = 0; look < 100 && one.upstreamRequests === before; look++) await new Promise((resolve) => setTimeout(resolve, 20));

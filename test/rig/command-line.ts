@@ -51,9 +51,9 @@ export async function corridorCommand(
   return startCommand(args, env, options).finished;
 }
 
-/** Waits, for half a minute at most. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 50))) {
+/** Waits, for half a minute at most unless it is told otherwise. */
+export async function until(holds: () => boolean | Promise<boolean>, milliseconds = 30_000): Promise<void> {
+  for (const deadline = Date.now() + milliseconds; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 50))) {
     if (await holds()) return;
   }
   throw new Error('it did not come about');

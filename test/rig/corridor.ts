@@ -55,14 +55,24 @@ const root = path.resolve(import.meta.dirname, '../..');
 /** Shorter than what a test's hook may take, so that what Corridor said is seen. */
 const PATIENCE = 55_000;
 
+/** A port that was free may be another's a moment later: another one is tried where none was asked for. */
 export async function startCorridor(options: CorridorOptions): Promise<RunningCorridor> {
+  if (options.port !== undefined) return startAt(options, options.port);
+  try {
+    return await startAt(options, await freePort());
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes('is in use by another process'))) throw error;
+    return startAt(options, await freePort());
+  }
+}
+
+async function startAt(options: CorridorOptions, port: number): Promise<RunningCorridor> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-test-'));
   const dataDir = options.dataDir ?? path.join(directory, 'data');
   const configFile = path.join(directory, 'corridor.yaml');
   // what a first start would make itself, made once for all tests
   if (!existsSync(dataDir)) await cp(await template(), dataDir, { recursive: true, mode: constants.COPYFILE_FICLONE });
   await writeFile(configFile, options.catalogue);
-  const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
   const child = spawn(process.execPath, [...(options.script ?? [path.join(root, 'dist/main.js')])], {
     cwd: directory,

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { until } from '../rig/command-line.js';
 import { startFamily, type Member } from './families.js';
 import { arm, untilFrozen } from './freeze.js';
 import type { RecordedEntry } from './record-check.js';
@@ -24,18 +25,21 @@ export interface Stopped {
 export async function stopInOrder(world: ScaledWorld, surface: Surface, reader: RecordReader, key: string): Promise<Stopped> {
   const members = await freshMembers(surface, key, 4);
   await reader.more();
-  await world.authorizationServer.delay({ before: 700 });
+  await world.authorizationServer.delay({ before: 3_000 });
+  const asked = async (): Promise<number> => (await world.authorizationServer.requests())['POST /token'] ?? 0;
+  const before = await asked();
   const replica = world.replica(1);
   const asking = members.map(({ run }) => surface.ask(1, run, 'files'));
-  await wait(350);
+  await until(async () => (await asked()) > before);
+  await wait(1_000); // and the others
   await replica.stop();
-  const asked = await Promise.all(asking);
+  const answers = await Promise.all(asking);
   await world.authorizationServer.delay({ before: 0 });
   const recorded = new Set((await reader.more()).filter(({ type }) => type === 'token.released').map(({ id }) => id));
   await world.startReplica(1);
   return {
-    statuses: asked.map(({ answer }) => answer?.status),
-    unrecorded: asked.filter(({ entry }) => entry === null || !recorded.has(entry)).map(({ entry }) => entry),
+    statuses: answers.map(({ answer }) => answer?.status),
+    unrecorded: answers.filter(({ entry }) => entry === null || !recorded.has(entry)).map(({ entry }) => entry),
     inOrder: replica.output().includes('"event":"stopped"'),
   };
 }
@@ -53,18 +57,22 @@ export async function leaveIntentsOpen(world: ScaledWorld, surface: Surface, rea
   const [first, second] = await freshMembers(surface, key, 1);
   if (first === undefined || second === undefined) throw new Error('no run could be started');
   await reader.more();
-  await world.authorizationServer.delay({ before: 400 });
+  await world.authorizationServer.delay({ before: 3_000 });
   const frozen = world.replica(2);
   const moment = await arm(frozen, 'token request, after');
   const dying = surface.ask(1, first.run, 'files');
   const freezing = surface.ask(2, second.run, 'files');
-  await wait(300); // the intents are durable, and the server has not answered
+  const entries: RecordedEntry[] = [];
+  const isIntended = ({ run }: Member): boolean => entries.some((entry) => entry.run === run.id && entry.type === 'token.requested');
+  await until(async () => {
+    entries.push(...(await reader.more()));
+    return isIntended(first) && isIntended(second); // durably, and the server has not answered
+  });
   await world.replica(1).kill();
   await untilFrozen(frozen, moment);
   const since = performance.now();
   await world.authorizationServer.delay({ before: 0 });
 
-  const entries: RecordedEntry[] = [];
   const outcomeOf = ({ run }: Member): string | undefined =>
     entries.find((entry) => entry.run === run.id && /^token\.(issued|unknown|failed|refused)$/.test(entry.type))?.type;
   while (outcomeOf(first) === undefined || outcomeOf(second) === undefined) {

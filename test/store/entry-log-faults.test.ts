@@ -1,6 +1,7 @@
 import { LogUnavailable } from '../../src/attribution/entry-log.js';
 import { Database, DatabaseUnavailable, StatementRefused, type Row } from '../../src/store/database.js';
 import { entryLogLimits, SqlEntryLog } from '../../src/store/sql-entry-log.js';
+import { awake } from '../rig/awake.js';
 import { inMemoryDatabase } from '../rig/databases.js';
 import { append, entryOf, identifier, intentOf, outcomeOf, Recording, releaseOf } from './recording.js';
 
@@ -39,7 +40,7 @@ class Faulty extends Database {
   async close(): Promise<void> {}
 }
 
-const limits = { answerWithin: 200, patience: 800 };
+const limits = { answerWithin: 1_000, patience: 3_000 };
 
 describe('the record, when its database fails', () => {
   let behind: Database;
@@ -97,16 +98,16 @@ describe('the record, when its database fails', () => {
 
   it('is unavailable when nothing conclusive is learned in time', async () => {
     faulty.faults = Array.from({ length: 1000 }, () => unreachable);
-    const began = performance.now();
+    const began = awake();
     await expect(recording.verdict(append())).rejects.toThrow(LogUnavailable);
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(awake() - began).toBeLessThan(6_000);
   });
 
   it('is unavailable when the database does not answer at all', async () => {
     faulty.faults = Array.from({ length: 1000 }, () => never);
-    const began = performance.now();
+    const began = awake();
     await expect(recording.verdict(append())).rejects.toThrow(LogUnavailable);
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(awake() - began).toBeLessThan(6_000);
     faulty.faults = [];
     expect(await recording.verdict(append())).toBe('recorded');
   });

@@ -5,6 +5,7 @@ import { readMetadata } from '../../src/upstreams/discovery.js';
 import { prepareTokenRequest, sendTokenRequest } from '../../src/upstreams/token-request.js';
 import { readTokenResponse } from '../../src/upstreams/token-response.js';
 import type { TokenWish, UpstreamOutcome } from '../../src/upstreams/token.js';
+import { awake } from '../rig/awake.js';
 import {
   delayed,
   endless,
@@ -23,7 +24,7 @@ import {
 import { jwt } from './answers.js';
 import { client, keyCredential, secretCredential, server, signing, wish } from './wish.js';
 
-const DEADLINE = 300;
+const DEADLINE = 1_000;
 const issued = { access_token: 'canary-token', token_type: 'Bearer', expires_in: 300 };
 let hostile: HostileAuthorizationServer;
 let evil: HostileAuthorizationServer;
@@ -126,10 +127,10 @@ describe('a hostile authorization server', () => {
     ['is not there for now', text('', 503, { 'retry-after': '5' }), 'failed server_unavailable'],
   ])('that %s gets a typed answer inside the deadline, without its words (A10, A61, A62)', async (_, behaviour, expected) => {
     hostile.at('/token', behaviour);
-    const begun = performance.now();
+    const begun = awake();
     const outcome = await attempt();
     expect(inShort(outcome)).toBe(expected);
-    expect(performance.now() - begun).toBeLessThan(DEADLINE + 1_000);
+    expect(awake() - begun).toBeLessThan(DEADLINE + 1_000);
     expect(inspect(outcome, { depth: null }) + JSON.stringify(outcome)).not.toContain('canary');
     expect(hostile.requestsAt('/token')).toHaveLength(1);
   });

@@ -18,6 +18,12 @@ export class VolumeTable {
     this.#medians.set(question, [...(this.#medians.get(question) ?? []), median]);
   }
 
+  /** The last round measured a question once more: what is slow by itself is so again. */
+  again(question: string, median: number): void {
+    const medians = this.#medians.get(question) ?? [];
+    this.#medians.set(question, [...medians.slice(0, -1), Math.min(medians.at(-1) ?? NaN, median)]);
+  }
+
   get questions(): readonly string[] {
     return [...this.#medians.keys()];
   }
@@ -27,12 +33,16 @@ export class VolumeTable {
     return Math.min(...[...this.#medians.values()].map((medians) => medians.length)) * this.each;
   }
 
+  /** Whether a question takes longer in the last round than in the first. */
+  isSlower(question: string): boolean {
+    const medians = this.#medians.get(question) ?? [];
+    const [first = NaN, last = NaN] = [medians[0], medians.at(-1)];
+    return !(last <= first * times(medians.length) || last <= first + MORE);
+  }
+
   /** The questions that take longer in the last round than in the first. */
   slower(): readonly string[] {
-    const slow = [...this.#medians].filter(([, medians]) => {
-      const [first = NaN, last = NaN] = [medians[0], medians.at(-1)];
-      return !(last <= first * times(medians.length) || last <= first + MORE);
-    });
+    const slow = [...this.#medians].filter(([question]) => this.isSlower(question));
     return slow.map(([question, medians]) => `${question}: ${medians.map((median) => median.toFixed(2)).join(' → ')} ms`);
   }
 
