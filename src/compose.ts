@@ -291,7 +291,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
     reportRejectedToken: new ReportRejectedToken(authenticateRun, givenTokens, tokenCache, facts, log, entries, clock),
     startRun,
-    exchangeAssertion: new ExchangeAssertion(workloads, startRun, platform.securityLog),
+    exchangeAssertion: new ExchangeAssertion(workloads, startRun, failedAttempts, platform.securityLog),
     exposure,
     listExposure: new ListExposure(facts, exposure, runs, runStore, servers),
     pastSuspensions,
