@@ -15,6 +15,7 @@ import { UsedBefore } from './compact-jws.js';
 import type { AssertionUse } from './replay-guard.js';
 import type { RunDirectory } from './run-directory.js';
 import type { RunStore, StartedRun } from './run-store.js';
+import { unlimited, type StartLimits } from './start-limits.js';
 import { isOver, localRuntime, maxAncestors, type Agent, type Attested, type Run, type RunCredential } from './run.js';
 import type { VerifiedWorkload } from './verify-workload.js';
 import { whoMembers } from './who-members.js';
@@ -69,21 +70,24 @@ export class StartRun {
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
     private readonly randomness: Randomness,
+    private readonly limits: StartLimits = unlimited,
   ) {}
 
   /**
    * A repeat gives the same run with a new secret. An assertion is spent by the start alone: what is refused leaves it as it was.
-   * @throws NotAllowed, NotFound, Invalid, Conflict, Unavailable, UsedBefore
+   * @throws NotAllowed, NotFound, Invalid, Conflict, Unavailable, SlowDown, UsedBefore
    */
   async start(runtime: string, wish: RunWish, repeatOf: RepeatOf | null): Promise<RunStarted> {
     const parent = await this.#parentOf(wish, runtime);
     const { credential, secret } = await this.#credentialOf(wish, runtime);
+    let facts = await this.facts.latest();
+    const takeBack = this.limits.countStart(runtime, entitledWorkflow(facts.catalogue, runtime, wish).id, facts.catalogue);
     const operator = wish.operator === null ? null : await operatorOf(wish.operator, this.store, this.randomness);
     const id = newIdentifier('run', this.clock.now(), this.randomness);
     const { attested: signed, use } = wish.signed ?? {};
     const idempotency = repeatOf === null ? null : { key: `${runtime} ${repeatOf.key}`, body: repeatOf.body };
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const { epoch, catalogue } = await this.facts.latest();
+      const { epoch, catalogue } = facts;
       const workflow = entitledWorkflow(catalogue, runtime, wish);
       const run = {
         id,
@@ -109,7 +113,12 @@ export class StartRun {
         const { startedAt, expiresAt } = started;
         this.runs.remember({ ...run, operator, startedAt, expiresAt, endedAt: null });
       }
-      if (started.verdict !== 'stale') return this.#started(started, secret, signed !== undefined);
+      if (started.verdict !== 'stale') {
+        // whoever replays an assertion must not use up what others may start
+        if (!('run' in started)) takeBack();
+        return this.#started(started, secret, signed !== undefined);
+      }
+      facts = await this.facts.latest();
     }
     throw new Unavailable('facts_moving', 'the catalogue changes too often: try again');
   }

@@ -2,10 +2,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { EntryMaker } from '../../src/attribution/entry.js';
 import { emptyCatalogue, type Catalogue } from '../../src/catalogue/catalogue.js';
 import type { PublicJwk, WorkloadIdentity } from '../../src/catalogue/workload-identity.js';
-import { TemporarilyUnavailable } from '../../src/oauth/errors.js';
+import { SlowDown, TemporarilyUnavailable } from '../../src/oauth/errors.js';
 import { AuthenticateWorkload } from '../../src/runs/authenticate-workload.js';
 import { AssertionRefused } from '../../src/runs/compact-jws.js';
 import { RunDirectory } from '../../src/runs/run-directory.js';
+import type { StartLimits } from '../../src/runs/start-limits.js';
 import { StartRun } from '../../src/runs/start-run.js';
 import { VerifyWorkload } from '../../src/runs/verify-workload.js';
 import { Database, DatabaseUnavailable, type Row } from '../../src/store/database.js';
@@ -53,15 +54,22 @@ function factsThatMove(facts: SqlFacts): Pick<SqlFacts, 'latest'> {
   return { latest };
 }
 
+/** A limit that is reached. */
+const noMore: StartLimits = {
+  countStart: () => {
+    throw new SlowDown('too many starts');
+  },
+};
+
 /** What one replica has to find the run of an assertion; replicas share the database alone. */
 class Replica {
   private readonly workloads: VerifyWorkload;
   private readonly authenticateWorkload: AuthenticateWorkload;
 
-  constructor(database: Database, instance: string, facts: Pick<SqlFacts, 'latest'> = new SqlFacts(database)) {
+  constructor(database: Database, instance: string, facts: Pick<SqlFacts, 'latest'> = new SqlFacts(database), limits?: StartLimits) {
     const store = new SqlRuns(database);
     const runs = new RunDirectory(store);
-    const startRun = new StartRun(facts, store, runs, new EntryMaker(instance, clock, randomness), clock, randomness);
+    const startRun = new StartRun(facts, store, runs, new EntryMaker(instance, clock, randomness), clock, randomness, limits);
     const keys = new IssuerKeyCache(new ScriptedHttp(), clock);
     this.workloads = new VerifyWorkload(corridor, facts, keys, new SqlReplayGuard(database), clock);
     this.authenticateWorkload = new AuthenticateWorkload(this.workloads, runs, startRun);
@@ -195,6 +203,7 @@ describe.each(databases)('workload assertions at three replicas over %s', (_name
 
   it.each([
     ['when facts move all the time', () => new Replica(database, 'ins4', factsThatMove(new SqlFacts(database))), TemporarilyUnavailable],
+    ['when there are too many', () => new Replica(database, 'ins4', new SqlFacts(database), noMore), SlowDown],
     ['when the connection is lost before', () => new Replica(new WithoutReplays(database), 'ins4'), DatabaseUnavailable],
   ] as const)('are not spent by a start that fails %s', async (_title, make, failure) => {
     const one = await assertion('https://once.example');
