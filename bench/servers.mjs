@@ -176,5 +176,5 @@ clients:
     rotate_every: 90d
     max_token_life: 1h
 runtimes:
-  ci: { workflows: [bench, bench-key] }
+  ci: { workflows: [bench, bench-key], max_requests_per_minute: 10000000 }
 `;

@@ -139,7 +139,9 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   const decideRequest = new DecideRequest(decide, credentials, new SqlCounters(database), sealer, new LocalTime(), clock, randomness);
   const failedAttempts = new FailedAttempts(clock);
   const replayGuard = new SqlReplayGuard(database);
-  const startRun = new StartRun(facts, runStore, runs, entries, clock, randomness);
+  const limits = new LimitRequests(runs, log, entries, clock, randomness);
+  const startRun = new StartRun(facts, runStore, runs, entries, clock, randomness, limits);
+  const startOwnRun = new StartRun(facts, runStore, runs, entries, clock, randomness);
   const workloads = new VerifyWorkload(metadata.issuer, facts, new IssuerKeyCache(http, clock), replayGuard, clock);
   const authenticateWorkload = new AuthenticateWorkload(workloads, runs, startRun);
   const authenticateRun = new AuthenticateRun(
@@ -173,7 +175,6 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     platform.faultLog,
     clock,
   );
-  const limits = new LimitRequests(runs, log, entries, clock, randomness);
   const givenTokens = new SqlGivenTokens(database, notice);
   const authenticateResourceServer = new AuthenticateResourceServer(facts, failedAttempts, platform.securityLog);
   const renewCredentials = new RenewCredentials(changeFacts, versions, references, digestKey, sealer, entries, clock, randomness);
@@ -238,7 +239,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     checkClient: new CheckClient(
       facts,
       activatePolicy,
-      startRun,
+      startOwnRun,
       endRun,
       runs,
       decideRequest,
@@ -291,12 +292,12 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     revokeGivenToken: new RevokeGivenToken(authenticateRun, givenTokens, tokenCache, facts, revokeDue, platform.securityLog),
     reportRejectedToken: new ReportRejectedToken(authenticateRun, givenTokens, tokenCache, facts, log, entries, clock),
     startRun,
-    exchangeAssertion: new ExchangeAssertion(workloads, startRun, platform.securityLog),
+    exchangeAssertion: new ExchangeAssertion(workloads, startRun, failedAttempts, platform.securityLog),
     exposure,
     listExposure: new ListExposure(facts, exposure, runs, runStore, servers),
     pastSuspensions,
     suspend,
-    drill: new Drill(facts, startRun, endRun, runs, suspend, pastSuspensions, log, entries),
+    drill: new Drill(facts, startOwnRun, endRun, runs, suspend, pastSuspensions, log, entries),
     work,
   };
 }

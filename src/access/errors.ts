@@ -31,6 +31,12 @@ export interface Problem {
 
 /** Nobody could be made of the key. */
 export class NotAuthenticated extends AdministrationError {}
+/** Failed too often; seconds until the next attempt is looked at. */
+export class TooManyAttempts extends AdministrationError {
+  constructor(readonly retryAfter: number) {
+    super('too_many_attempts', 'too many failed attempts: wait before the next');
+  }
+}
 /** Somebody, but not for this. */
 export class NotAllowed extends AdministrationError {}
 export class NotFound extends AdministrationError {}

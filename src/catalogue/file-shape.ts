@@ -151,7 +151,9 @@ export const workflowShape = z.strictObject({
   ),
   max_run_ttl: span('say how long a run may last, such as 1h').describe('The longest life of a run'),
   max_run_requests_per_minute: rate().optional().describe('Token requests that each of its runs may make in a minute; 600'),
-  max_requests_per_minute: rate().optional().describe('Token requests that all of its runs may make in a minute; no limit'),
+  max_requests_per_minute: rate()
+    .optional()
+    .describe('Token requests that all of its runs may make in a minute, and their starts; no limit'),
   labels: labels().optional().describe('What policies may go by'),
 });
 
@@ -195,7 +197,9 @@ export const clientShape = z.strictObject({
 export const runtimeShape = z.strictObject({
   workflows: references('list the workflows that it may start').describe('The workflows that it may start'),
   identity: identityShape.optional().describe("How the platform's own JWTs are trusted, so that its runs need no secret"),
-  max_requests_per_minute: rate().optional().describe('Token requests that all the runs that it started may make in a minute; no limit'),
+  max_requests_per_minute: rate()
+    .optional()
+    .describe('Token requests that all the runs that it started may make in a minute, and their starts; no limit, but 6000 starts'),
 });
 
 const frame = {

@@ -68,7 +68,7 @@ export const identityKinds: Readonly<Record<IdentityKind, IdentityDefaults>> = {
     runId: '{job_id}',
     tenantClaims: ['project_path', 'project_id', 'namespace_path', 'namespace_id', 'sub'],
   },
-  // an SVID names a workload and no run of it: each SVID that is issued is a run, and `exp` is what tells one from the next
+  // an SVID names a workload and no run of it, and need not have a `jti`: `exp` is all that tells one from the next, to the second
   spiffe: {
     issuer: null,
     algorithms: svidAlgorithms,

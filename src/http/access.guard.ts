@@ -3,7 +3,7 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Administrator } from '../access/administrator.js';
 import type { Role } from '../access/api-key.js';
-import { AdministrationError, NotAuthenticated } from '../access/errors.js';
+import { AdministrationError, NotAuthenticated, TooManyAttempts } from '../access/errors.js';
 import { principalOf, requireRole } from '../access/principal.js';
 import { FactsSource } from '../issuance/facts.js';
 import { AssertionRefused } from '../runs/compact-jws.js';
@@ -11,7 +11,6 @@ import { ExchangeAssertion } from '../runs/exchange-assertion.js';
 import { FailedAttempts } from '../runs/failed-attempts.js';
 import type { VerifiedWorkload } from '../runs/verify-workload.js';
 import { SecurityLog } from '../access/security-log.js';
-import { TooManyAttempts } from './problem.js';
 
 const ROLES = 'corridor:roles';
 

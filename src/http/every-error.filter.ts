@@ -1,13 +1,13 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AdministrationError, Unavailable } from '../access/errors.js';
+import { AdministrationError, TooManyAttempts, Unavailable } from '../access/errors.js';
 import { LogUnavailable } from '../attribution/entry-log.js';
 import { OAuthError, TemporarilyUnavailable } from '../oauth/errors.js';
 import { FaultLog } from '../access/fault-log.js';
 import { contentType, frameworkAnswer } from './framework-answer.js';
 import { noStore, oauthAnswer, type OAuthAnswer } from './oauth-error.js';
 import { isOAuthPath } from './oauth-path.js';
-import { problem, problemOf, TooManyAttempts } from './problem.js';
+import { problem, problemOf } from './problem.js';
 
 /**
  * Every error of every surface leaves here: under /oauth2/ as OAuth JSON, also the framework's own (CONFORMANCE B64),

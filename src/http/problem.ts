@@ -1,5 +1,14 @@
 import type { z } from 'zod';
-import { AdministrationError, Conflict, Invalid, NotAllowed, NotAuthenticated, NotFound, Unavailable } from '../access/errors.js';
+import {
+  AdministrationError,
+  Conflict,
+  Invalid,
+  NotAllowed,
+  NotAuthenticated,
+  NotFound,
+  TooManyAttempts,
+  Unavailable,
+} from '../access/errors.js';
 
 /** RFC 9457 §3: the body of an error of the administration API. */
 export interface ProblemBody {
@@ -9,12 +18,6 @@ export interface ProblemBody {
   readonly detail: string;
   readonly code: string;
   readonly problems?: readonly unknown[];
-}
-
-export class TooManyAttempts extends AdministrationError {
-  constructor(readonly retryAfter: number) {
-    super('too_many_attempts', 'too many failed attempts from this address: wait before the next');
-  }
 }
 
 const titles: Readonly<Record<number, string>> = {

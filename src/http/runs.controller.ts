@@ -11,7 +11,7 @@ import { EndRun } from '../runs/end-run.js';
 import { ExchangeAssertion } from '../runs/exchange-assertion.js';
 import { RunDirectory } from '../runs/run-directory.js';
 import type { Attested, Run } from '../runs/run.js';
-import { StartRun, type RunStarted } from '../runs/start-run.js';
+import { StartRun, type RepeatOf, type RunStarted } from '../runs/start-run.js';
 import type { VerifiedWorkload } from '../runs/verify-workload.js';
 import { AccessGuard, Allow, AllowWorkload, Caller, Starter } from './access.guard.js';
 import { AuthorizationServerMetadata } from './authorization-server-metadata.js';
@@ -61,7 +61,9 @@ export class RunsController {
     @Ip() address: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Record<string, unknown>> {
-    const started = 'assertion' in starter ? await this.#exchanged(starter, body, address) : await this.#started(starter, body, repeatKey);
+    const repeatOf = repeatOfKey(repeatKey, body);
+    const started =
+      'assertion' in starter ? await this.#exchanged(starter, body, repeatOf, address) : await this.#started(starter, body, repeatOf);
     void reply.headers({ location: `/v1/runs/${started.id}`, 'cache-control': 'no-store' });
     return {
       id: started.id,
@@ -74,20 +76,15 @@ export class RunsController {
     };
   }
 
-  /** The platform's run id makes it repeatable, so that an Idempotency-Key would have nothing to do. */
-  async #exchanged(verified: VerifiedWorkload, body: unknown, address: string): Promise<RunStarted> {
+  async #exchanged(verified: VerifiedWorkload, body: unknown, repeatOf: RepeatOf | null, address: string): Promise<RunStarted> {
     const { public_key: publicKey, ttl, parent, operator, ...said } = parseInput(exchangeBody, body);
     const narrowing = { ...said, publicKey, ttl: ttl ?? null, parent: parent ?? null };
-    return this.exchange.start(verified, { ...narrowing, ...(operator == null ? {} : { operator }) }, address);
+    return this.exchange.start(verified, { ...narrowing, ...(operator == null ? {} : { operator }) }, repeatOf, address);
   }
 
-  async #started(caller: Administrator, body: unknown, repeatKey: string | undefined): Promise<RunStarted> {
+  async #started(caller: Administrator, body: unknown, repeatOf: RepeatOf | null): Promise<RunStarted> {
     if (caller.runtime === null) throw new NotAllowed('no_runtime', 'this key belongs to no runtime: use one made with --runtime');
-    if (repeatKey !== undefined && !idempotencyKey.test(repeatKey))
-      throw new Invalid('malformed', 'Idempotency-Key must be 1 to 200 visible characters');
     const { public_key: publicKey, ...wish } = parseInput(startBody, body);
-    const repeatOf =
-      repeatKey === undefined ? null : { key: repeatKey, body: createHash('sha256').update(JSON.stringify(body)).digest('hex') };
     return this.startRun.start(
       caller.runtime,
       { ...wish, operator: wish.operator ?? null, ttl: wish.ttl ?? null, parent: wish.parent ?? null, publicKey },
@@ -133,6 +130,18 @@ export class RunsController {
     if (run === null || !isReached) throw new NotFound('run_unknown', 'there is no such run');
     return run;
   }
+}
+
+/** @throws Invalid */
+function repeatOfKey(key: string | undefined, body: unknown): RepeatOf | null {
+  if (key === undefined) return null;
+  if (!idempotencyKey.test(key)) throw new Invalid('malformed', 'Idempotency-Key must be 1 to 200 visible characters');
+  return {
+    key,
+    body: createHash('sha256')
+      .update(JSON.stringify(body ?? null))
+      .digest('hex'),
+  };
 }
 
 function printRun(run: Run): Record<string, unknown> {

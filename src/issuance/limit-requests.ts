@@ -7,6 +7,7 @@ import { SlowDown } from '../oauth/errors.js';
 import type { Randomness } from '../oauth/identifier.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { Run } from '../runs/run.js';
+import type { StartLimits } from '../runs/start-limits.js';
 import { isRecorded } from './answer.js';
 import { requestColumns, requestMembers, suppressedMembers } from './attribution-of.js';
 import type { Facts } from './facts.js';
@@ -18,6 +19,8 @@ import { ToldNowAndThen } from './told-now-and-then.js';
 
 /** What a run may ask for in a minute where the catalogue does not say: far more than any task, and less than a loop that ran away. */
 const RUN_DEFAULT = 600;
+/** What a runtime may start in a minute where the catalogue does not say: likewise. */
+const STARTS_DEFAULT = 6_000;
 
 /** A limit that a request is over, and for how long, in milliseconds. */
 export interface Overrun {
@@ -26,8 +29,18 @@ export interface Overrun {
   readonly wait: number;
 }
 
-/** Limits of token requests per minute, counted by each replica for itself and kept in memory alone (docs/tokens.md). */
-export class LimitRequests {
+interface Limit {
+  readonly limit: Overrun['limit'];
+  readonly key: string;
+  /** undefined: as many as there are. */
+  readonly perMinute: number | undefined;
+}
+
+/**
+ * Limits of token requests and of starts per minute, counted by each replica for itself and kept in memory alone (docs/tokens.md). A
+ * start counts as a request of its workflow and its runtime.
+ */
+export class LimitRequests implements StartLimits {
   readonly #minutes = new SlidingMinute();
   readonly #told = new ToldNowAndThen();
 
@@ -41,13 +54,28 @@ export class LimitRequests {
 
   /** The limit that this request is over; null when it is within all of them, and then it counts. */
   over(run: Run, catalogue: Catalogue): Overrun | null {
+    const perMinute = declared(catalogue.workflows, run.workflow)?.maxRunRequestsPerMinute ?? RUN_DEFAULT;
+    const ofRun = { limit: 'run', key: run.id, perMinute } as const;
+    return this.#count([ofRun, ofWorkflow(run.workflow, catalogue), ofRuntime(run.runtime, catalogue)], this.clock.now());
+  }
+
+  countStart(runtime: string, workflow: string, catalogue: Catalogue): () => void {
     const now = this.clock.now();
-    const workflow = declared(catalogue.workflows, run.workflow);
-    const limits = [
-      { limit: 'run', key: run.id, perMinute: workflow?.maxRunRequestsPerMinute ?? RUN_DEFAULT },
-      { limit: 'workflow', key: `workflow ${run.workflow}`, perMinute: workflow?.maxRequestsPerMinute },
-      { limit: 'runtime', key: `runtime ${run.runtime}`, perMinute: declared(catalogue.runtimes, run.runtime)?.maxRequestsPerMinute },
-    ] as const;
+    const declaredLimit = ofRuntime(runtime, catalogue);
+    const starts = { limit: 'runtime', key: `starts of ${runtime}`, perMinute: STARTS_DEFAULT } as const;
+    const limits = [ofWorkflow(workflow, catalogue), declaredLimit.perMinute === undefined ? starts : declaredLimit];
+    const over = this.#count(limits, now);
+    if (over !== null) {
+      const { limit, perMinute } = over;
+      const sentence = `more starts and token requests than this ${limit} may make in a minute`;
+      throw new SlowDown(sentence, { reasons: [{ code: 'rate_limited', limit, per_minute: perMinute }], retryAfter: secondsOf(over) });
+    }
+    return () => {
+      for (const { key } of limits) this.#minutes.takeBack(key, now);
+    };
+  }
+
+  #count(limits: readonly Limit[], now: number): Overrun | null {
     for (const { limit, key, perMinute } of limits) {
       const wait = perMinute === undefined ? 0 : this.#minutes.wait(key, perMinute, now);
       if (perMinute !== undefined && wait > 0) return { limit, perMinute, wait };
@@ -57,11 +85,12 @@ export class LimitRequests {
   }
 
   /** The refusal, which is recorded every 10 seconds for each run and limit: the entries of a flood must not become one. @throws LogUnavailable */
-  async refusal({ limit, perMinute, wait }: Overrun, run: Run, request: TokenRequest, facts: Facts): Promise<SlowDown> {
+  async refusal(overrun: Overrun, run: Run, request: TokenRequest, facts: Facts): Promise<SlowDown> {
+    const { limit, perMinute } = overrun;
     const now = this.clock.now();
     const reason = { code: 'rate_limited', limit, per_minute: perMinute };
     const sentence = `more token requests than this ${limit} may make in a minute`;
-    const detail = { reasons: [reason], retryAfter: Math.max(1, Math.ceil(wait / 1000)) };
+    const detail = { reasons: [reason], retryAfter: secondsOf(overrun) };
     const suppressed = this.#told.tell(`${run.id} ${limit}`, now);
     if (suppressed === null) return new SlowDown(sentence, detail);
 
@@ -76,4 +105,16 @@ export class LimitRequests {
       ...(isRecorded(appended?.verdict) ? { attribution: entry.id } : {}),
     });
   }
+}
+
+function ofWorkflow(workflow: string, catalogue: Catalogue): Limit {
+  return { limit: 'workflow', key: `workflow ${workflow}`, perMinute: declared(catalogue.workflows, workflow)?.maxRequestsPerMinute };
+}
+
+function ofRuntime(runtime: string, catalogue: Catalogue): Limit {
+  return { limit: 'runtime', key: `runtime ${runtime}`, perMinute: declared(catalogue.runtimes, runtime)?.maxRequestsPerMinute };
+}
+
+function secondsOf({ wait }: Overrun): number {
+  return Math.max(1, Math.ceil(wait / 1000));
 }

@@ -38,6 +38,12 @@ export class SlidingMinute {
     this.#counted.set(key, { minute, inIt: 1, before });
     if (this.#counted.size > REMEMBERED) this.#counted.delete(this.#counted.keys().next().value ?? key);
   }
+
+  /** Takes back one that was counted at that time; one that the running minute has left behind stays. */
+  takeBack(key: string, countedAt: number): void {
+    const counted = this.#counted.get(key);
+    if (counted?.minute === Math.floor(countedAt / MINUTE) && counted.inIt > 0) counted.inIt--;
+  }
 }
 
 /** What was counted in this minute and in the one before it. */

@@ -4,9 +4,9 @@ import { InvalidClient, SlowDown } from '../oauth/errors.js';
 import type { Secret } from '../oauth/secret.js';
 import type { ClientAuthentication } from './client-authentication.js';
 import type { FailedAttempts } from './failed-attempts.js';
-import type { ReplayGuard } from './replay-guard.js';
+import { useOf, type ReplayGuard } from './replay-guard.js';
 import type { AuthenticateWorkload } from './authenticate-workload.js';
-import { AssertionRefused } from './compact-jws.js';
+import { AssertionRefused, UsedBefore } from './compact-jws.js';
 import { parseAssertion, verifyRunAssertion } from './run-assertion.js';
 import type { RunDirectory } from './run-directory.js';
 import type { Run } from './run.js';
@@ -94,8 +94,9 @@ export class AuthenticateRun {
       if (presented.clientId !== null && presented.clientId !== assertion.subject) return 'client_id differs from sub';
       await verifyRunAssertion(assertion, run.id, run.credential.publicKey, this.issuer, this.clock.now());
       // CONFORMANCE B35: spent only after everything else was found right
-      const fresh = await this.replayGuard.consume(run.id, run.id, assertion.claims.jti, assertion.claims.exp * 1000 + SKEW);
-      return fresh ? null : 'assertion used before';
+      const use = useOf([run.id, run.id, assertion.claims.jti], assertion.claims.exp * 1000 + SKEW);
+      if (!(await this.replayGuard.spend(use))) throw new UsedBefore();
+      return null;
     } catch (error) {
       if (error instanceof AssertionRefused) return error.message;
       throw error;

@@ -23,10 +23,15 @@ export class AuthenticateWorkload {
     if (clientId !== null && clientId !== claimed.assertion.claims.sub) throw new AssertionRefused('client_id differs from sub');
     const verified = await this.#verify(claimed);
     const known = await this.runs.ofPlatform(verified.runtime, verified.attested.runId);
-    if (known === null && !mayStart) throw new AssertionRefused('no run was started with it');
-    if (known !== null) requireSameRun(known, verified);
+    if (known !== null) return this.#found(known, verified);
+    if (!mayStart) throw new AssertionRefused('no run was started with it');
+    return this.#start(verified);
+  }
+
+  async #found(run: Run, verified: VerifiedWorkload): Promise<Run> {
+    requireSameRun(run, verified);
     await this.workloads.spend(verified);
-    return known ?? (await this.#start(verified));
+    return run;
   }
 
   async #verify(claimed: ClaimedWorkload): Promise<VerifiedWorkload> {
@@ -38,6 +43,7 @@ export class AuthenticateWorkload {
     }
   }
 
+  /** Spends the assertion by the start alone: what starts nothing leaves it as it was. */
   async #start(verified: VerifiedWorkload): Promise<Run> {
     try {
       const { id } = await this.startRun.startAttested(verified);
@@ -49,8 +55,7 @@ export class AuthenticateWorkload {
       // of two that came at once, the other may have opened the run, and it may even be over
       const opened = await this.runs.ofPlatform(verified.runtime, verified.attested.runId);
       if (opened === null) throw new AssertionRefused(error.code);
-      requireSameRun(opened, verified);
-      return opened;
+      return this.#found(opened, verified);
     }
     throw new TemporarilyUnavailable('the run cannot be started now', { retryAfter: 1 });
   }

@@ -9,6 +9,13 @@ export class AssertionRefused extends Error {
   }
 }
 
+/** It was right, and somebody had used it. */
+export class UsedBefore extends AssertionRefused {
+  constructor() {
+    super('assertion used before');
+  }
+}
+
 /** A JWS taken apart and not yet verified. Nothing in it is to be believed. */
 export interface CompactJws<Claims> {
   readonly text: string;

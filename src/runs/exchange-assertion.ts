@@ -1,7 +1,8 @@
-import { Invalid, NotAllowed, NotAuthenticated, Unavailable } from '../access/errors.js';
+import { Invalid, NotAllowed, NotAuthenticated, TooManyAttempts, Unavailable } from '../access/errors.js';
 import type { SecurityLog } from '../access/security-log.js';
-import { AssertionRefused } from './compact-jws.js';
-import type { RunStarted, StartRun } from './start-run.js';
+import { AssertionRefused, UsedBefore } from './compact-jws.js';
+import type { FailedAttempts } from './failed-attempts.js';
+import type { RepeatOf, RunStarted, StartRun } from './start-run.js';
 import { ClaimsNotMapped, type VerifiedWorkload, type VerifyWorkload } from './verify-workload.js';
 import { IssuerKeysUnavailable } from './workload-signature.js';
 
@@ -21,6 +22,7 @@ export class ExchangeAssertion {
   constructor(
     private readonly workloads: VerifyWorkload,
     private readonly startRun: StartRun,
+    private readonly failedAttempts: FailedAttempts,
     private readonly securityLog: SecurityLog,
   ) {}
 
@@ -38,26 +40,35 @@ export class ExchangeAssertion {
     }
   }
 
-  /** @throws Invalid, NotAuthenticated, and as StartRun.start */
-  async start(verified: VerifiedWorkload, narrowing: RunNarrowing, address: string): Promise<RunStarted> {
+  /**
+   * Spends the assertion by the start alone. The key of `repeatOf` holds for this assertion and no other.
+   * @throws Invalid, NotAuthenticated, TooManyAttempts, and as StartRun.start
+   */
+  async start(verified: VerifiedWorkload, narrowing: RunNarrowing, repeatOf: RepeatOf | null, address: string): Promise<RunStarted> {
     requireAgreement(verified, narrowing);
-    await this.spend(verified, address);
-    const { runtime, identity, attested, workflow, purpose, agent, operator } = verified;
+    const { runtime, identity, attested, use, workflow, purpose, agent, operator } = verified;
     const { ttl, parent, publicKey } = narrowing;
-    const signed = { identity, attested, credential: 'own' } as const;
-    return this.startRun.start(runtime, { workflow, purpose, agent, operator, ttl, parent, publicKey, signed }, null);
+    const signed = { identity, attested, use, credential: 'own' } as const;
+    const wish = { workflow, purpose, agent, operator, ttl, parent, publicKey, signed };
+    const repeatOfThis = repeatOf && { ...repeatOf, key: `${repeatOf.key} ${use.sha256}` };
+    return this.#notingReplays(runtime, address, () => this.startRun.start(runtime, wish, repeatOfThis));
   }
 
-  /** @throws NotAuthenticated */
+  /** @throws NotAuthenticated, TooManyAttempts */
   async spend(verified: VerifiedWorkload, address: string): Promise<void> {
+    await this.#notingReplays(verified.runtime, address, () => this.workloads.spend(verified));
+  }
+
+  async #notingReplays<T>(runtime: string, address: string, spending: () => Promise<T>): Promise<T> {
     try {
-      await this.workloads.spend(verified);
+      return await spending();
     } catch (error) {
-      if (error instanceof AssertionRefused) {
-        const detail = error.message;
-        this.securityLog.write({ event: 'authentication_failed', surface: 'api', subject: verified.runtime, address, detail });
-      }
-      throw refused(error);
+      if (!(error instanceof UsedBefore)) throw error;
+      const wait = this.failedAttempts.wait(runtime, address);
+      this.failedAttempts.note(runtime, address);
+      const event = wait > 0 ? 'throttled' : 'authentication_failed';
+      this.securityLog.write({ event, surface: 'api', subject: runtime, address, detail: error.message });
+      throw wait > 0 ? new TooManyAttempts(wait) : refused(error);
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Entry } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
+import type { AssertionUse } from './replay-guard.js';
 import type { Agent, Attested, Run, RunCredential } from './run.js';
 
 /** A name, and the salted commitment that stands in the record in its place. Erasing the row erases both name and salt. */
@@ -24,8 +25,9 @@ export interface NewRun {
   readonly ttl: number;
   /** Idempotency-Key with the caller before it, and the digest of the body that it came with. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
-  /** Of a run that a workload assertion starts. */
+  /** Of a run that a workload assertion starts, which is spent by that. */
   readonly attested?: Attested;
+  readonly spends?: AssertionUse;
 }
 
 /**
@@ -37,13 +39,15 @@ export interface NewRun {
  * For a run that is attested, the platform's run id of its runtime takes the place of the key, for ever: one run is ever opened
  *   for it. repeated: it is active and attests the same; a credential of its own is replaced as above. conflict: it attests
  *   something else, or authenticates otherwise.
+ * spent: the assertion was used before, and not by this start. A key that names the assertion too makes its start repeatable: then
+ *   the run that it started with that key within 10 minutes, of the same platform run and with the same body, is repeated.
  * parent_over: one of the ancestors is unknown, has ended or has expired.
  * stale: facts changed since the caller was found entitled; look again.
  * After any but the first two nothing has changed. Times in milliseconds since 1970.
  */
 export type StartedRun =
   | { readonly verdict: 'started' | 'repeated'; readonly run: string; readonly startedAt: number; readonly expiresAt: number }
-  | { readonly verdict: 'conflict' | 'over' | 'parent_over' | 'stale' };
+  | { readonly verdict: 'conflict' | 'over' | 'parent_over' | 'spent' | 'stale' };
 
 /**
  * ended: the entry is recorded; `withdrawn` are the issuances that may be released no more because of it, each with work to
@@ -59,7 +63,7 @@ export type EndedRun =
  *
  * start and end MUST do all that they say or nothing, with their entry, and MUST NOT resolve before it survives a crash. Called
  * again with the same run and entry, after an answer was lost, they MUST NOT do it twice. start MUST compare the epoch in one step
- * with what it does. When end has resolved, no release to the run or a descendant of it can be recorded any more.
+ * with what it does, and spend the assertion in that step (CONFORMANCE B34). When end has resolved, no release to the run or a descendant of it can be recorded any more.
  * A token that runs share is withdrawn by end only when no other active run holds it.
  *
  * overdue gives runs that have not ended although their deadline has passed, the oldest deadline first; orphaned those that are

@@ -11,8 +11,11 @@ import { newIdentifier, newSecretText, type Randomness } from '../oauth/identifi
 import { Secret } from '../oauth/secret.js';
 import { operatorOf } from './operator-of.js';
 import { parsePublicKey, PublicKeyUnusable } from './public-key.js';
+import { UsedBefore } from './compact-jws.js';
+import type { AssertionUse } from './replay-guard.js';
 import type { RunDirectory } from './run-directory.js';
 import type { RunStore, StartedRun } from './run-store.js';
+import { unlimited, type StartLimits } from './start-limits.js';
 import { isOver, localRuntime, maxAncestors, type Agent, type Attested, type Run, type RunCredential } from './run.js';
 import type { VerifiedWorkload } from './verify-workload.js';
 import { whoMembers } from './who-members.js';
@@ -26,8 +29,21 @@ export interface RunWish {
   readonly ttl: number | null;
   readonly parent: string | null;
   readonly publicKey: unknown;
-  /** What a workload assertion says of the run; `identity` is how the runtime was trusted when it was verified. */
-  readonly signed?: { readonly identity: WorkloadIdentity; readonly attested: Attested; readonly credential: 'workload' | 'own' };
+  readonly signed?: SignedWish;
+}
+
+/** What a workload assertion says of the run, and how it is spent; `identity` is how the runtime was trusted when it was verified. */
+export interface SignedWish {
+  readonly identity: WorkloadIdentity;
+  readonly attested: Attested;
+  readonly use: AssertionUse;
+  readonly credential: 'workload' | 'own';
+}
+
+/** What makes a start repeatable: the key that the caller gave, and the digest of its body. */
+export interface RepeatOf {
+  readonly key: string;
+  readonly body: string;
 }
 
 /** A run that has begun, with its secret for the one time that it is seen; null where it has a key of its own. Milliseconds since 1970. */
@@ -54,22 +70,24 @@ export class StartRun {
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
     private readonly randomness: Randomness,
+    private readonly limits: StartLimits = unlimited,
   ) {}
 
   /**
-   * `repeatOf` makes the call repeatable: the key that the caller gave, and the digest of its body. A repeat gives the same
-   * run with a new secret.
-   * @throws NotAllowed, NotFound, Invalid, Conflict, Unavailable
+   * A repeat gives the same run with a new secret. An assertion is spent by the start alone: what is refused leaves it as it was.
+   * @throws NotAllowed, NotFound, Invalid, Conflict, Unavailable, SlowDown, UsedBefore
    */
-  async start(runtime: string, wish: RunWish, repeatOf: { key: string; body: string } | null): Promise<RunStarted> {
+  async start(runtime: string, wish: RunWish, repeatOf: RepeatOf | null): Promise<RunStarted> {
     const parent = await this.#parentOf(wish, runtime);
     const { credential, secret } = await this.#credentialOf(wish, runtime);
+    let facts = await this.facts.latest();
+    const takeBack = this.limits.countStart(runtime, entitledWorkflow(facts.catalogue, runtime, wish).id, facts.catalogue);
     const operator = wish.operator === null ? null : await operatorOf(wish.operator, this.store, this.randomness);
     const id = newIdentifier('run', this.clock.now(), this.randomness);
-    const signed = wish.signed?.attested;
+    const { attested: signed, use } = wish.signed ?? {};
     const idempotency = repeatOf === null ? null : { key: `${runtime} ${repeatOf.key}`, body: repeatOf.body };
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const { epoch, catalogue } = await this.facts.latest();
+      const { epoch, catalogue } = facts;
       const workflow = entitledWorkflow(catalogue, runtime, wish);
       const run = {
         id,
@@ -90,19 +108,24 @@ export class StartRun {
         { ...whoMembers({ ...run, operator }, workflow.owner), method: credential.method, ttl: run.ttl, ...identityMembers(signed) },
         { run: id, workflow: workflow.id, owner: workflow.owner },
       );
-      const started = await this.store.start(run, epoch, entry);
+      const started = await this.store.start({ ...run, ...(use && { spends: use }) }, epoch, entry);
       if (started.verdict === 'started') {
         const { startedAt, expiresAt } = started;
         this.runs.remember({ ...run, operator, startedAt, expiresAt, endedAt: null });
       }
-      if (started.verdict !== 'stale') return this.#started(started, secret, signed !== undefined);
+      if (started.verdict !== 'stale') {
+        // whoever replays an assertion must not use up what others may start
+        if (!('run' in started)) takeBack();
+        return this.#started(started, secret, signed !== undefined);
+      }
+      facts = await this.facts.latest();
     }
     throw new Unavailable('facts_moving', 'the catalogue changes too often: try again');
   }
 
   /** Starts the run of a workload assertion that authenticates by its assertions alone. @throws as start */
-  startAttested({ runtime, identity, attested, workflow, purpose, agent, operator }: VerifiedWorkload): Promise<RunStarted> {
-    const signed = { identity, attested, credential: 'workload' } as const;
+  startAttested({ runtime, identity, attested, use, workflow, purpose, agent, operator }: VerifiedWorkload): Promise<RunStarted> {
+    const signed = { identity, attested, use, credential: 'workload' } as const;
     return this.start(runtime, { workflow, purpose, agent, operator, ttl: null, parent: null, publicKey: undefined, signed }, null);
   }
 
@@ -123,6 +146,8 @@ export class StartRun {
       case 'over':
         if (ofPlatform) throw new Conflict('run_over', "the platform's run is over, and is not opened again");
         throw new Conflict('run_over', 'the run that this Idempotency-Key started is over');
+      case 'spent':
+        throw new UsedBefore();
       default:
         throw new Conflict('parent_over', 'the parent run is over');
     }

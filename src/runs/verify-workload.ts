@@ -3,8 +3,8 @@ import type { Catalogue, Runtime } from '../catalogue/catalogue.js';
 import type { WorkloadIdentity } from '../catalogue/workload-identity.js';
 import type { Clock } from '../oauth/clock.js';
 import { mapClaims, type MappedClaims } from './claim-mapping.js';
-import { AssertionRefused } from './compact-jws.js';
-import type { ReplayGuard } from './replay-guard.js';
+import { AssertionRefused, UsedBefore } from './compact-jws.js';
+import { useOf, type AssertionUse, type ReplayGuard } from './replay-guard.js';
 import {
   checkWorkloadClaims,
   claimedIssuer,
@@ -27,6 +27,8 @@ export interface VerifiedWorkload extends MappedClaims {
   readonly runtime: string;
   readonly identity: WorkloadIdentity;
   readonly assertion: WorkloadAssertion;
+  /** How it is spent. */
+  readonly use: AssertionUse;
 }
 
 /** Replicas may differ by this, in milliseconds, in what they take for the time. */
@@ -61,27 +63,28 @@ export class VerifyWorkload {
     await verifySignature(assertion, identity, this.keys);
     const mapped = mapClaims(identity, assertion.claims);
     if ('problem' in mapped) throw new ClaimsNotMapped(mapped.problem);
-    return { ...mapped, runtime, identity, assertion };
+    const holder = identity.assertionReuse ? JSON.stringify([runtime, mapped.attested.runId]) : null;
+    return { ...mapped, runtime, identity, assertion, use: workloadUse(assertion, identity.issuer, holder) };
   }
 
   /**
-   * Spends an assertion, after everything else was found right (CONFORMANCE B33–B35, B108): once, or, where the runtime's tokens may
-   * be used again, for one run alone. Without a `jti` the signed text stands for it: not the signature, which can have many forms.
-   * @throws AssertionRefused
+   * Spends an assertion that starts no run, after everything else was found right (CONFORMANCE B33–B35, B108): once, or, where the
+   * runtime's tokens may be used again, for one run alone.
+   * @throws UsedBefore
    */
-  async spend({ runtime, identity, assertion, attested }: VerifiedWorkload): Promise<void> {
-    const { sub, jti, exp } = assertion.claims;
-    const name = jti ?? `sha256:${createHash('sha256').update(assertion.signed).digest('hex')}`;
-    const until = exp * 1000 + SKEW;
-    const fresh = identity.assertionReuse
-      ? await this.replayGuard.bind(identity.issuer, sub, name, JSON.stringify([runtime, attested.runId]), until)
-      : await this.replayGuard.consume(identity.issuer, sub, name, until);
-    if (!fresh) throw new AssertionRefused('assertion used before');
+  async spend({ use }: VerifiedWorkload): Promise<void> {
+    if (!(await this.replayGuard.spend(use))) throw new UsedBefore();
   }
 }
 
 /** The issuer vouches for it, and the catalogue has no use for it. */
 export class ClaimsNotMapped extends AssertionRefused {}
+
+/** Without a `jti` the signed text stands for it: not the signature, which can have many forms. */
+function workloadUse({ claims, signed }: WorkloadAssertion, issuer: string, holder: string | null): AssertionUse {
+  const jti = claims.jti ?? `sha256:${createHash('sha256').update(signed).digest('hex')}`;
+  return useOf([issuer, claims.sub, jti], claims.exp * 1000 + SKEW, holder);
+}
 
 /** D2: an SVID comes as jwt-spiffe and nothing else does. */
 function runtimeOf(catalogue: Catalogue, issuer: string, form: AssertionForm): Runtime | undefined {

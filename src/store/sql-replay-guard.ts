@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { timestamp } from '../oauth/clock.js';
-import { ReplayGuard } from '../runs/replay-guard.js';
+import { ReplayGuard, type AssertionUse } from '../runs/replay-guard.js';
 import type { Database } from './database.js';
+import { repeatOnce } from './repeat-once.js';
 
-const CONSUME = 'insert into assertion_seen (sha256, expires_at) values ($1, $2::timestamptz) on conflict do nothing returning sha256';
 const BIND = `
   with made as (
     insert into assertion_seen (sha256, expires_at, bound_to) values ($1, $2::timestamptz, $3) on conflict do nothing returning bound_to)
@@ -19,25 +19,18 @@ export class SqlReplayGuard extends ReplayGuard {
     super();
   }
 
-  async consume(issuer: string, client: string, jti: string, expiresAt: number): Promise<boolean> {
-    const rows = await this.database.query(CONSUME, [digestOf(issuer, client, jti), timestamp(expiresAt)]);
-    return rows.length === 1;
-  }
-
-  async bind(issuer: string, client: string, jti: string, holder: string, expiresAt: number): Promise<boolean> {
-    const parameters = [digestOf(issuer, client, jti), timestamp(expiresAt), holder];
-    let [row] = await this.database.query(BIND, parameters);
+  async spend({ sha256, holder, expiresAt }: AssertionUse): Promise<boolean> {
+    // what is used once is bound to this very use, which so finds itself again
+    const boundTo = holder ?? randomUUID();
+    const parameters = [sha256, timestamp(expiresAt), boundTo];
+    const bind = () => repeatOnce(() => this.database.query(BIND, parameters));
+    let [row] = await bind();
     // another's insert that the statement waited for is seen by the next one
-    if (row === undefined) [row] = await this.database.query(BIND, parameters);
-    return row?.['bound_to'] === holder;
+    if (row === undefined) [row] = await bind();
+    return row?.['bound_to'] === boundTo;
   }
 
   async forget(): Promise<number> {
     return (await this.database.query(FORGET)).length;
   }
-}
-
-/** As JSON, so that no two triples run together into one text. */
-function digestOf(...triple: readonly [issuer: string, client: string, jti: string]): string {
-  return createHash('sha256').update(JSON.stringify(triple)).digest('hex');
 }

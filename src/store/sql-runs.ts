@@ -2,7 +2,9 @@ import { z } from 'zod';
 import type { Entry } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
 import { publicJwkSchema } from '../catalogue/public-jwk.js';
+import { timestamp } from '../oauth/clock.js';
 import type { EarlyNotice } from '../issuance/early-notice.js';
+import type { AssertionUse } from '../runs/replay-guard.js';
 import type { Run } from '../runs/run.js';
 import { RunStore, type EndedRun, type NewRun, type Person, type StartedRun } from '../runs/run-store.js';
 import { bytes, texts, time } from './column-types.js';
@@ -35,7 +37,7 @@ const startedRow = z.union([
   z
     .object({ verdict: z.enum(['started', 'repeated']), run_id: z.string(), started: time, expires: time })
     .transform(({ verdict, run_id, started, expires }) => ({ verdict, run: run_id, startedAt: started, expiresAt: expires })),
-  z.object({ verdict: z.enum(['conflict', 'over', 'parent_over', 'stale']) }),
+  z.object({ verdict: z.enum(['conflict', 'over', 'parent_over', 'spent', 'stale']) }),
 ]);
 
 const endedRow = z.union([
@@ -112,6 +114,7 @@ export class SqlRuns extends RunStore {
       idempotency_body: run.idempotency?.body ?? null,
       platform_run: run.attested === undefined ? null : platformRun(run.runtime, run.attested.runId),
       attested: run.attested ?? null,
+      assertion: run.spends === undefined ? null : spending(run.spends, run.id),
     });
     const parameters = [given, epoch.incarnation, epoch.number, entryRows([entry])];
     const [row] = await repeatOnce(() => this.database.query(START, parameters));
@@ -160,6 +163,11 @@ export class SqlRuns extends RunStore {
     const [row] = await this.database.query('select name, commitment, salt from person where name = $1', [name]);
     return row === undefined ? null : personRow.parse(row);
   }
+}
+
+/** One that is used once is bound to this very start, which so finds itself again. */
+function spending({ sha256, holder, expiresAt }: AssertionUse, run: string): Readonly<Record<string, string>> {
+  return { sha256, expires_at: timestamp(expiresAt), holder: holder ?? run };
 }
 
 /** As JSON, so that no two pairs run together into one text. */

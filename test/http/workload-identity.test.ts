@@ -7,10 +7,12 @@ import { WorkloadWorld } from './workloads.js';
 let corridor: WorkloadWorld;
 let builder: WorkloadIssuer;
 let again: WorkloadIssuer;
+let few: WorkloadIssuer;
 let stranger: WorkloadIssuer;
 let other: SigningKey;
 beforeAll(async () => {
-  [builder, again, stranger, other] = await Promise.all([
+  [builder, again, few, stranger, other] = await Promise.all([
+    startWorkloadIssuer(),
     startWorkloadIssuer(),
     startWorkloadIssuer(),
     startWorkloadIssuer(),
@@ -22,7 +24,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await corridor.world.stop();
-  await Promise.all([builder.stop(), again.stop(), stranger.stop()]);
+  await Promise.all([builder.stop(), again.stop(), few.stop(), stranger.stop()]);
 });
 
 const identity = (issuer: string, more = '', project = 'acme/*'): string => `
@@ -44,6 +46,10 @@ const runtimes = (project?: string): string => `
   again:
     workflows: [nightly-index]
     identity: ${identity(again.url, 'assertion_reuse: true')}
+  few:
+    workflows: [nightly-index]
+    max_requests_per_minute: 3
+    identity: ${identity(few.url)}
 `;
 
 const now = (): number => Math.floor(Date.now() / 1000);
@@ -317,6 +323,23 @@ describe('the use of workload assertions', () => {
     expect(await corridor.world.entry(over.body['attribution'])).toMatchObject({ type: 'token.refused', run });
     expect(await tokenRequests()).toBe(before);
     expect((await corridor.newest('run.started'))?.['run']).toBe(run);
+  });
+
+  it('opens no run when its runtime is over its limit', async () => {
+    const first = async (): Promise<number> => (await corridor.token(await sign(few.key, claims({ iss: few.url })))).status;
+    // each start counts, and each request
+    expect([await first(), await first()]).toEqual([200, 429]);
+    const before = await corridor.runsStarted();
+    const over = await corridor.token(await sign(few.key, claims({ iss: few.url })));
+    expect(over).toMatchObject({
+      status: 429,
+      body: { error: 'slow_down', reasons: [{ code: 'rate_limited', limit: 'runtime', per_minute: 3 }] },
+    });
+    expect(await corridor.exchange(await sign(few.key, claims({ iss: few.url })))).toMatchObject({
+      status: 429,
+      body: { code: 'slow_down' },
+    });
+    expect(await corridor.runsStarted()).toBe(before);
   });
 
   it('gets at the keys of its issuer once, however many strange kids come (B39)', async () => {

@@ -252,6 +252,13 @@ describe('a workload with a SPIFFE ID', () => {
     expect(await corridor.token(await svid({ iss: 'https://spire.example', exp: now() + 290 }), asSvid)).toMatchObject({ status: 200 });
   });
 
+  it('is one run with whoever has its SPIFFE ID in an SVID that expires in the same second (B108)', async () => {
+    const exp = now() + 270;
+    const answers = [await corridor.token(await svid({ exp }), asSvid), await corridor.token(await svid({ exp, iat: now() - 1 }), asSvid)];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(new Set(await Promise.all(answers.map(runOf))).size).toBe(1);
+  });
+
   it.each([
     [
       'the key of another trust domain',
@@ -344,6 +351,46 @@ describe('an assertion that is exchanged for a run', () => {
     expect(await corridor.exchange(assertion)).toMatchObject({ status: 201 });
   });
 
+  it.each([
+    ['a ttl beyond that of the workflow', 400, 'ttl_too_long', { ttl: 31_536_000 }],
+    ['a parent that there is not', 404, 'parent_unknown', { parent: 'run01nobody' }],
+    ['a key that is none', 400, 'public_key_unusable', { public_key: { kty: 'EC' } }],
+    ['what is no wish', 400, 'malformed', { ttl: 'long' }],
+  ])('is not spent when it is refused for %s', async (_title, status, code, body) => {
+    const assertion = await gitlabToken();
+    expect(await corridor.exchange(assertion, body)).toMatchObject({ status, body: { code } });
+    expect(await corridor.exchange(assertion)).toMatchObject({ status: 201 });
+  });
+
+  it('gives its run again with a new secret for the same Idempotency-Key and body, and nothing for others', async () => {
+    const assertion = await gitlabToken();
+    const key = { 'idempotency-key': 'job-1' };
+    const first = await corridor.exchange(assertion, { ttl: 60 }, key);
+    expect(first.status).toBe(201);
+    const again = await corridor.exchange(assertion, { ttl: 60 }, key);
+    expect(again).toMatchObject({ status: 201, body: { id: first.body['id'], expires_at: first.body['expires_at'] } });
+    expect(digest(again.body['client_secret'])).not.toBe(digest(first.body['client_secret']));
+    const ask = (secret: unknown): Promise<Response> => {
+      const authorization = `Basic ${Buffer.from(`${String(first.body['id'])}:${String(secret)}`).toString('base64')}`;
+      const body = new URLSearchParams({ grant_type: 'client_credentials', scope: 'crm:read', resource: crm });
+      return fetch(`${corridor.issuer}/token`, { method: 'POST', headers: { authorization }, body });
+    };
+    expect((await ask(again.body['client_secret'])).status).toBe(200);
+    expect((await ask(first.body['client_secret'])).status).toBe(401);
+    const refusedOnes = [
+      await corridor.exchange(assertion, { ttl: 61 }, key),
+      await corridor.exchange(assertion, { ttl: 60 }, { 'idempotency-key': 'job-2' }),
+      await corridor.exchange(assertion, { ttl: 60 }),
+    ];
+    expect(refusedOnes.map(({ status }) => status)).toEqual([401, 401, 401]);
+    expect(await corridor.token(assertion)).toMatchObject(refused);
+    // a key says nothing of another assertion
+    const other = await corridor.exchange(await gitlabToken(), { ttl: 60 }, key);
+    expect(other.status).toBe(201);
+    expect(other.body['id']).not.toBe(first.body['id']);
+    expect(await corridor.exchange(await gitlabToken(), undefined, { 'idempotency-key': 'ä' })).toMatchObject({ status: 400 });
+  });
+
   it('is spent by it, for the token endpoint too (B33, B42)', async () => {
     const assertion = await githubToken();
     expect(await corridor.exchange(assertion)).toMatchObject({ status: 201 });
@@ -404,6 +451,25 @@ describe('an assertion that is exchanged for a run', () => {
   it('opens no other route of the administration', async () => {
     const { status } = await corridor.world.corridor.api('GET', '/v1/runs/run01nobody', undefined, await githubToken());
     expect(status).toBe(401);
+  });
+});
+
+describe('whoever replays an assertion', () => {
+  it('is told to wait after so many times, and whoever has a good one is not (B21)', async () => {
+    const assertion = await gitlabToken();
+    expect(await corridor.exchange(assertion)).toMatchObject({ status: 201 });
+    const replays = [];
+    for (let time = 0; time < 21; time++) replays.push(await corridor.exchange(assertion));
+    expect(replays.at(0)).toMatchObject({ status: 401, body: { code: 'assertion_refused' } });
+    expect(replays.at(-1)).toMatchObject({ status: 429, body: { code: 'too_many_attempts' } });
+    expect(corridor.lastSecurityEvent()).toMatchObject({
+      event: 'throttled',
+      surface: 'api',
+      subject: 'gitlab',
+      detail: 'assertion used before',
+    });
+    expect(await corridor.token(assertion)).toMatchObject({ status: 429, body: { error: 'slow_down' } });
+    expect(await corridor.exchange(await gitlabToken())).toMatchObject({ status: 201 });
   });
 });
 

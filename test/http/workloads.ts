@@ -54,9 +54,14 @@ export class WorkloadWorld {
   }
 
   /** Exchanges an assertion for a run. */
-  async exchange(assertion: string, body?: unknown): Promise<Answer> {
-    const { status, body: said } = await this.world.corridor.api('POST', '/v1/runs', body, assertion);
-    return { status, body: z.record(z.string(), z.unknown()).parse(said) };
+  async exchange(assertion: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const type: Readonly<Record<string, string>> = body === undefined ? {} : { 'content-type': 'application/json' };
+    const response = await fetch(`${this.world.corridor.url}/v1/runs`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${assertion}`, ...type, ...headers },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    return answerOf(response);
   }
 
   /** The newest entry of a type. */

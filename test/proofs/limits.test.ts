@@ -12,7 +12,7 @@ beforeAll(async () => {
       'all-runs': 'max_requests_per_minute: 6',
       flooding: 'max_run_requests_per_minute: 2',
     },
-    runtimes: { small: 'max_requests_per_minute: 7' },
+    runtimes: { small: 'max_requests_per_minute: 7', starting: 'max_requests_per_minute: 3' },
   });
 }, 60_000);
 afterAll(() => world.stop());
@@ -62,7 +62,8 @@ describe('the limits of token requests', () => {
       await world.startRun({ workflow: 'all-runs' }),
       await world.startRun(),
     ];
-    expect([...(await statuses(one, 3)), ...(await statuses(other, 3))]).toEqual(ok(6));
+    // their starts count too
+    expect([...(await statuses(one, 2)), ...(await statuses(other, 2))]).toEqual(ok(4));
     for (const run of [one, other]) {
       expect(await ask(run)).toMatchObject({
         status: 429,
@@ -75,9 +76,34 @@ describe('the limits of token requests', () => {
   it('hold for all runs that a runtime started, and no other runtime', async () => {
     await earlyInMinute();
     const [one, other] = [await world.startRun({ runtime: 'small' }), await world.startRun({ runtime: 'small', workflow: 'each-run' })];
-    expect([...(await statuses(one, 4)), ...(await statuses(other, 3))]).toEqual(ok(7));
+    expect([...(await statuses(one, 3)), ...(await statuses(other, 2))]).toEqual(ok(5));
     expect(await ask(one)).toMatchObject({ status: 429, body: { reasons: [{ code: 'rate_limited', limit: 'runtime', per_minute: 7 }] } });
     expect((await ask(await world.startRun())).status).toBe(200);
+  });
+
+  it('hold for starts, before anything is started', async () => {
+    const { key } = z
+      .looseObject({ key: z.string() })
+      .parse((await world.corridor.api('POST', '/v1/keys', { name: 'starting', roles: ['runtime'], runtime: 'starting' })).body);
+    const start = (): Promise<Response> =>
+      fetch(`${world.corridor.url}/v1/runs`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ workflow: 'nightly-index', purpose: 'search-indexing' }),
+      });
+    const entries = async (): Promise<unknown> => (await world.corridor.api('GET', '/v1/entries?type=run.started&limit=1')).body;
+    const started = await Promise.all(Array.from({ length: 3 }, start));
+    expect(started.map(({ status }) => status)).toEqual([201, 201, 201]);
+    const before = await entries();
+    const over = await start();
+    expect([over.status, over.headers.get('content-type')]).toEqual([429, expect.stringMatching(/^application\/problem\+json/)]);
+    expect(Number(over.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(await over.json()).toMatchObject({
+      status: 429,
+      code: 'slow_down',
+      detail: 'more starts and token requests than this runtime may make in a minute',
+    });
+    expect(await entries()).toEqual(before);
   });
 
   it('stop a run that ran away where the catalogue says nothing', async () => {

@@ -1,4 +1,5 @@
-import { Database, DatabaseUnavailable } from '../../src/store/database.js';
+import { useOf } from '../../src/runs/replay-guard.js';
+import { Database, DatabaseUnavailable, type Row } from '../../src/store/database.js';
 import { SqlReplayGuard } from '../../src/store/sql-replay-guard.js';
 import { SqlRuns } from '../../src/store/sql-runs.js';
 import { databases } from './both-databases.js';
@@ -17,10 +18,17 @@ describe.each(databases)('assertions on %s', (_name, open) => {
   const later = Date.now() + 300_000;
 
   it('are used once, by whichever of many simultaneous requests is first (B33, B34)', async () => {
+    const once = useOf(['iss', 'run1', 'jti1'], later);
     const [one, two] = [new SqlReplayGuard(database), new SqlReplayGuard(database)];
-    const uses = await Promise.all(Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? one : two).consume('iss', 'run1', 'jti1', later)));
+    const uses = await Promise.all(Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? one : two).spend(once)));
     expect(uses.filter(Boolean)).toHaveLength(1);
-    expect(await one.consume('iss', 'run1', 'jti1', later)).toBe(false);
+    expect(await one.spend(once)).toBe(false);
+  });
+
+  it('are used once, and by whoever used them first, when an answer was lost', async () => {
+    const once = useOf(['iss', 'run1', 'jti1'], later);
+    expect(await new SqlReplayGuard(new LosingTheFirstAnswer(database)).spend(once)).toBe(true);
+    expect(await new SqlReplayGuard(new LosingTheFirstAnswer(database)).spend(once)).toBe(false);
   });
 
   it('cannot be used up by another client or issuer (B35)', async () => {
@@ -32,18 +40,36 @@ describe.each(databases)('assertions on %s', (_name, open) => {
       ['', 'i', 'cj'],
       ['i","c', '', 'j'],
     ] as const;
-    for (const [issuer, client, jti] of triples) expect(await guard.consume(issuer, client, jti, later)).toBe(true);
+    for (const name of triples) expect(await guard.spend(useOf(name, later))).toBe(true);
   });
 
   it('are forgotten when they have expired, and not before', async () => {
     const guard = new SqlReplayGuard(database);
-    await guard.consume('iss', 'run1', 'old', Date.now() - 60_000);
-    await guard.consume('iss', 'run1', 'new', later);
+    await guard.spend(useOf(['iss', 'run1', 'old'], Date.now() - 60_000));
+    await guard.spend(useOf(['iss', 'run1', 'new'], later));
     expect(await guard.forget()).toBe(1);
     expect(await guard.forget()).toBe(0);
-    expect(await guard.consume('iss', 'run1', 'new', later)).toBe(false);
+    expect(await guard.spend(useOf(['iss', 'run1', 'new'], later))).toBe(false);
   });
 });
+
+/** Does what it is asked, and loses the connection before the first answer. */
+class LosingTheFirstAnswer extends Database {
+  #isLost = false;
+
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  async query(sql: string, parameters?: readonly unknown[]): Promise<readonly Row[]> {
+    const rows = await this.database.query(sql, parameters);
+    if (this.#isLost) return rows;
+    this.#isLost = true;
+    throw new DatabaseUnavailable('connection lost');
+  }
+
+  async close(): Promise<void> {}
+}
 
 class Unreachable extends Database {
   query(): Promise<never> {
@@ -57,7 +83,7 @@ describe('a store that is down', () => {
   const down = new Unreachable();
 
   it('accepts no assertion (B36)', async () => {
-    await expect(new SqlReplayGuard(down).consume('iss', 'run1', 'jti', Date.now())).rejects.toThrow(DatabaseUnavailable);
+    await expect(new SqlReplayGuard(down).spend(useOf(['iss', 'run1', 'jti'], Date.now()))).rejects.toThrow(DatabaseUnavailable);
   });
 
   it('starts and ends no run', async () => {

@@ -2,9 +2,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { EntryMaker } from '../../src/attribution/entry.js';
 import { emptyCatalogue, type Catalogue } from '../../src/catalogue/catalogue.js';
 import type { PublicJwk, WorkloadIdentity } from '../../src/catalogue/workload-identity.js';
+import { SlowDown, TemporarilyUnavailable } from '../../src/oauth/errors.js';
 import { AuthenticateWorkload } from '../../src/runs/authenticate-workload.js';
 import { AssertionRefused } from '../../src/runs/compact-jws.js';
 import { RunDirectory } from '../../src/runs/run-directory.js';
+import type { StartLimits } from '../../src/runs/start-limits.js';
 import { StartRun } from '../../src/runs/start-run.js';
 import { VerifyWorkload } from '../../src/runs/verify-workload.js';
 import { Database, DatabaseUnavailable, type Row } from '../../src/store/database.js';
@@ -43,16 +45,31 @@ const identityOf = (issuer: string, keys: readonly PublicJwk[], assertionReuse: 
   ],
 });
 
+/** Facts as they were before the last change, always. */
+function factsThatMove(facts: SqlFacts): Pick<SqlFacts, 'latest'> {
+  const latest = async (): ReturnType<SqlFacts['latest']> => {
+    const now = await facts.latest();
+    return { ...now, epoch: { ...now.epoch, number: now.epoch.number - 1 } };
+  };
+  return { latest };
+}
+
+/** A limit that is reached. */
+const noMore: StartLimits = {
+  countStart: () => {
+    throw new SlowDown('too many starts');
+  },
+};
+
 /** What one replica has to find the run of an assertion; replicas share the database alone. */
 class Replica {
   private readonly workloads: VerifyWorkload;
   private readonly authenticateWorkload: AuthenticateWorkload;
 
-  constructor(database: Database, instance: string) {
+  constructor(database: Database, instance: string, facts: Pick<SqlFacts, 'latest'> = new SqlFacts(database), limits?: StartLimits) {
     const store = new SqlRuns(database);
-    const facts = new SqlFacts(database);
     const runs = new RunDirectory(store);
-    const startRun = new StartRun(facts, store, runs, new EntryMaker(instance, clock, randomness), clock, randomness);
+    const startRun = new StartRun(facts, store, runs, new EntryMaker(instance, clock, randomness), clock, randomness, limits);
     const keys = new IssuerKeyCache(new ScriptedHttp(), clock);
     this.workloads = new VerifyWorkload(corridor, facts, keys, new SqlReplayGuard(database), clock);
     this.authenticateWorkload = new AuthenticateWorkload(this.workloads, runs, startRun);
@@ -70,14 +87,14 @@ class Replica {
   }
 }
 
-/** Loses its connection over the table of assertions that were used. */
+/** Loses its connection before whatever spends an assertion. */
 class WithoutReplays extends Database {
   constructor(private readonly database: Database) {
     super();
   }
 
   async query(sql: string, parameters?: readonly unknown[]): Promise<readonly Row[]> {
-    if (sql.includes('assertion_seen')) throw new DatabaseUnavailable('connection lost');
+    if (/assertion_seen|start_run/.test(sql)) throw new DatabaseUnavailable('connection lost');
     return this.database.query(sql, parameters);
   }
 
@@ -182,6 +199,17 @@ describe.each(databases)('workload assertions at three replicas over %s', (_name
       await expect(replica.runOf(await assertion(issuer))).rejects.toThrow(DatabaseUnavailable);
     }
     expect(await world.rows('select from run')).toEqual([]);
+  });
+
+  it.each([
+    ['when facts move all the time', () => new Replica(database, 'ins4', factsThatMove(new SqlFacts(database))), TemporarilyUnavailable],
+    ['when there are too many', () => new Replica(database, 'ins4', new SqlFacts(database), noMore), SlowDown],
+    ['when the connection is lost before', () => new Replica(new WithoutReplays(database), 'ins4'), DatabaseUnavailable],
+  ] as const)('are not spent by a start that fails %s', async (_title, make, failure) => {
+    const one = await assertion('https://once.example');
+    await expect(make().runOf(one)).rejects.toThrow(failure);
+    expect(await replicas[0]?.runOf(one)).toMatch(/^run/);
+    expect(await replicas[1]?.runOf(one)).toBe('assertion used before');
   });
 
   it('are refused at every replica as soon as the catalogue trusts their issuer no more', async () => {

@@ -380,6 +380,8 @@ declare
   ancestors constant text[] := array(select jsonb_array_elements_text(given -> 'ancestors'));
   key constant text := given ->> 'idempotency_key';
   of_platform constant text := given ->> 'platform_run';
+  assertion constant text := given #>> '{assertion,sha256}';
+  holder constant text := given #>> '{assertion,holder}';
   earlier run%rowtype;
   family record;
 begin
@@ -393,6 +395,17 @@ begin
     if not exists (select from facts f where f.only and f.incarnation = expected_incarnation and f.number = expected_number) then
       verdict := 'stale';
       return;
+    end if;
+    if assertion is not null then
+      insert into assertion_seen (sha256, expires_at, bound_to)
+        values (assertion, (given #>> '{assertion,expires_at}')::timestamptz, holder) on conflict do nothing;
+      -- its holder may use it again, and so may whoever repeats what it started: the key names the assertion as well
+      if not found and not exists (select from assertion_seen a where a.sha256 = assertion and a.bound_to = holder)
+        and not exists (select from run r where r.idempotency_key = key and r.idempotency_body = given ->> 'idempotency_body'
+          and r.platform_run = of_platform and r.started_at > clock_timestamp() - interval '10 minutes') then
+        verdict := 'spent';
+        return;
+      end if;
     end if;
     earlier := null;
     if of_platform is not null then
@@ -550,7 +563,7 @@ begin
   commit;
 end $$;
 
--- verdict: started | repeated | conflict | over | parent_over | stale.
+-- verdict: started | repeated | conflict | over | parent_over | spent | stale.
 create procedure start_run(
   given jsonb, expected_incarnation text, expected_number bigint, entries jsonb,
   out verdict text, out run_id text, out started timestamptz, out expires timestamptz)
@@ -563,7 +576,11 @@ begin
   perform pg_advisory_xact_lock_shared(42); -- until this has committed, no fact changes
   select s.verdict, s.run_id, s.started, s.expires into verdict, run_id, started, expires
     from start_run_unchanged(given, expected_incarnation, expected_number, entries) s;
-  commit;
+  if verdict in ('started', 'repeated') then
+    commit;
+  else
+    rollback; -- an assertion that started nothing was not used
+  end if;
 end $$;
 
 -- verdict: ended | already | unknown.
