@@ -12,7 +12,12 @@ import { policyWithGrants, type PolicyDirectory } from '../rig/policy-directory.
 
 const authority = createAuthority('Private authority');
 const crm = 'https://crm.example/api';
-const grants = ['nightly', 'daily'].map((workflow) => ({ workflow, purpose: 'indexing', resource: crm, scopes: ['crm:read'] }));
+/** Its tokens are to be bound. */
+const vault = 'https://vault.example/api';
+const grants = ['nightly', 'daily'].flatMap((workflow) => [
+  { workflow, purpose: 'indexing', resource: crm, scopes: ['crm:read'] },
+  { workflow, purpose: 'indexing', resource: vault, scopes: ['vault:read'] },
+]);
 
 /** Its tokens are bound to its certificate, and those of the other are not. */
 const bound = 'binding';
@@ -34,7 +39,7 @@ beforeAll(async () => {
       tls_client_certificate_bound_access_tokens: id === bound,
       jwks_uri: `http://127.0.0.1:${port}/oauth2/clients/${id}/jwks`,
     })),
-    resources: { [crm]: { scopes: ['crm:read'] } },
+    resources: { [crm]: { scopes: ['crm:read'] }, [vault]: { scopes: ['vault:read'] } },
     tls: { host: 'localhost', ...authority.certify('localhost'), ca: authority.cert },
   });
   policies = await policyWithGrants(grants);
@@ -54,6 +59,7 @@ authorization_servers:
   upstream: { issuer: "${server.issuer}", allow_hosts: [localhost], ca: "file:${ca}" }
 resources:
   crm: { uri: "${crm}", authorization_server: upstream, scopes: [crm:read], max_token_ttl: 1h }
+  vault: { uri: "${vault}", authorization_server: upstream, scopes: [vault:read], max_token_ttl: 1h, sender_constraint: mtls }
 purposes:
   indexing: { description: Keep the search index current }
 workflows:
@@ -61,9 +67,9 @@ workflows:
   daily: { owner: search-team@example.com, purposes: [indexing], max_run_ttl: 1h }
 clients:
   indexer: { client_id: indexer, authorization_server: upstream, owner: search-team@example.com, workflows: [nightly],
-             resources: [crm], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
+             resources: [crm, vault], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
   ${bound}: { client_id: ${bound}, authorization_server: upstream, owner: search-team@example.com, workflows: [daily],
-             resources: [crm], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
+             resources: [crm, vault], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
 runtimes:
   ci: { workflows: [nightly, daily] }
 `;
@@ -77,7 +83,7 @@ async function ask(workflow: string) {
     .parse((await corridor.api('POST', '/v1/runs', { workflow, purpose: 'indexing' }, runtimeKey)).body);
   const response = await fetch(`${corridor.issuer}/token`, {
     method: 'POST',
-    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'crm:read', ...run }),
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'crm:read', resource: crm, ...run }),
   });
   return { run: run.client_id, status: response.status, body: z.record(z.string(), z.unknown()).parse(await response.json()) };
 }
@@ -114,6 +120,27 @@ describe('a client with a certificate that Corridor made, at a server that a pri
       tokens: [{ state: 'refused', binding: 'mtls', audience: [crm], released: 0 }],
     });
   }, 60_000);
+
+  it.each([
+    [bound, 'passed', [], 'mtls'],
+    ['indexer', 'failed', ['binding_mismatch'], 'unverified'],
+  ])(
+    'is checked where its tokens are to be bound to that certificate: %s (A31)',
+    async (client, result, problems, binding) => {
+      const { status, body } = await corridor.api('POST', `/v1/clients/${client}/check`, { resource: 'vault' });
+      expect([status, body]).toMatchObject([
+        200,
+        { result, asked: { token_type: 'Bearer', binding: 'mtls' }, returned: { token_type: 'Bearer', audience: [vault], binding } },
+      ]);
+      expect(
+        z
+          .looseObject({ problems: z.array(z.object({ code: z.string() })) })
+          .parse(body)
+          .problems.map(({ code }) => code),
+      ).toEqual(problems);
+    },
+    60_000,
+  );
 
   it('stays as it is when the catalogue is to trust a broken file, which is told by line and column', async () => {
     await writeFile(path.join(directory, 'broken.pem'), authority.cert.slice(0, 200));
