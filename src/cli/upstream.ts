@@ -75,12 +75,13 @@ export const registerUpstream: Register = (program, surroundings) => {
     .description('what would be used of a server that is not declared yet, and why; nothing is kept')
     .option('--resource <uri>', 'look at what a resource says of itself (RFC 9728), which is a hint and no more')
     .option('--allow-host <host...>', 'hosts that may be reached by plain http or at a private address')
+    .option('--ca <file>', 'whom to trust, as ca in the catalogue: file:… below CORRIDOR_SECRET_DIR of the running Corridor')
     .option('--json', 'for programs')
-    .action(async (issuer: string | undefined, options: Json & { resource?: string; allowHost?: string[] }) => {
-      const { resource, json } = options;
+    .action(async (issuer: string | undefined, options: Json & { resource?: string; allowHost?: string[]; ca?: string }) => {
+      const { resource, ca, json } = options;
       if ((issuer === undefined) === (resource === undefined)) throw new UsageWrong('give an issuer, or --resource <uri>');
       const api = await corridor(surroundings);
-      const call = { body: { issuer, resource, allow_hosts: options.allowHost ?? [] } };
+      const call = { body: { issuer, resource, allow_hosts: options.allowHost ?? [], ca } };
       const path = '/v1/authorization-servers/preview';
       if (issuer === undefined) return show(surroundings, json, await api.call('POST', path, resourcePreview, call), printResource);
       const preview = await api.call('POST', path, serverPreview, call);

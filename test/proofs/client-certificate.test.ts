@@ -7,6 +7,7 @@ import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
 import { createAuthority } from '../rig/certificates.js';
+import { corridorCommand } from '../rig/command-line.js';
 import { freePort, startCorridor, type RunningCorridor } from '../rig/corridor.js';
 import { policyWithGrants, type PolicyDirectory } from '../rig/policy-directory.js';
 
@@ -141,6 +142,26 @@ describe('a client with a certificate that Corridor made, at a server that a pri
     },
     60_000,
   );
+
+  it('is previewed under that authority, which is read below the secret directory alone (A6)', async () => {
+    const env = { CORRIDOR_URL: corridor.url, CORRIDOR_KEY: corridor.adminKey };
+    const preview = (...args: string[]) =>
+      corridorCommand(['upstream', 'preview', server.issuer, '--allow-host', 'localhost', ...args], env);
+    const { code, out } = await preview('--ca', 'file:ca.pem');
+    expect(code).toBe(0);
+    expect(out).toContain(`    allow_hosts: ["localhost"]\n    ca: "file:ca.pem"\n`);
+    const untold = await preview();
+    expect(untold.code).toBe(1);
+    expect(untold.out).toMatch(/refused +tls_failed +its certificate was not accepted.*--ca file:…/);
+    expect(await preview('--ca', 'file:nowhere.pem')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('ENOENT') });
+    for (const ca of ['file:../ca.pem', 'file:/etc/ssl/certs/ca-certificates.crt', 'env:CORRIDOR_CLIENT_CA', '/etc/passwd', ''])
+      expect(await preview('--ca', ca)).toMatchObject({ code: 1, out: '' });
+    const ofResource = await corridorCommand(
+      ['upstream', 'preview', '--resource', `${server.issuer}/api`, '--allow-host', 'localhost', '--ca', 'file:ca.pem'],
+      env,
+    );
+    expect(ofResource).toMatchObject({ code: 0, out: expect.stringContaining('status 404') });
+  }, 60_000);
 
   it('stays as it is when the catalogue is to trust a broken file, which is told by line and column', async () => {
     await writeFile(path.join(directory, 'broken.pem'), authority.cert.slice(0, 200));
