@@ -160,7 +160,7 @@ describe('a client with a certificate that Corridor made, at a server that a pri
       ['upstream', 'preview', '--resource', `${server.issuer}/api`, '--allow-host', 'localhost', '--ca', 'file:ca.pem'],
       env,
     );
-    expect(ofResource).toMatchObject({ code: 0, out: expect.stringContaining('status 404') });
+    expect(ofResource).toMatchObject({ code: 1, out: expect.stringContaining('status 404'), err: expect.stringContaining('says nothing') });
   }, 60_000);
 
   it('stays as it is when the catalogue is to trust a broken file, which is told by line and column', async () => {
@@ -174,5 +174,17 @@ describe('a client with a certificate that Corridor made, at a server that a pri
     });
     const entries = await corridor.api('GET', '/v1/entries?type=catalogue.changed');
     expect(z.object({ entries: z.array(z.unknown()) }).parse(entries.body).entries).toHaveLength(1);
+  }, 60_000);
+
+  it('fails to be read anew when it is trusted no more, and its metadata stays in use', async () => {
+    await writeFile(path.join(directory, 'other.pem'), createAuthority('Another authority').cert);
+    expect((await corridor.api('POST', '/v1/apply', { source: catalogue('other.pem') })).status).toBe(200);
+    const env = { CORRIDOR_URL: corridor.url, CORRIDOR_KEY: corridor.adminKey };
+    const refreshed = await corridorCommand(['upstream', 'refresh', 'upstream', '--json'], env);
+    expect(refreshed).toMatchObject({
+      code: 1,
+      err: 'The metadata of upstream could not be read: tls_failed. What was pinned stays in use.\n',
+    });
+    expect(JSON.parse(refreshed.out)).toMatchObject({ fault: 'tls_failed', metadata: { usable: true } });
   }, 60_000);
 });
