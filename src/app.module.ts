@@ -7,6 +7,7 @@ import { Tracing } from './attribution/trace.js';
 import type { Corridor } from './compose.js';
 import type { Role } from './config/readers.js';
 import { Rotations } from './credentials/rotation.js';
+import { SecretReferences } from './credentials/secret-references.js';
 import { CredentialVersions } from './credentials/sealed-credential.js';
 import { AccessGuard } from './http/access.guard.js';
 import { AuthorizationServerMetadata } from './http/authorization-server-metadata.js';
@@ -105,6 +106,7 @@ export class AppModule {
       { provide: RotateCredentials, useValue: corridor.rotateCredentials },
       { provide: Rotations, useValue: corridor.rotations },
       { provide: RunDirectory, useValue: corridor.runs },
+      { provide: SecretReferences, useValue: corridor.references },
       { provide: SecurityLog, useValue: corridor.securityLog },
       { provide: StartRun, useValue: corridor.startRun },
       { provide: Suspend, useValue: corridor.suspend },

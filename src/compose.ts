@@ -230,6 +230,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     keptTokens,
     faultLog: platform.faultLog,
     http,
+    references,
     securityLog: platform.securityLog,
     search,
     tracing: new SqlTracing(database),

@@ -1,3 +1,5 @@
+import type { SigningAlgorithm } from './client-methods.js';
+
 /**
  * What is particular about one authorization server, as data: each deviation is a member here and a branch nowhere else.
  * `standard` follows the specifications; docs/profiles.md says of the others what they rest on.
@@ -121,6 +123,17 @@ const named: readonly Profile[] = [
 
 /** The profiles that `profile:` may name. */
 export const profiles: Readonly<Record<string, Profile>> = Object.fromEntries(named.map((profile) => [profile.name, profile]));
+
+/**
+ * The algorithms that a product would have assertions signed by, best first, where that is not our own order: its metadata need not say.
+ * For suggestions alone; what a client signs by is its `algorithm`.
+ */
+export const preferredAlgorithms: Readonly<Record<string, readonly SigningAlgorithm[]>> = { entra: ['PS256'] };
+
+/** Whether assertions name endpoints, which the catalogue must pin then (CONFORMANCE A21). */
+export function namesEndpoints({ assertionAudience }: Profile): boolean {
+  return assertionAudience !== 'issuer';
+}
 
 /** Whether less can be asked of the server than all that the client holds at a resource. */
 export function canNarrow({ scopeForm }: Profile): boolean {

@@ -6,8 +6,12 @@ export interface ServerSnippet {
   readonly issuer: string;
   readonly profile: string;
   readonly allowHosts: readonly string[];
+  /** The path of its file, relative to CORRIDOR_SECRET_DIR. */
+  readonly ca: string | null;
   readonly method: string | null;
   readonly algorithm: string | null;
+  /** Endpoints that stand in it as they were found. */
+  readonly pinned: Readonly<Record<string, string>>;
   /** Endpoints that only whoever writes the catalogue can decide upon: they stand in it as comments. */
   readonly undecided: Readonly<Record<string, string>>;
 }
@@ -20,7 +24,7 @@ export interface ResourceSnippet {
 }
 
 /** The part of corridor.yaml that declares a server, with a client of it to be filled in. */
-export function serverSnippet({ issuer, profile, allowHosts, method, algorithm, undecided }: ServerSnippet): string {
+export function serverSnippet({ issuer, profile, allowHosts, ca, method, algorithm, pinned, undecided }: ServerSnippet): string {
   const id = idOf(issuer);
   const isDefault = algorithm === null || algorithm === clientShape.shape.algorithm.unwrap().options[0];
   const credential = method === 'private_key_jwt' ? 'generate' : 'env:CORRIDOR_CLIENT_…';
@@ -30,6 +34,10 @@ export function serverSnippet({ issuer, profile, allowHosts, method, algorithm, 
     `    issuer: ${JSON.stringify(issuer)}`,
     `    profile: ${profile}`,
     ...(allowHosts.length === 0 ? [] : [`    allow_hosts: [${allowHosts.map((host) => JSON.stringify(host)).join(', ')}]`]),
+    ...(ca === null ? [] : [`    ca: ${JSON.stringify(`file:${ca}`)}`]),
+    ...Object.entries(pinned).map(
+      ([name, url]) => `    ${name}: ${JSON.stringify(url)}   # assertions name it: see that it is the server's own`,
+    ),
     ...Object.entries(undecided).map(([name, url]) => `    # ${name}: ${JSON.stringify(url)}   # uncomment it if it is the server's own`),
     ...(method === null
       ? []

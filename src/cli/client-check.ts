@@ -12,15 +12,17 @@ const checked = z.looseObject({
     resource: z.looseObject({ id: z.string(), uri: z.string() }).nullable(),
     scope: z.array(z.string()),
     longest_life: z.number().nullable(),
-    token_type: z.string(),
+    token_type: z.string().nullable(),
+    binding: z.string().nullable(),
   }),
   returned: z
     .looseObject({
       scope: z.array(z.string()),
       audience: z.union([z.array(z.string()), z.literal('unverified')]),
-      lifetime: z.number(),
+      lifetime: z.union([z.number(), z.string()]).nullable(),
       expires_at: z.string(),
-      token_type: z.string(),
+      token_type: z.string().nullable(),
+      binding: z.string(),
     })
     .nullable(),
   revocation: z.string().nullable(),
@@ -61,8 +63,9 @@ function print({ client, run, workflow, entry, asked, returned, revocation, prob
     ['', 'asked', 'returned'],
     ['scope', asked.scope.join(' '), returned?.scope.join(' ') ?? '-'],
     ['audience', asked.resource?.uri ?? '-', audienceOf(returned)],
-    ['lifetime', asked.longest_life === null ? '-' : `at most ${asked.longest_life} s`, returned === null ? '-' : `${returned.lifetime} s`],
-    ['token type', asked.token_type, returned?.token_type ?? '-'],
+    ['lifetime', asked.longest_life === null ? '-' : `at most ${asked.longest_life} s`, lifetimeOf(returned)],
+    ['token type', asked.token_type ?? '-', returned === null ? '-' : (returned.token_type ?? 'not said')],
+    ['binding', asked.binding ?? '-', returned?.binding ?? '-'],
   ];
   return [
     `Client ${client}, as ${run} of ${workflow}:`,
@@ -72,6 +75,11 @@ function print({ client, run, workflow, entry, asked, returned, revocation, prob
     ...notes.map((note) => `note: ${note}`),
     `Recorded as ${entry}.`,
   ].join('\n');
+}
+
+function lifetimeOf(returned: z.infer<typeof checked>['returned']): string {
+  if (returned === null) return '-';
+  return typeof returned.lifetime === 'number' ? `${returned.lifetime} s` : (returned.lifetime ?? 'not said');
 }
 
 function audienceOf(returned: z.infer<typeof checked>['returned']): string {

@@ -41,6 +41,7 @@ const CAME: Readonly<Record<string, string>> = {
   ambiguous: 'a document that says a member twice',
   no_object: 'no JSON object',
   not_asked: 'not asked',
+  tls_failed: 'a certificate that is not accepted: a private authority is named by --ca file:…',
   mismatch: 'a document of another resource, which is not used',
   hint: 'the resource itself, which says where its metadata is',
   no_hint: 'the resource itself, which does not say where its metadata is',

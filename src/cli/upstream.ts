@@ -57,7 +57,10 @@ export const registerUpstream: Register = (program, surroundings) => {
     .description('read the metadata of a server now, as happens in the background now and then')
     .option('--json', 'for programs')
     .action(async (id: string, { json }: Json) => {
-      show(surroundings, json, await (await corridor(surroundings)).call('POST', route(id, '/refresh'), server), print);
+      const read = await (await corridor(surroundings)).call('POST', route(id, '/refresh'), server);
+      show(surroundings, json, read, print);
+      if (read.fault !== null)
+        throw new CommandFailed(`The metadata of ${id} could not be read: ${read.fault}. What was pinned stays in use.`);
     });
 
   upstream
@@ -75,14 +78,20 @@ export const registerUpstream: Register = (program, surroundings) => {
     .description('what would be used of a server that is not declared yet, and why; nothing is kept')
     .option('--resource <uri>', 'look at what a resource says of itself (RFC 9728), which is a hint and no more')
     .option('--allow-host <host...>', 'hosts that may be reached by plain http or at a private address')
+    .option('--ca <file>', 'whom to trust, as ca in the catalogue: file:… below CORRIDOR_SECRET_DIR of the running Corridor')
     .option('--json', 'for programs')
-    .action(async (issuer: string | undefined, options: Json & { resource?: string; allowHost?: string[] }) => {
-      const { resource, json } = options;
+    .action(async (issuer: string | undefined, options: Json & { resource?: string; allowHost?: string[]; ca?: string }) => {
+      const { resource, ca, json } = options;
       if ((issuer === undefined) === (resource === undefined)) throw new UsageWrong('give an issuer, or --resource <uri>');
       const api = await corridor(surroundings);
-      const call = { body: { issuer, resource, allow_hosts: options.allowHost ?? [] } };
+      const call = { body: { issuer, resource, allow_hosts: options.allowHost ?? [], ca } };
       const path = '/v1/authorization-servers/preview';
-      if (issuer === undefined) return show(surroundings, json, await api.call('POST', path, resourcePreview, call), printResource);
+      if (issuer === undefined) {
+        const said = await api.call('POST', path, resourcePreview, call);
+        show(surroundings, json, said, printResource);
+        if (said.came !== 'document') throw new CommandFailed('The resource says nothing of itself that can be used.');
+        return;
+      }
       const preview = await api.call('POST', path, serverPreview, call);
       show(surroundings, json, preview, printPreview);
       if (!preview.usable) throw new CommandFailed('As it stands the server would not be used.');

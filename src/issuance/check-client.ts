@@ -107,7 +107,7 @@ export class CheckClient {
     for (const { resource, scope } of questions) {
       const resources = [ResourceIndicator.parse(resource.uri)];
       const asked = { scope, details: AuthorizationDetails.none, resources, traceparent: null };
-      const context = await loadContext(run, asked, facts, this.runs, this.clock.now());
+      const context = await loadContext(run, asked, facts, this.runs, this.clock.now(), 'check');
       const decided = await this.decide.decideRequest(context);
       if (decided.kind === 'allowed') return { context, decided };
       first ??= { context, decided };

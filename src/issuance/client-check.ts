@@ -1,9 +1,13 @@
 import type { EntryColumns } from '../attribution/entry-log.js';
 import type { EntryMembers } from '../attribution/entry.js';
 import type { Client } from '../catalogue/catalogue.js';
+import { declared } from '../catalogue/look-up.js';
+import { senderConstraintOf, type SenderConstraint } from '../catalogue/sender-constraint.js';
 import { timestamp } from '../oauth/clock.js';
 import type { Reason } from '../oauth/errors.js';
+import type { TokenBinding } from '../oauth/token-binding.js';
 import type { Run } from '../runs/run.js';
+import type { SaidOfToken } from '../upstreams/said-of-token.js';
 import type { UpstreamFault, UpstreamToken } from '../upstreams/token.js';
 import type { Context } from './context.js';
 import type { Allowed, TurnedAway } from './decided.js';
@@ -21,15 +25,17 @@ export interface CheckOutcome {
     readonly resource: { readonly id: string; readonly uri: string } | null;
     readonly scope: readonly string[];
     readonly longestLife: number | null;
+    readonly type: 'Bearer' | 'DPoP' | null;
+    readonly binding: SenderConstraint | null;
   };
   /** Of whatever token the server gave, be it usable or not. */
   readonly returned: {
     readonly scope: readonly string[];
     readonly audience: readonly string[] | 'unverified';
-    readonly lifetime: number;
-    /** Milliseconds since 1970. */
+    readonly binding: TokenBinding;
+    /** Milliseconds since 1970: until then it is counted as alive, also where the server does not say. */
     readonly expiresAt: number;
-    readonly type: string;
+    readonly said: SaidOfToken;
   } | null;
   /** null: there was nothing to revoke. in_use: a run holds the same text, so that it is not revoked. */
   readonly revocation: 'revoked' | 'unsupported' | 'pending' | 'failed' | 'in_use' | null;
@@ -87,15 +93,24 @@ function nothing(context: Context, allowed: Allowed | null, problem: CheckProble
 
 function askedOf(context: Context, allowed: Allowed | null): CheckOutcome['asked'] {
   const { resource, requestedScope } = context;
+  const binding = bindingAsked(context);
   return {
     resource: resource && { id: resource.id, uri: resource.uri },
     scope: (allowed?.scope ?? requestedScope).tokens,
     longestLife: allowed?.admitted.parties[0].client.maxTokenLife ?? null,
+    type: binding && (binding === 'dpop' ? 'DPoP' : 'Bearer'),
+    binding,
   };
 }
 
-function returnedOf({ granted, audience, issuedAt, expiresAt, type }: UpstreamToken): NonNullable<CheckOutcome['returned']> {
-  return { scope: granted.tokens, audience, lifetime: Math.round((expiresAt - issuedAt) / 1000), expiresAt, type };
+/** What a token of the resource is to be bound to. To a proof it is of the type DPoP (RFC 9449 §5); to a certificate it remains a Bearer. */
+function bindingAsked({ facts, resource }: Context): SenderConstraint | null {
+  const server = resource && declared(facts.catalogue.authorizationServers, resource.authorizationServer);
+  return resource && server && senderConstraintOf({ server, resource });
+}
+
+function returnedOf({ granted, audience, binding, expiresAt, said }: UpstreamToken): NonNullable<CheckOutcome['returned']> {
+  return { scope: granted.tokens, audience, binding, expiresAt, said: said ?? { tokenType: null, expiresIn: null } };
 }
 
 function faultProblem({ by, fault }: Extract<Minted, { kind: 'faulted' }>, { method }: Client): CheckProblem {
@@ -125,8 +140,10 @@ function revocationProblems(revocation: CheckOutcome['revocation']): CheckProble
 function notesOf({ scope }: Allowed, token: UpstreamToken | null, revocation: CheckOutcome['revocation']): string[] {
   if (token === null) return [];
   const extra = token.granted.without(scope);
+  const saysNoLife = token.said?.expiresIn === null;
   return [
     ...(token.audience === 'unverified' ? ['its audience cannot be learned: it is recorded as unverified'] : []),
+    ...(saysNoLife ? [`it says no expires_in: it is counted as alive until ${timestamp(token.expiresAt)}`] : []),
     ...(extra.length === 0 ? [] : [`it added ${extra.join(' ')}, which its profile tolerates or which is why it was refused`]),
     ...(revocation === 'in_use' ? ['a run holds a token of the same text, which was not revoked'] : []),
     ...(revocation === 'unsupported' ? [`its server cannot revoke it: it lives until ${timestamp(token.expiresAt)}`] : []),
@@ -155,6 +172,7 @@ const EXPLAINED: Partial<Readonly<Record<UpstreamFault, string>>> = {
   client_refused: 'the server does not accept the client or its credential',
   scope_rejected: 'the server does not know the scope, or does not let this client have it',
   target_rejected: 'the server does not know the resource, or does not let this client have it',
+  nonce_required: 'the server wants another nonce in the proof, also when it is asked again',
   request_rejected: 'the server does not accept the request as it was sent: look at the profile',
   scope_broader: 'it has more scopes than were asked for',
   details_broader: 'it has authorization details, and none were asked for',
@@ -162,7 +180,8 @@ const EXPLAINED: Partial<Readonly<Record<UpstreamFault, string>>> = {
     'it is for another audience than the resource: where the server has that name for the resource, say it as audience of the resource',
   audience_unverified: 'its audience cannot be learned, and the resource insists on that',
   lifetime_unusable: 'it lives longer than max_token_life, or says something else than a time',
-  token_type_unusable: 'it is of another type than Bearer',
+  token_type_unusable: 'it is of another type than was asked for',
+  binding_mismatch: 'it is bound to another key than the one of this request, or does not say that it is bound',
   binding_unasked:
     'it is bound to the certificate of the client, so that no agent could use it: have the server not bind the tokens of this client, or say sender_constraint: mtls, by which no run gets them',
   token_reused: 'its text is that of a token which a run holds: where that is how the server is, its profile is to say reuses_tokens',
@@ -188,7 +207,9 @@ export function checkEntry(client: Client, run: Run, outcome: CheckOutcome, by: 
     workflow: run.workflow,
     ...(asked.resource === null ? {} : { resource: asked.resource }),
     scope: { asked: asked.scope, ...(returned === null ? {} : { granted: returned.scope }) },
-    ...(returned === null ? {} : { audience: returned.audience, lifetime: returned.lifetime }),
+    ...(returned === null ? {} : { audience: returned.audience, expires_at: timestamp(returned.expiresAt), binding: returned.binding }),
+    // no text of the server's is recorded
+    ...(typeof returned?.said.expiresIn === 'number' ? { lifetime: returned.said.expiresIn } : {}),
     ...(revocation === null ? {} : { revocation }),
     result: problems.length === 0 ? 'passed' : 'failed',
     problems: problems.map(({ code }) => code),

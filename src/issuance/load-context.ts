@@ -9,6 +9,7 @@ import type { Run } from '../runs/run.js';
 import { isDrill, isOver } from '../runs/run.js';
 import { suspensionThatStops } from '../suspensions/stops.js';
 import type { StoppableRun } from '../suspensions/suspension.js';
+import type { Cause } from './attribution-of.js';
 import type { Admitted, Context, Party, Refusal } from './context.js';
 import type { Facts } from './facts.js';
 import type { Asked } from './token-request.js';
@@ -19,7 +20,14 @@ type Looked<T> = { readonly refusal: Refusal } | { readonly found: T };
  * Puts together what a request is about and holds the guardrails against it (DESIGN §3): what no policy can overrule.
  * They go in the order of the table in docs/reasons.md, and the first that stops is the answer.
  */
-export async function loadContext(run: Run, asked: Asked, facts: Facts, runs: RunDirectory, now: number): Promise<Context> {
+export async function loadContext(
+  run: Run,
+  asked: Asked,
+  facts: Facts,
+  runs: RunDirectory,
+  now: number,
+  cause: Cause = null,
+): Promise<Context> {
   const lineage = (await runs.lineage(run)) ?? [run];
   const resource = resourceMeant(facts, run, asked);
   const context = {
@@ -37,9 +45,9 @@ export async function loadContext(run: Run, asked: Asked, facts: Facts, runs: Ru
   if ('refusal' in resource) return { ...context, outcome: { kind: 'refused', refusal: resource.refusal } };
 
   const admitted = admit(facts, lineage, resource.found, context.requestedScope, asked.details);
-  return 'refusal' in admitted
-    ? { ...context, outcome: { kind: 'refused', refusal: admitted.refusal } }
-    : { ...context, outcome: { kind: 'admitted', admitted: admitted.found } };
+  if ('refusal' in admitted) return { ...context, outcome: { kind: 'refused', refusal: admitted.refusal } };
+  const isUseless = cause !== 'check' && senderConstraintOf(admitted.found) !== 'none';
+  return { ...context, outcome: isUseless ? { kind: 'refused', refusal: egressOnly } : { kind: 'admitted', admitted: admitted.found } };
 }
 
 /** Details alone are asked for where they stand alone (RFC 9396 §3): the default would be scopes that nobody named. */
@@ -111,9 +119,6 @@ function admit(facts: Facts, lineage: readonly Run[], resource: Resource, scope:
     return { refusal: { by: 'guardrail', error: 'invalid_authorization_details', reason: { code: 'details_type_unknown', type } } };
   const all = allOrNothing(server, first.client, resource);
   if (all !== null && !all.equals(scope)) return { refusal: cannotNarrow };
-  // DESIGN §4.1: who is handed a token that is bound to a key of ours could not use it (CONFORMANCE D6)
-  if (senderConstraintOf({ server, resource }) !== 'none')
-    return { refusal: { by: 'guardrail', error: 'access_denied', reason: { code: 'egress_only' } } };
   return { found: { resource, server, parties: [first, ...ancestors] } };
 }
 
@@ -134,6 +139,9 @@ function partyOf(facts: Facts, run: Run, resource: Resource): Looked<Party> {
 
 /** The server grants all that the client holds, so that another set of scopes cannot be had (DESIGN §1, promise 5). */
 export const cannotNarrow: Refusal = { by: 'guardrail', error: 'invalid_scope', reason: { code: 'cannot_narrow' } };
+
+/** DESIGN §4.1: who is handed a token that is bound to a key of ours could not use it (CONFORMANCE D6). What a check brings, nobody is handed. */
+const egressOnly: Refusal = { by: 'guardrail', error: 'access_denied', reason: { code: 'egress_only' } };
 
 function unauthorized(code: string, members: Record<string, string> = {}): Refusal {
   return { by: 'guardrail', error: 'unauthorized_client', reason: { code, ...members } };

@@ -8,10 +8,11 @@ import { SecretUnreadable, type SecretReferences } from '../credentials/secret-r
  */
 export async function readAuthorities(source: string, references: SecretReferences): Promise<ReadAuthorities> {
   const paths = [...new Set(authorityPathsIn(source))];
-  return new Map(await Promise.all(paths.map(async (path) => [path, await readPem(path, references)] as const)));
+  return new Map(await Promise.all(paths.map(async (path) => [path, await authoritiesAt(path, references)] as const)));
 }
 
-async function readPem(path: string, references: SecretReferences): Promise<{ pem: string } | { problem: string }> {
+/** Those of one file below the secret directory, or a sentence that follows the member's name. */
+export async function authoritiesAt(path: string, references: SecretReferences): Promise<{ pem: string } | { problem: string }> {
   try {
     const pem = (await references.read({ kind: 'file', path })).reveal();
     const certificates = certificatesIn(pem);

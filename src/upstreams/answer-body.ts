@@ -26,3 +26,8 @@ export function errorCodeOf(members: ReadonlyMap<string, unknown> | null): strin
   const code = members?.get('error');
   return typeof code === 'string' && ERROR_CODE.test(code) ? code : null;
 }
+
+/** Optional members that are null or empty are as good as absent (CONFORMANCE Q36). */
+export function isAbsent(member: unknown): boolean {
+  return member === undefined || member === null || member === '';
+}

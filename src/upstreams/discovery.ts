@@ -35,7 +35,7 @@ export interface Looked {
  * @throws UpstreamFailed when the issuer is none
  */
 export async function lookForMetadata(
-  server: Pick<AuthorizationServer, 'id' | 'issuer' | 'allowHosts'>,
+  server: Pick<AuthorizationServer, 'id' | 'issuer' | 'allowHosts' | 'ca'>,
   http: UpstreamHttp,
   clock: Clock,
   deadline: number,

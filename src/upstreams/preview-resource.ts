@@ -2,7 +2,8 @@ import { addressProblem } from '../catalogue/server-address.js';
 import { Scope } from '../oauth/scope.js';
 import { readMembers } from './answer-body.js';
 import { resourceMetadataHint } from './resource-challenge.js';
-import { UpstreamExchangeFailed, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
+import type { PreviewReach } from './preview-server.js';
+import { reachOf, UpstreamExchangeFailed, type Reach, type UpstreamHttp, type UpstreamResponse } from './upstream-http.js';
 
 /** Milliseconds, bytes, and items of a list. */
 const DEADLINE = 5_000;
@@ -56,11 +57,11 @@ export function resourceMetadataLocation(resource: string): string {
  * Looks where the metadata should be and, when it is not there, where the resource says that it is. Only what is at an address that may
  * be reached is asked, whoever named it. @throws ResourceUnusable
  */
-export async function previewResource(resource: string, allowHosts: readonly string[], http: UpstreamHttp): Promise<ResourcePreview> {
+export async function previewResource(resource: string, reach: PreviewReach, http: UpstreamHttp): Promise<ResourcePreview> {
   const location = resourceMetadataLocation(resource);
-  const problem = addressProblem(resource, allowHosts);
+  const problem = addressProblem(resource, reach.allowHosts);
   if (problem !== null) throw new ResourceUnusable(problem);
-  const looking = { resource, allowHosts, http };
+  const looking = { resource, reach: reachOf({ id: 'previewed', ...reach }), http };
   const first = await lookAt(location, 'well_known', looking);
   if (first.members !== null || first.look.status === null) return previewOf(resource, [first.look], first.members);
   const { look, hint } = await ask(looking);
@@ -71,7 +72,7 @@ export async function previewResource(resource: string, allowHosts: readonly str
 
 interface Looking {
   readonly resource: string;
-  readonly allowHosts: readonly string[];
+  readonly reach: Reach;
   readonly http: UpstreamHttp;
 }
 
@@ -105,7 +106,7 @@ async function ask(looking: Looking): Promise<{ look: ResourceLook; hint: string
   if (answer.response === null) return { look: { at: 'resource', url, status, came: answer.fault }, hint: null };
   if (status !== 401) return { look: { at: 'resource', url, status, came: 'other_status' }, hint: null };
   const named = resourceMetadataHint(answer.response.headers['www-authenticate']);
-  const hint = named !== null && PRINTABLE.test(named) && addressProblem(named, looking.allowHosts) === null ? named : null;
+  const hint = named !== null && PRINTABLE.test(named) && addressProblem(named, looking.reach.allowHosts) === null ? named : null;
   return { look: { at: 'resource', url, status, came: hint === null ? 'no_hint' : 'hint' }, hint };
 }
 
@@ -113,11 +114,11 @@ type Got =
   | { readonly status: number; readonly response: UpstreamResponse }
   | { readonly status: null; readonly response: null; readonly fault: UpstreamExchangeFailed['fault'] };
 
-async function get(url: string, { allowHosts, http }: Looking): Promise<Got> {
+async function get(url: string, { reach, http }: Looking): Promise<Got> {
   try {
     const headers = { accept: 'application/json' };
     const kind = 'resource_metadata';
-    const response = await http.exchange({ kind, method: 'GET', url, headers, deadline: DEADLINE, maxBody: MAX_DOCUMENT, allowHosts });
+    const response = await http.exchange({ kind, method: 'GET', url, headers, deadline: DEADLINE, maxBody: MAX_DOCUMENT, ...reach });
     return { status: response.status, response };
   } catch (error) {
     if (error instanceof UpstreamExchangeFailed) return { status: null, response: null, fault: error.fault };

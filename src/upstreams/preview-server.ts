@@ -1,7 +1,7 @@
 import { macAlgorithms, signingAlgorithms } from '../catalogue/client-methods.js';
 import type { AuthorizationServer } from '../catalogue/catalogue.js';
 import { clientShape } from '../catalogue/file-shape.js';
-import { profiles, standardProfile } from '../catalogue/profile.js';
+import { preferredAlgorithms, profiles, standardProfile } from '../catalogue/profile.js';
 import { addressProblem } from '../catalogue/server-address.js';
 import type { Clock } from '../oauth/clock.js';
 import { lookForMetadata, metadataLocations, type FoundDocument, type Look } from './discovery.js';
@@ -26,6 +26,9 @@ export interface ClientMethod {
   /** For signed assertions; null for other methods. */
   readonly algorithm: string | null;
 }
+
+/** How far a preview goes, and whom it takes for the server: as of a server in the catalogue. */
+export type PreviewReach = Pick<AuthorizationServer, 'allowHosts' | 'ca'>;
 
 /** What Corridor would use of a server that is not in the catalogue, and why. */
 export interface ServerPreview {
@@ -59,22 +62,22 @@ const PREFERRED = [
 ];
 
 /** Looks at a server as discovery would, and keeps nothing. @throws IssuerUnusable */
-export async function previewServer(
-  issuer: string,
-  allowHosts: readonly string[],
-  http: UpstreamHttp,
-  clock: Clock,
-): Promise<ServerPreview> {
-  const problem = addressProblem(issuer, allowHosts) ?? (isIssuer(issuer) ? null : 'must have no query');
+export async function previewServer(issuer: string, reach: PreviewReach, http: UpstreamHttp, clock: Clock): Promise<ServerPreview> {
+  const problem = addressProblem(issuer, reach.allowHosts) ?? (isIssuer(issuer) ? null : 'must have no query');
   if (problem !== null) throw new IssuerUnusable(problem);
   const profile = suggestProfile(issuer);
-  const server = { id: 'previewed', issuer, profile: profiles[profile.name] ?? standardProfile, allowHosts };
+  const server = { id: 'previewed', issuer, profile: profiles[profile.name] ?? standardProfile, ...reach };
   const { looks, found } = await lookForMetadata(server, http, clock, DEADLINE);
-  if (found === null) return { issuer, looks, found, metadata: null, profile, method: null, remarks: [nothingFound(looks)] };
+  if (found === null) return { issuer, looks, found, metadata: null, profile, method: null, remarks: [nothingFound(looks, reach)] };
   const { document } = found;
   const metadata = usable(server, document);
-  const method = document.issuer === issuer ? methodFor(document) : null;
-  const remarks = [...ofIssuer(issuer, document), ...ofEndpoints(server, document), ...ofAuthentication(document), ...ofMetadata(metadata)];
+  const method = document.issuer === issuer ? methodFor(document, profile.name) : null;
+  const remarks = [
+    ...ofIssuer(issuer, document),
+    ...ofEndpoints(server, document),
+    ...ofAuthentication(document, profile.name),
+    ...ofMetadata(metadata),
+  ];
   return { issuer, looks, found, metadata, profile, method, remarks };
 }
 
@@ -96,7 +99,8 @@ function usable(server: AuthorizationServer, document: ServerDocument): ServerMe
   }
 }
 
-function nothingFound(looks: readonly Look[]): Remark {
+function nothingFound(looks: readonly Look[], { ca }: PreviewReach): Remark {
+  const trusted = ca === undefined ? 'a public authority; a private one is named by ca (--ca file:…)' : 'an authority that ca names';
   const strange = looks.find(({ came }) => came === 'unusable' || came === 'ambiguous');
   if (strange !== undefined)
     return refused('metadata_invalid', `what is at ${strange.url} cannot be understood, and no other place is asked then`);
@@ -104,7 +108,7 @@ function nothingFound(looks: readonly Look[]): Remark {
     return refused('address_refused', 'its address is not public, so it is not contacted: that is for allow_hosts of this server to allow');
   }
   if (looks.some(({ came }) => came === 'tls_failed'))
-    return refused('tls_failed', 'its certificate was not accepted: it must be one of a public authority');
+    return refused('tls_failed', `its certificate was not accepted: it must be valid, for this host, and of ${trusted}`);
   if (looks.some(({ came }) => came === 'unreachable' || came === 'timeout'))
     return refused('metadata_unavailable', 'it could not be reached: see that it is up, and that this Corridor gets through to it');
   return refused('metadata_unavailable', 'it publishes no metadata in these places: name its token_endpoint in corridor.yaml');
@@ -130,11 +134,11 @@ function ofEndpoints(server: AuthorizationServer, document: ServerDocument): Rem
   ];
 }
 
-function ofAuthentication(document: ServerDocument): Remark[] {
+function ofAuthentication(document: ServerDocument, profile: string): Remark[] {
   const methods = document.token_endpoint_auth_methods_supported;
   if (methods === null)
     return [info('methods_not_published', 'it does not say how clients authenticate, which means client_secret_basic (RFC 8414 §2)')];
-  if (methodFor(document) !== null) return [];
+  if (methodFor(document, profile) !== null) return [];
   return [refused('method_unsupported', `Corridor has none of its methods, which are ${methods.join(', ') || 'none'}`)];
 }
 
@@ -150,24 +154,24 @@ function ofMetadata(metadata: ServerMetadata | null): Remark[] {
 }
 
 /** The best method that both know, with an algorithm that both know. */
-function methodFor(document: ServerDocument): ClientMethod | null {
+function methodFor(document: ServerDocument, profile: string): ClientMethod | null {
   const ours: readonly string[] = clientShape.shape.method.options;
   const theirs = document.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
   const theirAlgorithms = document.token_endpoint_auth_signing_alg_values_supported;
   for (const name of PREFERRED.filter((method) => ours.includes(method) && theirs.includes(method))) {
-    const algorithms = ALGORITHMS[name];
-    if (algorithms === undefined) return { name, algorithm: null };
+    const algorithms = algorithmsOf(name, profile);
+    if (algorithms === null) return { name, algorithm: null };
     const algorithm = algorithms.find((each) => theirAlgorithms === null || theirAlgorithms.includes(each));
     if (algorithm !== undefined) return { name, algorithm };
   }
   return null;
 }
 
-/** Of the methods that sign (CONFORMANCE A26). */
-const ALGORITHMS: Readonly<Record<string, readonly string[] | undefined>> = {
-  private_key_jwt: signingAlgorithms,
-  client_secret_jwt: macAlgorithms,
-};
+/** The algorithms of the methods that sign, best first (CONFORMANCE A26). */
+function algorithmsOf(method: string, profile: string): readonly string[] | null {
+  if (method === 'private_key_jwt') return [...(preferredAlgorithms[profile] ?? []), ...signingAlgorithms];
+  return method === 'client_secret_jwt' ? macAlgorithms : null;
+}
 
 function refused(code: string, message: string): Remark {
   return { severity: 'refused', code, message };

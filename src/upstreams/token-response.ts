@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Secret } from '../oauth/secret.js';
 import { isAccessTokenJwt, readClaims, type Claims } from './access-token-claims.js';
-import { isJson, readMembers } from './answer-body.js';
+import { isAbsent, isJson, readMembers } from './answer-body.js';
 import type { UpstreamAnswer } from './form-post.js';
 import { grantedDetails } from './granted-details.js';
 import { grantedScope } from './granted-scope.js';
 import { readRefusal } from './refusal.js';
 import { membersOf } from '../oauth/strict-json.js';
+import { saidOfToken } from './said-of-token.js';
 import { learnAudience } from './token-audience.js';
 import { learnBinding } from './token-binding.js';
 import { tokenLifetime } from './token-lifetime.js';
@@ -46,11 +47,6 @@ function isSuccess(response: UpstreamResponse): boolean {
 /** Some servers answer 200 and say in the body that it failed (CONFORMANCE A49, Q27). */
 function saysFailure(members: Members): boolean {
   return !isAbsent(members.get('error')) || members.get('ok') === false;
-}
-
-/** Optional members that are null or empty are as good as absent (CONFORMANCE Q36). */
-function isAbsent(member: unknown): boolean {
-  return member === undefined || member === null || member === '';
 }
 
 /** A token in a body that is no success or cannot be read strictly, such as one whose other members are repeated. */
@@ -113,6 +109,7 @@ function understood(
     granted,
     grantedDetails: details.granted,
     audience,
+    said: saidOfToken(members),
   };
   return { token, fault: faults.find((fault) => fault !== null) ?? null };
 }

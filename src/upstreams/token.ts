@@ -5,6 +5,7 @@ import type { Scope } from '../oauth/scope.js';
 import type { Secret } from '../oauth/secret.js';
 import type { TokenBinding } from '../oauth/token-binding.js';
 import type { ProofKey } from './proofs-of-possession.js';
+import type { SaidOfToken } from './said-of-token.js';
 
 /** What is wanted of an authorization server: one resource, these scopes and details (none of one kind, perhaps), as this client with this credential. */
 export interface TokenWish {
@@ -23,6 +24,7 @@ export interface UpstreamToken {
   readonly text: Secret;
   /** SHA-256 of the text, hex. */
   readonly sha256: string;
+  /** As what it was asked for, and is used. */
   readonly type: 'Bearer' | 'DPoP';
   /** As far as it could be learned: see `learnBinding`. */
   readonly binding: TokenBinding;
@@ -37,6 +39,8 @@ export interface UpstreamToken {
   readonly grantedDetails: AuthorizationDetails;
   /** What could be learned of the audience. */
   readonly audience: readonly string[] | 'unverified';
+  /** Absent of a token that was kept. */
+  readonly said?: SaidOfToken;
 }
 
 /** A typed reason why there is no usable token, stable and without any text of the server's. */

@@ -6,8 +6,10 @@ const snippet = (more: Partial<ServerSnippet> = {}): string =>
     issuer: 'https://as.example/t1',
     profile: 'standard',
     allowHosts: [],
+    ca: null,
     method: 'private_key_jwt',
     algorithm: 'PS256',
+    pinned: {},
     undecided: {},
     ...more,
   });

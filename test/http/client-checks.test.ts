@@ -30,6 +30,8 @@ const codesOf = ({ problems }: z.infer<typeof checked>): string[] => problems.ma
 const live = async (run: string) =>
   z.looseObject({ tokens: z.array(z.unknown()) }).parse((await door.corridor.api('GET', `/v1/exposure?run=${run}`)).body).tokens;
 
+const tableOf = (found: z.infer<typeof checked>) => ({ asked: found['asked'], returned: found.returned });
+
 describe('a check of a client', () => {
   it('asks the server anew each time, and leaves no live token', async () => {
     const before = door.upstreamRequests;
@@ -56,6 +58,56 @@ describe('a check of a client', () => {
     // in words, and not by the code again
     expect(found.problems[0]?.message).not.toContain(code);
     expect(found.revocation).toBe(scope === null ? null : 'revoked');
+  });
+
+  it.each([
+    [{ token_type: 'mac' }, { token_type: 'mac', lifetime: 300 }],
+    [
+      { token_type: 'bearer', expires_in: '600' },
+      { token_type: 'bearer', lifetime: 600 },
+    ],
+    [
+      { token_type: undefined, expires_in: '1h' },
+      { token_type: null, lifetime: '1h' },
+    ],
+    [
+      { token_type: 7, expires_in: {} },
+      { token_type: 'unprintable', lifetime: 'unprintable' },
+    ],
+    [{ token_type: 'a-text-that-could-be-a-secret' }, { token_type: 'unprintable', lifetime: 300 }],
+    [
+      { token_type: '\u001b[31m', expires_in: -1 },
+      { token_type: 'unprintable', lifetime: -1 },
+    ],
+  ])('shows %j as the server said it, beside what was asked', async (said, shown) => {
+    door.server.at('/token', issue(said));
+    expect(tableOf(await check())).toMatchObject({ asked: { token_type: 'Bearer', longest_life: 3600, binding: 'none' }, returned: shown });
+  });
+
+  it('says when no life was said, and until when the token is counted as alive then', async () => {
+    door.server.at('/token', issue({ expires_in: undefined }));
+    const found = await check();
+    expect(found).toMatchObject({ result: 'passed', returned: { lifetime: null, expires_at: expect.any(String) } });
+    expect(found['notes']).toContain(`it says no expires_in: it is counted as alive until ${String(found.returned?.['expires_at'])}`);
+  });
+
+  it('tries a resource whose tokens are bound to a key of ours, which no run is handed (D6, A35)', async () => {
+    door.server.at('/token', issue({ token_type: 'DPoP' }));
+    const found = await check({ resource: 'bound' });
+    expect(found).toMatchObject({
+      result: 'passed',
+      asked: { resource: { id: 'bound' }, token_type: 'DPoP', binding: 'dpop' },
+      returned: { token_type: 'DPoP', binding: 'dpop' },
+      revocation: 'revoked',
+    });
+    expect(door.server.requestsAt('/token').at(-1)?.headers['dpop']).toMatch(/^eyJ/);
+    expect(await live(found.run)).toEqual([]);
+    expect((await door.entriesOf(found.run)).map(({ type }) => type)).not.toContain('token.released');
+
+    door.server.at('/token', issue());
+    const asBearer = await check({ resource: 'bound' });
+    expect(codesOf(asBearer)).toEqual(['token_type_unusable']);
+    expect(tableOf(asBearer)).toMatchObject({ asked: { token_type: 'DPoP' }, returned: { token_type: 'Bearer' } });
   });
 
   it.each([

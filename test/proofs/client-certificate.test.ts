@@ -7,12 +7,18 @@ import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
 import { createAuthority } from '../rig/certificates.js';
+import { corridorCommand } from '../rig/command-line.js';
 import { freePort, startCorridor, type RunningCorridor } from '../rig/corridor.js';
 import { policyWithGrants, type PolicyDirectory } from '../rig/policy-directory.js';
 
 const authority = createAuthority('Private authority');
 const crm = 'https://crm.example/api';
-const grants = ['nightly', 'daily'].map((workflow) => ({ workflow, purpose: 'indexing', resource: crm, scopes: ['crm:read'] }));
+/** Its tokens are to be bound. */
+const vault = 'https://vault.example/api';
+const grants = ['nightly', 'daily'].flatMap((workflow) => [
+  { workflow, purpose: 'indexing', resource: crm, scopes: ['crm:read'] },
+  { workflow, purpose: 'indexing', resource: vault, scopes: ['vault:read'] },
+]);
 
 /** Its tokens are bound to its certificate, and those of the other are not. */
 const bound = 'binding';
@@ -34,7 +40,7 @@ beforeAll(async () => {
       tls_client_certificate_bound_access_tokens: id === bound,
       jwks_uri: `http://127.0.0.1:${port}/oauth2/clients/${id}/jwks`,
     })),
-    resources: { [crm]: { scopes: ['crm:read'] } },
+    resources: { [crm]: { scopes: ['crm:read'] }, [vault]: { scopes: ['vault:read'] } },
     tls: { host: 'localhost', ...authority.certify('localhost'), ca: authority.cert },
   });
   policies = await policyWithGrants(grants);
@@ -54,6 +60,7 @@ authorization_servers:
   upstream: { issuer: "${server.issuer}", allow_hosts: [localhost], ca: "file:${ca}" }
 resources:
   crm: { uri: "${crm}", authorization_server: upstream, scopes: [crm:read], max_token_ttl: 1h }
+  vault: { uri: "${vault}", authorization_server: upstream, scopes: [vault:read], max_token_ttl: 1h, sender_constraint: mtls }
 purposes:
   indexing: { description: Keep the search index current }
 workflows:
@@ -61,9 +68,9 @@ workflows:
   daily: { owner: search-team@example.com, purposes: [indexing], max_run_ttl: 1h }
 clients:
   indexer: { client_id: indexer, authorization_server: upstream, owner: search-team@example.com, workflows: [nightly],
-             resources: [crm], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
+             resources: [crm, vault], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
   ${bound}: { client_id: ${bound}, authorization_server: upstream, owner: search-team@example.com, workflows: [daily],
-             resources: [crm], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
+             resources: [crm, vault], method: self_signed_tls_client_auth, credential: generate, rotate_every: 90d, max_token_life: 1h }
 runtimes:
   ci: { workflows: [nightly, daily] }
 `;
@@ -77,7 +84,7 @@ async function ask(workflow: string) {
     .parse((await corridor.api('POST', '/v1/runs', { workflow, purpose: 'indexing' }, runtimeKey)).body);
   const response = await fetch(`${corridor.issuer}/token`, {
     method: 'POST',
-    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'crm:read', ...run }),
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'crm:read', resource: crm, ...run }),
   });
   return { run: run.client_id, status: response.status, body: z.record(z.string(), z.unknown()).parse(await response.json()) };
 }
@@ -115,6 +122,47 @@ describe('a client with a certificate that Corridor made, at a server that a pri
     });
   }, 60_000);
 
+  it.each([
+    [bound, 'passed', [], 'mtls'],
+    ['indexer', 'failed', ['binding_mismatch'], 'unverified'],
+  ])(
+    'is checked where its tokens are to be bound to that certificate: %s (A31)',
+    async (client, result, problems, binding) => {
+      const { status, body } = await corridor.api('POST', `/v1/clients/${client}/check`, { resource: 'vault' });
+      expect([status, body]).toMatchObject([
+        200,
+        { result, asked: { token_type: 'Bearer', binding: 'mtls' }, returned: { token_type: 'Bearer', audience: [vault], binding } },
+      ]);
+      expect(
+        z
+          .looseObject({ problems: z.array(z.object({ code: z.string() })) })
+          .parse(body)
+          .problems.map(({ code }) => code),
+      ).toEqual(problems);
+    },
+    60_000,
+  );
+
+  it('is previewed under that authority, which is read below the secret directory alone (A6)', async () => {
+    const env = { CORRIDOR_URL: corridor.url, CORRIDOR_KEY: corridor.adminKey };
+    const preview = (...args: string[]) =>
+      corridorCommand(['upstream', 'preview', server.issuer, '--allow-host', 'localhost', ...args], env);
+    const { code, out } = await preview('--ca', 'file:ca.pem');
+    expect(code).toBe(0);
+    expect(out).toContain(`    allow_hosts: ["localhost"]\n    ca: "file:ca.pem"\n`);
+    const untold = await preview();
+    expect(untold.code).toBe(1);
+    expect(untold.out).toMatch(/refused +tls_failed +its certificate was not accepted.*--ca file:…/);
+    expect(await preview('--ca', 'file:nowhere.pem')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('ENOENT') });
+    for (const ca of ['file:../ca.pem', 'file:/etc/ssl/certs/ca-certificates.crt', 'env:CORRIDOR_CLIENT_CA', '/etc/passwd', ''])
+      expect(await preview('--ca', ca)).toMatchObject({ code: 1, out: '' });
+    const ofResource = await corridorCommand(
+      ['upstream', 'preview', '--resource', `${server.issuer}/api`, '--allow-host', 'localhost', '--ca', 'file:ca.pem'],
+      env,
+    );
+    expect(ofResource).toMatchObject({ code: 1, out: expect.stringContaining('status 404'), err: expect.stringContaining('says nothing') });
+  }, 60_000);
+
   it('stays as it is when the catalogue is to trust a broken file, which is told by line and column', async () => {
     await writeFile(path.join(directory, 'broken.pem'), authority.cert.slice(0, 200));
     expect(await corridor.api('POST', '/v1/apply', { source: catalogue('broken.pem') })).toMatchObject({
@@ -126,5 +174,17 @@ describe('a client with a certificate that Corridor made, at a server that a pri
     });
     const entries = await corridor.api('GET', '/v1/entries?type=catalogue.changed');
     expect(z.object({ entries: z.array(z.unknown()) }).parse(entries.body).entries).toHaveLength(1);
+  }, 60_000);
+
+  it('fails to be read anew when it is trusted no more, and its metadata stays in use', async () => {
+    await writeFile(path.join(directory, 'other.pem'), createAuthority('Another authority').cert);
+    expect((await corridor.api('POST', '/v1/apply', { source: catalogue('other.pem') })).status).toBe(200);
+    const env = { CORRIDOR_URL: corridor.url, CORRIDOR_KEY: corridor.adminKey };
+    const refreshed = await corridorCommand(['upstream', 'refresh', 'upstream', '--json'], env);
+    expect(refreshed).toMatchObject({
+      code: 1,
+      err: 'The metadata of upstream could not be read: tls_failed. What was pinned stays in use.\n',
+    });
+    expect(JSON.parse(refreshed.out)).toMatchObject({ fault: 'tls_failed', metadata: { usable: true } });
   }, 60_000);
 });

@@ -91,7 +91,9 @@ describe('corridor client check', () => {
     const { code, out } = await corridor('client', 'check', 'indexer', '--resource', 'ledger');
     expect(code).toBe(0);
     expect(out).toMatch(
-      new RegExp(`asked +returned\nscope +ledger:read +ledger:read\naudience +${ledger} +unverified\nlifetime +at most 3600 s +\\d+ s\n`),
+      new RegExp(
+        `asked +returned\nscope +ledger:read +ledger:read\naudience +${ledger} +unverified\nlifetime +at most 3600 s +\\d+ s\ntoken type +Bearer +Bearer\nbinding +none +none\n`,
+      ),
     );
     expect(out).toMatch(/revocation: revoked\nnote: its audience cannot be learned[^\n]*\nRecorded as ent/);
     const issued = await world.authorizationServer.issued();

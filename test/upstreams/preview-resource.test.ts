@@ -20,7 +20,7 @@ describe('where the metadata of a resource is looked for', () => {
 
   it.each(['urn:crm', 'https://h#x', 'h', 'https://127.0.0.1/api', 'http://h/api'])('is nowhere for %s', async (resource) => {
     const http = new ScriptedHttp();
-    await expect(previewResource(resource, [], http)).rejects.toThrow(/must|address/);
+    await expect(previewResource(resource, { allowHosts: [] }, http)).rejects.toThrow(/must|address/);
     expect(http.requests).toEqual([]);
   });
 });
@@ -35,7 +35,7 @@ describe('the preview of a resource', () => {
       authorization_servers: ['https://as.example', 'https://unknown.example', 7, '\u001b[31m'],
       scopes_supported: ['crm:read', 'not a scope', 'x"y'],
     });
-    expect(await previewResource(RESOURCE, [], http)).toEqual({
+    expect(await previewResource(RESOURCE, { allowHosts: [] }, http)).toEqual({
       resource: RESOURCE,
       looks: [{ at: 'well_known', url: LOCATION, status: 200, came: 'document' }],
       authorizationServers: ['https://as.example', 'https://unknown.example'],
@@ -48,7 +48,7 @@ describe('the preview of a resource', () => {
     'uses nothing of a document whose resource is %j (A77)',
     async (resource) => {
       const http = saying({ resource, authorization_servers: ['https://as.example'], scopes_supported: ['crm:read'] });
-      expect(await previewResource(RESOURCE, [], http)).toMatchObject({
+      expect(await previewResource(RESOURCE, { allowHosts: [] }, http)).toMatchObject({
         looks: [{ came: 'mismatch' }, { at: 'resource', came: 'other_status' }],
         authorizationServers: [],
         scopes: [],
@@ -57,10 +57,16 @@ describe('the preview of a resource', () => {
   );
 
   it('says what else came', async () => {
-    expect((await previewResource(RESOURCE, [], saying('', 404))).looks[0]).toMatchObject({ came: 'other_status', status: 404 });
-    expect((await previewResource(RESOURCE, [], saying('<html>'))).looks[0]).toMatchObject({ came: 'unusable', status: 200 });
+    expect((await previewResource(RESOURCE, { allowHosts: [] }, saying('', 404))).looks[0]).toMatchObject({
+      came: 'other_status',
+      status: 404,
+    });
+    expect((await previewResource(RESOURCE, { allowHosts: [] }, saying('<html>'))).looks[0]).toMatchObject({
+      came: 'unusable',
+      status: 200,
+    });
     const broken = new ScriptedHttp({ [LOCATION]: new UpstreamExchangeFailed('timeout', true) });
-    expect((await previewResource(RESOURCE, [], broken)).looks).toMatchObject([{ came: 'timeout', status: null }]);
+    expect((await previewResource(RESOURCE, { allowHosts: [] }, broken)).looks).toMatchObject([{ came: 'timeout', status: null }]);
   });
 });
 
@@ -73,13 +79,13 @@ describe('a resource whose metadata is not where it should be', () => {
       [ELSEWHERE]: response(200, JSON.stringify(said)),
     });
   const urlsOf = async (http: ScriptedHttp) => {
-    const preview = await previewResource(RESOURCE, [], http);
+    const preview = await previewResource(RESOURCE, { allowHosts: [] }, http);
     return { urls: http.urls, preview };
   };
 
   it('is asked without a token, and its challenge names the place (A77)', async () => {
     const http = naming(`Basic realm="x", Bearer error="invalid_token", resource_metadata="${ELSEWHERE}"`);
-    expect(await previewResource(RESOURCE, [], http)).toEqual({
+    expect(await previewResource(RESOURCE, { allowHosts: [] }, http)).toEqual({
       resource: RESOURCE,
       looks: [
         { at: 'well_known', url: LOCATION, status: 404, came: 'other_status' },

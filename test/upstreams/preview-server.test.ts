@@ -16,7 +16,7 @@ const good = {
 };
 
 function preview(http: ScriptedHttp, issuer = ISSUER, allowHosts: readonly string[] = []): Promise<ServerPreview> {
-  return previewServer(issuer, allowHosts, http, new SteppedClock());
+  return previewServer(issuer, { allowHosts }, http, new SteppedClock());
 }
 
 const saying = (members: Readonly<Record<string, unknown>>): Promise<ServerPreview> =>

@@ -3,6 +3,8 @@ import type { WorkloadIdentity } from '../../src/catalogue/workload-identity.js'
 import type { AuthorizationServer } from '../../src/catalogue/catalogue.js';
 import type { UndiciUpstreamHttp } from '../../src/platform/upstream-http.js';
 import { readMetadata } from '../../src/upstreams/discovery.js';
+import { previewResource } from '../../src/upstreams/preview-resource.js';
+import { previewServer, type PreviewReach } from '../../src/upstreams/preview-server.js';
 import { fetchIssuerKeys } from '../../src/upstreams/issuer-jwks.js';
 import { prepareRevocation, sendRevocation } from '../../src/upstreams/revocation.js';
 import { prepareTokenRequest, sendTokenRequest } from '../../src/upstreams/token-request.js';
@@ -96,5 +98,39 @@ describe.each(Object.entries(kinds))('a request for %s', (path, send) => {
     const private_ = server({ issuer: at.issuer, allowHosts: ['as.test'], ca: { path: 'ca.pem', pem: authority.cert } });
     await send(client(dns(['127.0.0.1'])), private_).catch(() => undefined);
     expect(at.requestsAt(path)).toHaveLength(1);
+  });
+});
+
+describe('a preview', () => {
+  const allowHosts = ['as.test'];
+  const ca = { path: 'ca.pem', pem: authority.cert };
+  const ourDns = () => client(dns(['127.0.0.1']));
+  const named = () => hostile({ tls: authority.certify('as.test'), host: 'as.test' });
+
+  it('reaches a server that a private authority vouches for where that is named, and is told of it where not (A6)', async () => {
+    const at = (await named()).publish();
+    const preview = (reach: PreviewReach) => previewServer(at.issuer, reach, ourDns(), clock);
+    expect(await preview({ allowHosts, ca })).toMatchObject({
+      metadata: { tokenEndpoint: at.tokenEndpoint },
+      looks: [{ came: 'document' }, {}],
+    });
+    const untold = await preview({ allowHosts });
+    expect(untold.remarks).toMatchObject([{ code: 'tls_failed', message: expect.stringContaining('--ca file:') as unknown }]);
+    const other = createAuthority('Another authority').cert;
+    expect((await preview({ allowHosts, ca: { path: 'ca.pem', pem: other } })).remarks).toMatchObject([
+      { code: 'tls_failed', message: expect.stringContaining('of an authority that ca names') as unknown },
+    ]);
+    expect(at.requests).toHaveLength(1);
+  });
+
+  it('asks a resource and the place that it names under the same authority (A6, A77)', async () => {
+    const at = await named();
+    const resource = `${at.issuer}/api`;
+    at.at('/api', (response) => {
+      response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${at.issuer}/elsewhere"` }).end();
+    }).at('/elsewhere', json({ resource, authorization_servers: ['https://as.example'] }));
+    expect((await previewResource(resource, { allowHosts, ca }, ourDns())).authorizationServers).toEqual(['https://as.example']);
+    expect((await previewResource(resource, { allowHosts }, ourDns())).looks).toMatchObject([{ came: 'tls_failed' }]);
+    expect(at.requests).toHaveLength(3);
   });
 });

@@ -23,6 +23,7 @@ describe('a token response', () => {
       granted: Scope.of(['crm:read']),
       grantedDetails: AuthorizationDetails.none,
       audience: 'unverified',
+      said: { tokenType: 'Bearer', expiresIn: 300 },
     });
     expect(token.text.reveal()).toBe('opaque-token');
   });
