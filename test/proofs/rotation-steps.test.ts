@@ -369,6 +369,64 @@ describe('a rotation', () => {
     expect((await world.rotation()).state).toBe('overlap');
   });
 
+  describe('of a client of several resources', () => {
+    const several = { ...published, resources: ['crm', 'files', 'ledger'] };
+    const at = (resource: string, scope = 'crm:read'): string => `https://${resource}.example/api ${scope}`;
+
+    async function begun(): Promise<RotationWorld> {
+      const world = await RotationWorld.of(database, several);
+      await world.replica().begin.begin('indexer', 'ada');
+      world.server.knows.add(await next(world));
+      return world;
+    }
+    async function suspend(world: RotationWorld, resource: string): Promise<void> {
+      await world.world.change(suspension('resource', resource));
+    }
+
+    it('is proven by the next resource where one is suspended', async () => {
+      const world = await begun();
+      await suspend(world, 'crm');
+      await world.replica().rotate.turn();
+      expect(world.server.wanted).toEqual([at('files')]);
+      expect((await world.rotation()).state).toBe('overlap');
+    });
+
+    it('waits while each is suspended, and asks nothing', async () => {
+      const world = await begun();
+      for (const resource of several.resources) await suspend(world, resource);
+      await world.replica().rotate.turn();
+      expect([world.server.asked, await world.rotation()]).toMatchObject([[], { state: 'proving', fault: 'suspended' }]);
+    });
+
+    it.each([
+      ['invalid_scope', [at('crm'), at('files'), at('ledger'), at('crm', 'crm:write')]],
+      ['invalid_target', [at('crm'), at('files'), at('ledger')]],
+    ])('is proven by another request where the first are refused by %s alone', async (error, asked) => {
+      const world = await begun();
+      world.server.refuses = (form) => (asked.at(-1) === `${form.get('resource')} ${form.get('scope')}` ? null : error);
+      await world.replica().rotate.turn();
+      expect(world.server.wanted).toEqual(asked);
+      expect((await world.rotation()).state).toBe('overlap');
+      await world.replica().revoke();
+      expect(await world.loose()).toEqual([]);
+    });
+
+    it('is not proven where every request is refused, and asks again later', async () => {
+      const world = await begun();
+      world.server.refuses = () => 'invalid_scope';
+      await world.replica().rotate.turn();
+      expect(world.server.wanted).toHaveLength(6);
+      expect(await world.rotation()).toMatchObject({ state: 'proving', fault: 'scope_rejected' });
+    });
+
+    it('asks once where it is the client that is refused', async () => {
+      const world = await begun();
+      world.server.knows.clear();
+      await world.replica().rotate.turn();
+      expect([world.server.wanted, await world.rotation()]).toMatchObject([[at('crm')], { state: 'proving', fault: 'client_refused' }]);
+    });
+  });
+
   // the statements: begin, the proof's intent and outcome, the shift, the end
   const deaths = [1, 2, 3, 4, 5].flatMap((statement) => (['before', 'after'] as const).map((moment) => [moment, statement] as const));
   it.each(deaths)('goes on where a Corridor died %s its statement %i, and no request fails', async (moment, statement) => {
