@@ -345,8 +345,50 @@ describe('a rotation', () => {
     expect(await world.versions()).toHaveLength(2);
   });
 
-  it('is left to its operator by the schedule where the server must be told', async () => {
-    const world = await RotationWorld.of(database, { rotateEvery: HOUR });
+  it('is begun by the schedule where the server must be told, and waits for its operator as long as that takes', async () => {
+    const world = await RotationWorld.of(database, { rotateEvery: 90 * 24 * HOUR });
+    const corridor = world.replica();
+    await world.pass(91 * 24 * HOUR);
+    for (let day = 0; day < 5; day++) {
+      await corridor.work();
+      await world.pass(24 * HOUR);
+    }
+    expect([await world.rotation(), world.server.asked, world.alarms]).toEqual([
+      { state: 'registering', fault: null, attempts: 0 },
+      [],
+      [],
+    ]);
+    expect((await world.entries()).map(({ type }) => type).filter((type) => type.startsWith('credential.'))).toEqual([
+      'credential.created',
+      'credential.created',
+    ]);
+    expect((await world.entries()).at(-1)).toMatchObject({ registration: 'operator', begun_by: 'schedule', cause: 'rotation' });
+    world.server.knows.add(await next(world));
+    await corridor.rotate.confirm('indexer', 'ada');
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('overlap');
+    await world.pass(HOUR);
+    await corridor.work();
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('done');
+    expect(await world.versions()).toHaveLength(1);
+  });
+
+  it('that was cancelled is begun anew by the schedule a day later', async () => {
+    const world = await RotationWorld.of(database, { rotateEvery: 90 * 24 * HOUR });
+    const corridor = world.replica();
+    await world.pass(91 * 24 * HOUR);
+    await corridor.work();
+    await corridor.rotate.cancel('indexer', 'ada');
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('cancelled');
+    await world.pass(25 * HOUR);
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('registering');
+  });
+
+  it('is left to its operator where only its server can make the new secret', async () => {
+    const world = await RotationWorld.of(database, { ...referenced, rotateEvery: HOUR });
     await world.pass(2 * HOUR);
     await world.replica().work();
     expect(await world.versions()).toHaveLength(1);
