@@ -47,6 +47,7 @@ function serverOf(file: AuthorizationServerFile, id: string, authorities: ReadAu
     ...(file.sender_constraint !== undefined && { senderConstraint: file.sender_constraint }),
     ...(file.ca !== undefined && { ca: authoritiesOf(file.ca, authorities) }),
     ...(file.token_endpoint !== undefined && { tokenEndpoint: file.token_endpoint }),
+    ...(file.mtls_token_endpoint !== undefined && { mtlsTokenEndpoint: file.mtls_token_endpoint }),
     ...(file.revocation_endpoint !== undefined && { revocationEndpoint: file.revocation_endpoint }),
   };
 }

@@ -109,6 +109,9 @@ export const authorizationServerShape = z.strictObject({
   token_endpoint: url('give a URL')
     .optional()
     .describe('Where tokens are issued, if the server publishes no metadata or its endpoint is at another origin'),
+  mtls_token_endpoint: url('give a URL')
+    .optional()
+    .describe('Where tokens are issued to clients that authenticate by a certificate (RFC 8705 §5), if that is at another origin'),
   revocation_endpoint: url('give a URL').optional().describe('Where tokens are revoked (RFC 7009), likewise'),
 });
 

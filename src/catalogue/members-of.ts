@@ -42,6 +42,7 @@ function membersOfServer(server: AuthorizationServer): Members {
     ...(server.senderConstraint !== undefined && { sender_constraint: server.senderConstraint }),
     ...(server.ca !== undefined && { ca: `file:${server.ca.path}`, 'ca.sha256': hash('sha256', server.ca.pem) }),
     ...(server.tokenEndpoint !== undefined && { token_endpoint: server.tokenEndpoint }),
+    ...(server.mtlsTokenEndpoint !== undefined && { mtls_token_endpoint: server.mtlsTokenEndpoint }),
     ...(server.revocationEndpoint !== undefined && { revocation_endpoint: server.revocationEndpoint }),
   };
 }

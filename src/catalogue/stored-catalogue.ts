@@ -40,6 +40,7 @@ const authorizationServer = z.strictObject({
   senderConstraint: z.enum(senderConstraints).optional(),
   ca: z.strictObject({ path: z.string(), pem: z.string() }).optional(),
   tokenEndpoint: z.string().optional(),
+  mtlsTokenEndpoint: z.string().optional(),
   revocationEndpoint: z.string().optional(),
 });
 
