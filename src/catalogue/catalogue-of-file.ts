@@ -75,6 +75,7 @@ function profileOf(file: ProfileFile): Profile {
     clientIdWithAssertion: changed.client_id_with_assertion ?? start.clientIdWithAssertion,
     otherBearerNames: changed.other_bearer_names?.map((each) => each.toLowerCase()).toSorted() ?? start.otherBearerNames,
     defaultTokenLife: changed.default_token_life === undefined ? start.defaultTokenLife : seconds(changed.default_token_life),
+    scopeAnswer: changed.scope_answer ?? start.scopeAnswer,
     scopeClaims: changed.scope_claims ?? start.scopeClaims,
     toleratedExtraScopes: changed.tolerated_extra_scopes?.toSorted() ?? start.toleratedExtraScopes,
     toleratedExtraAudiences: changed.tolerated_extra_audiences?.toSorted() ?? start.toleratedExtraAudiences,

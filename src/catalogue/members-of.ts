@@ -68,6 +68,7 @@ export function profileMembers(profile: Profile): Members {
     client_id_with_assertion: String(profile.clientIdWithAssertion),
     other_bearer_names: profile.otherBearerNames,
     default_token_life: printDuration(profile.defaultTokenLife),
+    scope_answer: profile.scopeAnswer,
     scope_claims: profile.scopeClaims,
     tolerated_extra_scopes: profile.toleratedExtraScopes,
     tolerated_extra_audiences: profile.toleratedExtraAudiences,

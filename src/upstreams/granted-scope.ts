@@ -1,4 +1,4 @@
-import { canNarrow } from '../catalogue/profile.js';
+import { canNarrow, type Profile } from '../catalogue/profile.js';
 import { Scope } from '../oauth/scope.js';
 import { stringsOf, type Claims } from './access-token-claims.js';
 import { meaningOfScopes } from './scope-form.js';
@@ -22,7 +22,7 @@ export interface GrantedScope {
  */
 export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null, mustSay = false): GrantedScope {
   const { scopeClaims } = wish.server.profile;
-  const stated = [scopeOfMember(member), ...scopesOfClaims(claims, scopeClaims)];
+  const stated = [scopeOfMember(member, wish.server.profile), ...scopesOfClaims(claims, scopeClaims)];
   const isSilent = stated.every((one) => one === null);
   if (isSilent && mustSay && !wish.scope.isEmpty && canNarrow(wish.server.profile)) return { granted: Scope.none, fault: 'scope_unusable' };
   return narrowed(wish, null, stated);
@@ -54,10 +54,14 @@ function narrowed(wish: TokenWish, known: Scope | null, statements: readonly Sta
   return { granted, fault: isUnusable ? 'scope_unusable' : null };
 }
 
-/** One string, by the standard; an array or null are not, but null is only another way to leave it out (CONFORMANCE Q24, Q36). */
-function scopeOfMember(member: unknown): Stated {
+/**
+ * One string, by the standard, or as the profile says. Null is not by the standard either, but only another way to leave it out
+ * (CONFORMANCE Q24, Q36).
+ */
+function scopeOfMember(member: unknown, { scopeAnswer }: Profile): Stated {
   if (member === undefined || member === null) return null;
-  return typeof member === 'string' ? scopeOf([member]) : 'unclear';
+  if (typeof member === 'string') return scopeOf([scopeAnswer === 'commas' ? member.replaceAll(',', ' ') : member]);
+  return scopeAnswer === 'list' ? scopeOfClaim(member) : 'unclear';
 }
 
 function scopesOfClaims(claims: Claims | null, names: Iterable<string>): readonly Stated[] {

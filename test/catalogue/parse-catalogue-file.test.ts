@@ -93,6 +93,7 @@ describe('a catalogue file', () => {
       tolerated_extra_audiences: [account]
       audience_member: resource
       client_claims: [cid]
+      scope_answer: commas
       other_token_issuers: ["https://old.example/"]
       reuses_tokens: true
       revokes_tokens: true
@@ -114,6 +115,7 @@ describe('a catalogue file', () => {
       clientIdWithAssertion: false,
       otherBearerNames: ['bearertoken'],
       defaultTokenLife: 600,
+      scopeAnswer: 'commas',
       scopeClaims: ['permissions'],
       toleratedExtraScopes: ['openid'],
       toleratedExtraAudiences: ['account'],
