@@ -47,6 +47,7 @@ function serverOf(file: AuthorizationServerFile, id: string, authorities: ReadAu
     ...(file.sender_constraint !== undefined && { senderConstraint: file.sender_constraint }),
     ...(file.ca !== undefined && { ca: authoritiesOf(file.ca, authorities) }),
     ...(file.token_endpoint !== undefined && { tokenEndpoint: file.token_endpoint }),
+    ...(file.mtls_token_endpoint !== undefined && { mtlsTokenEndpoint: file.mtls_token_endpoint }),
     ...(file.revocation_endpoint !== undefined && { revocationEndpoint: file.revocation_endpoint }),
   };
 }
@@ -74,6 +75,7 @@ function profileOf(file: ProfileFile): Profile {
     clientIdWithAssertion: changed.client_id_with_assertion ?? start.clientIdWithAssertion,
     otherBearerNames: changed.other_bearer_names?.map((each) => each.toLowerCase()).toSorted() ?? start.otherBearerNames,
     defaultTokenLife: changed.default_token_life === undefined ? start.defaultTokenLife : seconds(changed.default_token_life),
+    scopeAnswer: changed.scope_answer ?? start.scopeAnswer,
     scopeClaims: changed.scope_claims ?? start.scopeClaims,
     toleratedExtraScopes: changed.tolerated_extra_scopes?.toSorted() ?? start.toleratedExtraScopes,
     toleratedExtraAudiences: changed.tolerated_extra_audiences?.toSorted() ?? start.toleratedExtraAudiences,

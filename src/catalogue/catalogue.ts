@@ -16,6 +16,8 @@ export interface AuthorizationServer {
   readonly ca?: { readonly path: string; readonly pem: string };
   /** Where its endpoints are, when it publishes no metadata or its endpoints are at another origin. */
   readonly tokenEndpoint?: string;
+  /** For the clients that show a certificate (RFC 8705 §5). */
+  readonly mtlsTokenEndpoint?: string;
   readonly revocationEndpoint?: string;
 }
 

@@ -19,7 +19,7 @@ export function checkEntries(entries: Entries, report: Report): void {
 
 function checkServer({ draft, path, wrong: broken }: Entry<AuthorizationServerFile>, report: Report): void {
   const allowHosts = draft.allow_hosts ?? [];
-  for (const member of ['issuer', 'token_endpoint', 'revocation_endpoint'] as const) {
+  for (const member of ['issuer', 'token_endpoint', 'mtls_token_endpoint', 'revocation_endpoint'] as const) {
     const url = draft[member];
     const problem = url === undefined || broken.has('allow_hosts') ? null : addressProblem(url, allowHosts);
     if (problem !== null) report(wrong(path, member, problem));

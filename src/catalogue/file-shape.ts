@@ -49,14 +49,19 @@ const profile = z.union([
     assertion_audience: oneOf(['issuer', 'token_endpoint'], 'write issuer or token_endpoint')
       .optional()
       .describe("The assertion's audience; token_endpoint needs the server's token_endpoint to be given"),
-    assertion_certificate: oneOf(['none', 'x5t#S256', 'x5c'], 'write none, x5t#S256 or x5c')
+    assertion_certificate: oneOf(['none', 'x5t', 'x5t#S256', 'x5c'], 'write none, x5t, x5t#S256 or x5c')
       .optional()
-      .describe("What an assertion's header says of its key's certificate: its thumbprint, or with it the certificates themselves"),
+      .describe(
+        "What an assertion's header says of its key's certificate: its thumbprint (x5t is by SHA-1, for older servers), or with it the certificates themselves",
+      ),
     assertion_life: duration('write a duration', 300, '5 minutes').optional().describe('From iat to exp of an assertion, at most 5m'),
     assertion_backdate: duration('write a duration', 60, '1 minute').optional().describe('How far iat is dated back, at most 1m'),
     client_id_with_assertion: flag().optional().describe('Whether client_id is sent beside an assertion'),
     other_bearer_names: words('list names').optional().describe('What token_type may say besides Bearer and mean it, whatever its case'),
     default_token_life: span('write a duration').optional().describe('The life of a token whose server does not say expires_in'),
+    scope_answer: oneOf(['standard', 'list', 'commas'], 'write standard, list or commas')
+      .optional()
+      .describe('How the scope of its answers may be written besides the standard (one text, with spaces): as a list, or with commas'),
     scope_claims: words('list claims').optional().describe("The claims that name a token's scopes"),
     tolerated_extra_scopes: scopes('list scopes').optional().describe('Scopes that the server adds unasked and that are no over-grant'),
     tolerated_extra_audiences: words('list audiences')
@@ -109,6 +114,9 @@ export const authorizationServerShape = z.strictObject({
   token_endpoint: url('give a URL')
     .optional()
     .describe('Where tokens are issued, if the server publishes no metadata or its endpoint is at another origin'),
+  mtls_token_endpoint: url('give a URL')
+    .optional()
+    .describe('Where tokens are issued to clients that authenticate by a certificate (RFC 8705 §5), if that is at another origin'),
   revocation_endpoint: url('give a URL').optional().describe('Where tokens are revoked (RFC 7009), likewise'),
 });
 

@@ -34,10 +34,27 @@ export function allOrNothing({ profile }: AuthorizationServer, client: Client, r
  * The least that can be asked for there, in the order in which it is tried: all where its server cannot narrow, else one scope alone, of
  * those first that are given without being asked for.
  */
-export function leastScopes(server: AuthorizationServer, client: Client, resource: Resource): readonly Scope[] {
+function leastScopes(server: AuthorizationServer, client: Client, resource: Resource): readonly Scope[] {
   const all = allOrNothing(server, client, resource);
   if (all !== null) return [all];
   return [...new Set([...resource.defaultScopes, ...resource.scopes])].map((scope) => Scope.of([scope]));
+}
+
+/** The least that can be asked for at one resource. */
+export interface Least {
+  readonly resource: Resource;
+  readonly scope: Scope;
+}
+
+/** The least that can be asked for as this client, in the order in which it is tried: the first of each resource before the second of any. */
+export function leastOfClient(catalogue: Catalogue, client: Client): readonly Least[] {
+  const server = declared(catalogue.authorizationServers, client.authorizationServer);
+  const each = client.resources.flatMap((id) => {
+    const resource = declared(catalogue.resources, id);
+    if (resource === null || server === null) return [];
+    return leastScopes(server, client, resource).map((scope, rank) => ({ rank, least: { resource, scope } }));
+  });
+  return each.toSorted((one, other) => one.rank - other.rank).map(({ least }) => least);
 }
 
 /** Whether any client serves this workflow. */

@@ -42,6 +42,7 @@ function membersOfServer(server: AuthorizationServer): Members {
     ...(server.senderConstraint !== undefined && { sender_constraint: server.senderConstraint }),
     ...(server.ca !== undefined && { ca: `file:${server.ca.path}`, 'ca.sha256': hash('sha256', server.ca.pem) }),
     ...(server.tokenEndpoint !== undefined && { token_endpoint: server.tokenEndpoint }),
+    ...(server.mtlsTokenEndpoint !== undefined && { mtls_token_endpoint: server.mtlsTokenEndpoint }),
     ...(server.revocationEndpoint !== undefined && { revocation_endpoint: server.revocationEndpoint }),
   };
 }
@@ -67,6 +68,7 @@ export function profileMembers(profile: Profile): Members {
     client_id_with_assertion: String(profile.clientIdWithAssertion),
     other_bearer_names: profile.otherBearerNames,
     default_token_life: printDuration(profile.defaultTokenLife),
+    scope_answer: profile.scopeAnswer,
     scope_claims: profile.scopeClaims,
     tolerated_extra_scopes: profile.toleratedExtraScopes,
     tolerated_extra_audiences: profile.toleratedExtraAudiences,

@@ -19,8 +19,8 @@ export interface Profile {
   readonly assertionType: 'client-authentication+jwt' | 'JWT' | null;
   /** The assertion's audience: the issuer, or the pinned token endpoint of older servers. */
   readonly assertionAudience: 'issuer' | 'token_endpoint';
-  /** What an assertion says of the certificate of its key: its thumbprint, or with it the certificates themselves (RFC 7515 §4.1.6, §4.1.8). */
-  readonly assertionCertificate: 'none' | 'x5t#S256' | 'x5c';
+  /** What an assertion says of the certificate of its key: its thumbprint by SHA-1 (what older servers want) or by SHA-256, or with the latter the certificates themselves (RFC 7515 §4.1.6–4.1.8). */
+  readonly assertionCertificate: 'none' | 'x5t' | 'x5t#S256' | 'x5c';
   /** Seconds between `iat` and `exp`; at most 300. */
   readonly assertionLife: number;
   /** Seconds by which `iat` is dated back, against small clock errors. */
@@ -31,6 +31,8 @@ export interface Profile {
   readonly otherBearerNames: readonly string[];
   /** The life assumed, in seconds, when the server does not say `expires_in`. */
   readonly defaultTokenLife: number;
+  /** How the response's `scope` is written where not by RFC 6749 §3.3 alone: also as a list, or also with commas. */
+  readonly scopeAnswer: 'standard' | 'list' | 'commas';
   /** The claims that name a token's scopes: strings or lists of them. */
   readonly scopeClaims: readonly string[];
   /** Scopes that the server adds unasked and that are no over-grant. */
@@ -71,6 +73,7 @@ export const standardProfile: Profile = {
   clientIdWithAssertion: false,
   otherBearerNames: [],
   defaultTokenLife: 300,
+  scopeAnswer: 'standard',
   scopeClaims: ['scope', 'scp'],
   toleratedExtraScopes: [],
   toleratedExtraAudiences: [],

@@ -15,12 +15,13 @@ const profile: z.ZodType<Profile> = z.strictObject({
   resourceParameter: z.enum(['resource', 'audience']).nullable(),
   assertionType: z.enum(['client-authentication+jwt', 'JWT']).nullable(),
   assertionAudience: z.enum(['issuer', 'token_endpoint']),
-  assertionCertificate: z.enum(['none', 'x5t#S256', 'x5c']),
+  assertionCertificate: z.enum(['none', 'x5t', 'x5t#S256', 'x5c']),
   assertionLife: z.number(),
   assertionBackdate: z.number(),
   clientIdWithAssertion: z.boolean(),
   otherBearerNames: texts,
   defaultTokenLife: z.number(),
+  scopeAnswer: z.enum(['standard', 'list', 'commas']),
   scopeClaims: texts,
   toleratedExtraScopes: texts,
   toleratedExtraAudiences: texts,
@@ -40,6 +41,7 @@ const authorizationServer = z.strictObject({
   senderConstraint: z.enum(senderConstraints).optional(),
   ca: z.strictObject({ path: z.string(), pem: z.string() }).optional(),
   tokenEndpoint: z.string().optional(),
+  mtlsTokenEndpoint: z.string().optional(),
   revocationEndpoint: z.string().optional(),
 });
 

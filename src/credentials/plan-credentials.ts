@@ -118,7 +118,7 @@ async function nextVersion(
   try {
     const given = client.credential.kind === 'generate' ? null : await planning.references.read(client.credential);
     const digest = given === null ? null : keyedDigest(given, planning.digestKey);
-    if (digest !== null && !mayGoTo(server, bindings, digest)) return boundElsewhere(client);
+    if (digest !== null && !mayGoTo(server, client, bindings, digest)) return boundElsewhere(client);
     const cause = causeOf(client, server, current, digest);
     if (cause === null) return null;
     if (given !== null && isTooShort(client, given)) return tooShort(client);
@@ -147,7 +147,7 @@ function causeOf(
 ): CredentialCause | null {
   if (current === null) return 'first';
   if (current.issuer !== server.issuer) return 'issuer_changed';
-  if (endpointMoved(server, current)) return 'endpoint_moved';
+  if (endpointMoved(server, client, current)) return 'endpoint_moved';
   if (current.method !== client.method) return 'method_changed';
   if ((current.keyedDigest === null) !== (digest === null)) return 'source_changed';
   if (current.keyedDigest !== digest) return 'secret_changed';

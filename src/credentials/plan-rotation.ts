@@ -37,7 +37,7 @@ export async function planRotation(planning: RotationPlanning): Promise<NewCrede
     const given = client.credential.kind === 'generate' ? null : await references.read(client.credential);
     const digest = given === null ? null : keyedDigest(given, digestKey);
     if (digest !== null && digest === current.keyedDigest) return 'unchanged';
-    if (digest !== null && !mayGoTo(server, planning.bindings, digest)) return boundElsewhere(client);
+    if (digest !== null && !mayGoTo(server, client, planning.bindings, digest)) return boundElsewhere(client);
     if (given !== null && isTooShort(client, given)) return tooShort(client);
     return {
       id: newIdentifier('cre', now, randomness),

@@ -1,4 +1,4 @@
-import type { AuthorizationServer } from '../catalogue/catalogue.js';
+import type { AuthorizationServer, Catalogue } from '../catalogue/catalogue.js';
 import type { Facts } from '../issuance/facts.js';
 import { pinOf } from '../issuance/pin-metadata.js';
 import { offerProblem } from '../issuance/refresh-metadata.js';
@@ -21,7 +21,7 @@ export function printServer(server: AuthorizationServer, facts: Facts, watched: 
     read_at: seen === null ? null : timestamp(seen.readAt),
     tried_at: seen === null ? null : timestamp(seen.triedAt),
     fault: seen?.fault ?? null,
-    ...printOffer(server, pin, seen),
+    ...printOffer(facts.catalogue, server, pin, seen),
   };
 }
 
@@ -57,12 +57,17 @@ function usedMetadata(server: AuthorizationServer, pin: MetadataPin | null): Ser
   }
 }
 
-function printOffer(server: AuthorizationServer, pin: MetadataPin | null, seen: WatchedMetadata | null): Record<string, unknown> {
+function printOffer(
+  catalogue: Catalogue,
+  server: AuthorizationServer,
+  pin: MetadataPin | null,
+  seen: WatchedMetadata | null,
+): Record<string, unknown> {
   if (pin === null || seen?.offered == null) return { metadata_drift: [], offered: null };
   const { offered } = seen;
   const since = timestamp(offered.since);
   return {
     metadata_drift: movedBetween(pin.document, offered.document).map((moved) => ({ ...moved, since })),
-    offered: { digest: offered.digest, location: offered.location, since, problem: offerProblem(server, offered) },
+    offered: { digest: offered.digest, location: offered.location, since, problem: offerProblem(catalogue, server, offered) },
   };
 }

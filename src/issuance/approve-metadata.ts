@@ -29,7 +29,7 @@ export class ApproveMetadata {
         throw new Conflict('nothing_offered', 'nothing waits for approval: what the server publishes is in use');
       if (offered.digest !== digest)
         throw new Conflict('metadata_moved', 'what this server offers is not the document of this digest: look at it again');
-      const problem = offerProblem(server, offered);
+      const problem = offerProblem(facts.catalogue, server, offered);
       if (problem !== null) throw new Conflict('metadata_unusable', `this document cannot be used: ${problem}`);
       const pin = newPin(server, offered, by);
       const made = this.entries.make('metadata.approved', after, {

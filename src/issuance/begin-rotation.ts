@@ -45,8 +45,7 @@ export class BeginRotation {
   }
 
   /**
-   * Those that are due and that Corridor can take through all by itself, and those of the clients whose reference holds another secret
-   * (`changed`). What cannot be begun is given back; it is tried again another time.
+   * Those that are due and for which Corridor makes the key, and those of the clients whose reference holds another secret (`changed`). What cannot be begun is given back; it is tried again another time.
    */
   async beginDue(changed: readonly string[]): Promise<readonly Error[]> {
     const failures: Error[] = [];
@@ -69,7 +68,7 @@ export class BeginRotation {
       const current = currentOf(client.id, versions);
       if (current === null) return [];
       if (changed.includes(client.id)) return rotation?.endedAt === null && rotation.state === 'overlap' ? [] : [[client.id, 'reference']];
-      return rotatesByItself(client) && isDue(client, current, rotation, now) ? [[client.id, 'schedule']] : [];
+      return client.credential.kind === 'generate' && isDue(client, current, rotation, now) ? [[client.id, 'schedule']] : [];
     });
   }
 
@@ -129,11 +128,12 @@ export function currentOf(client: string, versions: readonly CredentialVersion[]
   return versions.find((version) => version.client === client && version.state === 'current') ?? null;
 }
 
-/** After one that failed there is a while in which somebody may look. */
+/** After one that failed or was cancelled there is a while in which somebody may look. */
 function isDue(client: Client, current: CredentialVersion, rotation: Rotation | null, now: number): boolean {
   if (current.createdAt + client.rotateEvery * 1000 > now) return false;
   if (rotation === null) return true;
-  return rotation.endedAt !== null && (rotation.state !== 'failed' || rotation.endedAt + rotationPace.afterFailure <= now);
+  const gaveUp = rotation.state === 'failed' || rotation.state === 'cancelled';
+  return rotation.endedAt !== null && (!gaveUp || rotation.endedAt + rotationPace.afterFailure <= now);
 }
 
 /** A key of ours is made once; another secret of a reference takes the place of one that is not proven. */

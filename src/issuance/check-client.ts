@@ -1,12 +1,11 @@
 import { Conflict, Invalid, NotFound, Unavailable } from '../access/errors.js';
 import { byItself, type EntryLog } from '../attribution/entry-log.js';
 import type { EntryMaker } from '../attribution/entry.js';
-import type { Catalogue, Client, Resource } from '../catalogue/catalogue.js';
-import { declared, leastScopes } from '../catalogue/look-up.js';
+import type { Catalogue, Client } from '../catalogue/catalogue.js';
+import { declared, leastOfClient, type Least } from '../catalogue/look-up.js';
 import type { Clock } from '../oauth/clock.js';
 import { ResourceIndicator } from '../oauth/resource-indicator.js';
 import { AuthorizationDetails } from '../oauth/authorization-details.js';
-import type { Scope } from '../oauth/scope.js';
 import type { EndRun } from '../runs/end-run.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import { localRuntime, type Run } from '../runs/run.js';
@@ -42,11 +41,6 @@ export interface CheckWish {
   readonly purpose: string | null;
   readonly resource: string | null;
   readonly scope: string | null;
-}
-
-interface Question {
-  readonly resource: Resource;
-  readonly scope: Scope;
 }
 
 /**
@@ -90,7 +84,7 @@ export class CheckClient {
     return run;
   }
 
-  async #tried(run: Run, questions: readonly Question[]): Promise<CheckOutcome> {
+  async #tried(run: Run, questions: readonly Least[]): Promise<CheckOutcome> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { context, decided } = await this.#decided(run, questions);
       const outcome = decided.kind === 'allowed' ? await this.#obtained(context, decided) : await this.#turnedAway(context, decided);
@@ -100,7 +94,7 @@ export class CheckClient {
   }
 
   /** The first that is allowed, or else the first. */
-  async #decided(run: Run, questions: readonly Question[]): Promise<{ context: Context; decided: Allowed | TurnedAway }> {
+  async #decided(run: Run, questions: readonly Least[]): Promise<{ context: Context; decided: Allowed | TurnedAway }> {
     const facts = await this.facts.latest();
     await this.policy.ready(facts.policyRevision);
     let first: { context: Context; decided: TurnedAway } | null = null;
@@ -176,16 +170,12 @@ function errandOf(catalogue: Catalogue, client: Client, wish: CheckWish): { work
   throw new Invalid('purpose_not_declared', `workflow ${workflow.id} has ${purposes.join(', ') || 'no purpose without a user'}`);
 }
 
-/** The least of one resource each, those that are meant when nobody says any first. @throws Invalid */
-function questionsOf(catalogue: Catalogue, client: Client, wish: CheckWish): readonly Question[] {
+/** The least of each resource, as far as it is wanted. @throws Invalid */
+function questionsOf(catalogue: Catalogue, client: Client, wish: CheckWish): readonly Least[] {
   const resources = client.resources.filter((id) => wish.resource === null || id === wish.resource);
-  const questions = resources.flatMap((id) => {
-    const resource = declared(catalogue.resources, id);
-    const server = declared(catalogue.authorizationServers, client.authorizationServer);
-    if (resource === null || server === null) return [];
-    const scopes = leastScopes(server, client, resource).filter((scope) => wish.scope === null || scope.has(wish.scope));
-    return scopes.map((scope) => ({ resource, scope }));
-  });
+  const questions = leastOfClient(catalogue, client).filter(
+    ({ resource, scope }) => resources.includes(resource.id) && (wish.scope === null || scope.has(wish.scope)),
+  );
   if (questions.length > 0) return questions.slice(0, QUESTIONS);
   if (resources.length === 0) throw new Invalid('resource_not_reached', `client ${client.id} reaches ${client.resources.join(', ')}`);
   throw new Invalid('scope_unknown', `there is no such scope at ${resources.join(', ')}`);

@@ -1,8 +1,8 @@
 import type { Append, EntryLog, Outcome } from '../attribution/entry-log.js';
 import { LogUnavailable } from '../attribution/entry-log.js';
 import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
-import type { Client, Resource } from '../catalogue/catalogue.js';
-import { declared, leastScopes } from '../catalogue/look-up.js';
+import type { AuthorizationServer, Client } from '../catalogue/catalogue.js';
+import { declared, leastOfClient, type Least } from '../catalogue/look-up.js';
 import type { Credential, CredentialStore } from '../credentials/credential.js';
 import type { Sealer } from '../credentials/sealer.js';
 import type { Clock } from '../oauth/clock.js';
@@ -34,6 +34,19 @@ export type Proof =
   | { readonly kind: 'held'; readonly fault: 'suspended' | 'nothing_to_ask_for' | 'facts_moving' };
 
 const ATTEMPTS = 3;
+/** Questions to the server, one after another, before it is left alone until the next time. */
+const QUESTIONS = 20;
+/** Milliseconds after which no further one is begun. */
+const PATIENCE = 20_000;
+
+/** What is said of the request alone: another may be granted. */
+const OF_THE_REQUEST: ReadonlySet<string> = new Set(['scope_rejected', 'target_rejected']);
+
+interface Party {
+  readonly client: Client;
+  readonly server: AuthorizationServer;
+  readonly credential: Credential;
+}
 
 interface Asking {
   readonly facts: Facts;
@@ -44,8 +57,9 @@ interface Asking {
 }
 
 /**
- * Asks for a token that nobody gets, to see that a server knows a credential: one scope of one resource, with an intent and an outcome
- * like any other, of no run, and revoked at once (a token that may not be served is: RevokeDue), unless a run holds one of the same text.
+ * Asks for a token that nobody gets, to see that a server knows a credential: one scope of one resource, or the next where that alone
+ * is refused or the resource suspended. Each with an intent and an outcome like any other, of no run, and revoked at once (a token that
+ * may not be served is: RevokeDue), unless a run holds one of the same text.
  */
 export class ProveCredential {
   constructor(
@@ -79,15 +93,32 @@ export class ProveCredential {
   async #attempt(credential: Credential, rotation: string, facts: Facts): Promise<Proof | 'stale'> {
     const client = declared(facts.catalogue.clients, credential.client);
     const server = client === null ? null : declared(facts.catalogue.authorizationServers, client.authorizationServer);
-    const resource = client === null ? null : leastOf(client, facts);
-    if (client === null || server === null || resource === null) return { kind: 'held', fault: 'nothing_to_ask_for' };
-    const stopped = { runs: [], owners: [], clients: [client.id], resource: resource.id, authorizationServer: server.id };
-    if (suspensionThatStops(facts.suspensions, stopped, this.clock.now()) !== null) return { kind: 'held', fault: 'suspended' };
+    if (client === null || server === null) return { kind: 'held', fault: 'nothing_to_ask_for' };
+    const all = leastOfClient(facts.catalogue, client);
+    if (all.length === 0) return { kind: 'held', fault: 'nothing_to_ask_for' };
+    const open = all.filter((least) => !this.#isStopped(client, least, facts));
+    const until = this.clock.now() + PATIENCE;
+    const rejected = new Set<string>();
+    let first: Proof | null = null;
+    for (const least of open.slice(0, QUESTIONS)) {
+      if (rejected.has(least.resource.id)) continue;
+      const proof = await this.#ask({ client, server, credential }, least, rotation, facts);
+      if (proof === 'stale' || proof.kind !== 'not' || !OF_THE_REQUEST.has(proof.fault)) return proof;
+      if (proof.fault === 'target_rejected') rejected.add(least.resource.id);
+      first ??= proof;
+      if (this.clock.now() > until) break;
+    }
+    return first ?? { kind: 'held', fault: 'suspended' };
+  }
 
+  #isStopped(client: Client, { resource }: Least, { suspensions }: Facts): boolean {
+    const what = { runs: [], owners: [], clients: [client.id], resource: resource.id, authorizationServer: client.authorizationServer };
+    return suspensionThatStops(suspensions, what, this.clock.now()) !== null;
+  }
+
+  async #ask({ client, server, credential }: Party, least: Least, rotation: string, facts: Facts): Promise<Proof | 'stale'> {
     const metadata = await this.metadata.get(server);
-    const [scope] = leastScopes(server, client, resource);
-    if (scope === undefined) return { kind: 'held', fault: 'nothing_to_ask_for' };
-    const wanted = { server, client, resource, scope, details: AuthorizationDetails.none };
+    const wanted = { server, client, ...least, details: AuthorizationDetails.none };
     const wish = await makeWish(wanted, credential, metadata, this.credentials, this.signing.proofs);
     const asking = { facts, wish, metadata, rotation, issuance: newIdentifier('iss', this.clock.now(), this.randomness) };
     const prepared = await prepareTokenRequest(wish, metadata, this.signing);
@@ -172,12 +203,6 @@ export class ProveCredential {
 function proofOf(outcome: UpstreamOutcome, issuance: string): Proof {
   if (outcome.kind === 'token' || (outcome.kind === 'refused' && outcome.token !== null)) return { kind: 'proven', issuance };
   return { kind: 'not', fault: outcome.fault, retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null };
-}
-
-/** The first by name, so that it is the same each time. */
-function leastOf({ resources }: Client, { catalogue }: Facts): Resource | null {
-  const [first] = resources;
-  return first === undefined ? null : declared(catalogue.resources, first);
 }
 
 /** The allow-list of what entries of a proof say: as of any token, but of no run. */

@@ -1,9 +1,10 @@
 import { Conflict, NotFound } from '../access/errors.js';
 import type { EntryMaker } from '../attribution/entry.js';
-import type { AuthorizationServer } from '../catalogue/catalogue.js';
+import type { AuthorizationServer, Catalogue } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
 import type { Clock } from '../oauth/clock.js';
 import { lookForMetadata, type FoundDocument, type Look, type Looked } from '../upstreams/discovery.js';
+import { endpointsFor } from '../upstreams/endpoints.js';
 import { metadataOfDocument } from '../upstreams/metadata.js';
 import type { MetadataPin } from '../upstreams/metadata-pins.js';
 import type { MetadataWatch, Seen, WatchedServer } from '../upstreams/metadata-watch.js';
@@ -94,16 +95,26 @@ export function watched({ id, issuer }: AuthorizationServer): WatchedServer {
   return { authorizationServer: id, issuer };
 }
 
-/** Why a document that is offered cannot be used; null when it can. */
-export function offerProblem(server: AuthorizationServer, { document }: FoundDocument): string | null {
-  try {
-    metadataOfDocument(server, document);
-    return null;
-  } catch (error) {
-    if (!(error instanceof UpstreamFailed)) throw error;
+/** Why a document that is offered cannot be used; null when it can, by each client of this server. */
+export function offerProblem({ clients }: Catalogue, server: AuthorizationServer, { document }: FoundDocument): string | null {
+  const metadata = ifUsable(() => metadataOfDocument(server, document));
+  if (metadata === null) {
+    if (document.issuer !== server.issuer) return 'its issuer is not the one that corridor.yaml names';
+    return 'it names no token endpoint that may be used: it must be https, and at the issuer’s origin or one that corridor.yaml names';
   }
-  if (document.issuer !== server.issuer) return 'its issuer is not the one that corridor.yaml names';
-  return 'it names no token endpoint that may be used: it must be https, and at the issuer’s origin or one that corridor.yaml names';
+  const own = Object.values(clients).filter(({ authorizationServer }) => authorizationServer === server.id);
+  const lost = own.find((client) => ifUsable(() => endpointsFor({ server, client }, metadata)) === null);
+  if (lost === undefined) return null;
+  return `client ${lost.id} may not use its mtls_endpoint_aliases, which must be https, and at the issuer’s origin or one that corridor.yaml names: give mtls_token_endpoint if they are right`;
+}
+
+function ifUsable<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UpstreamFailed) return null;
+    throw error;
+  }
 }
 
 function failed({ looks }: Looked): Seen {

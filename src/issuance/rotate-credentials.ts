@@ -13,7 +13,7 @@ import type { ProveCredential } from './prove-credential.js';
 import { credentialMembers, pauseBefore, rotationPace } from './rotation-pace.js';
 
 const AT_ONCE = 20;
-/** Milliseconds after which a step that nobody reported on is taken again; one takes 20 seconds at most. */
+/** Milliseconds after which a step that nobody reported on is taken again; one takes 40 seconds at most. */
 const LEASE = 60_000;
 
 /** What no further attempt would change. */

@@ -13,7 +13,7 @@ export const rotationPace = {
    * servers of several nodes learn of the new one at different times.
    */
   overlap: 3_600_000,
-  /** Before the schedule tries again. */
+  /** Before the schedule tries again, also after one that was cancelled. */
   afterFailure: 24 * 3_600_000,
 } as const;
 

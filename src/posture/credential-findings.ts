@@ -46,9 +46,9 @@ function certificate(client: Client, { key }: CredentialVersion, now: number): F
   return [{ code: 'certificate_expires', severity: 'warning', subject: subjectOf(client), message }];
 }
 
-function remedy({ id, credential, keyRegistration }: Client): string {
+function remedy({ id, credential }: Client): string {
   if (credential.kind !== 'generate') return 'have its server issue a new secret and put it where the reference points';
-  return keyRegistration === 'jwks_uri' ? `see why with "corridor client show ${id}"` : `begin with "corridor client rotate ${id}"`;
+  return `see why, and whether it waits for you, with "corridor client show ${id}"`;
 }
 
 function shared(client: Client, version: CredentialVersion, versions: readonly CredentialVersion[]): Finding[] {

@@ -10,7 +10,7 @@ export function resourceFindings(catalogue: Catalogue): Finding[] {
 
 /** On the loopback interface nobody listens in. */
 function plainHttp(server: AuthorizationServer): Finding[] {
-  const urls = [server.issuer, server.tokenEndpoint, server.revocationEndpoint]
+  const urls = [server.issuer, server.tokenEndpoint, server.mtlsTokenEndpoint, server.revocationEndpoint]
     .filter((url) => url !== undefined)
     .map((url) => new URL(url));
   if (!urls.some((url) => url.protocol === 'http:' && !LOOPBACK.test(url.hostname))) return [];

@@ -75,8 +75,9 @@ function keyHeader({ algorithm, kid, publicKey: { x5c } }: KeyCredential, { asse
   if (assertionCertificate === 'none') return header;
   const [own] = x5c ?? [];
   if (x5c === undefined || own === undefined) throw new UpstreamFailed('credential_unavailable');
-  const thumbprint = createHash('sha256').update(Buffer.from(own, 'base64')).digest('base64url');
-  return { ...header, 'x5t#S256': thumbprint, ...(assertionCertificate === 'x5c' && { x5c }) };
+  const thumbprint = (hash: string): string => createHash(hash).update(Buffer.from(own, 'base64')).digest('base64url');
+  if (assertionCertificate === 'x5t') return { ...header, x5t: thumbprint('sha1') };
+  return { ...header, 'x5t#S256': thumbprint('sha256'), ...(assertionCertificate === 'x5c' && { x5c }) };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { AuthorizationServer, Client } from '../catalogue/catalogue.js';
 import { isCertificateMethod } from '../catalogue/client-methods.js';
-import { isUsableEndpoint, type ServerMetadata } from './metadata.js';
+import { namedTokenEndpoint } from '../catalogue/named-token-endpoint.js';
+import { isUsableAlias, type ServerMetadata } from './metadata.js';
 import { UpstreamFailed } from './upstream-failed.js';
 
 /** Whose requests go where. */
@@ -18,20 +19,21 @@ export interface Endpoints {
 /**
  * The endpoints of a server for this client: one that shows a certificate goes, endpoint by endpoint, to the alias where there is one
  * (RFC 8705 §5, CONFORMANCE A28). What the catalogue names stands above both. An alias that we may not use is no reason to go to the
- * other endpoint, which knows no certificates.
+ * other endpoint, which knows no certificates; introspection is done without, as where the endpoint itself may not be used.
  * @throws UpstreamFailed `metadata_invalid`
  */
 export function endpointsFor({ server, client }: Sender, metadata: ServerMetadata): Endpoints {
   const { tokenEndpoint, revocationEndpoint, introspectionEndpoint, mtlsAliases } = metadata;
-  if (mtlsAliases === undefined || !isCertificateMethod(client.method)) return { tokenEndpoint, revocationEndpoint, introspectionEndpoint };
+  if (!isCertificateMethod(client.method)) return { tokenEndpoint, revocationEndpoint, introspectionEndpoint };
+  const introspection = mtlsAliases?.introspectionEndpoint ?? null;
   return {
-    tokenEndpoint: server.tokenEndpoint ?? usable(server, mtlsAliases.tokenEndpoint) ?? tokenEndpoint,
-    revocationEndpoint: server.revocationEndpoint ?? usable(server, mtlsAliases.revocationEndpoint) ?? revocationEndpoint,
-    introspectionEndpoint: usable(server, mtlsAliases.introspectionEndpoint) ?? introspectionEndpoint,
+    tokenEndpoint: namedTokenEndpoint(server, client) ?? usable(server, mtlsAliases?.tokenEndpoint) ?? tokenEndpoint,
+    revocationEndpoint: server.revocationEndpoint ?? usable(server, mtlsAliases?.revocationEndpoint) ?? revocationEndpoint,
+    introspectionEndpoint: introspection === null ? introspectionEndpoint : isUsableAlias(server, introspection) ? introspection : null,
   };
 }
 
-function usable(server: AuthorizationServer, alias: string | null): string | null {
-  if (alias !== null && !isUsableEndpoint(server, alias)) throw new UpstreamFailed('metadata_invalid');
+function usable(server: AuthorizationServer, alias: string | null = null): string | null {
+  if (alias !== null && !isUsableAlias(server, alias)) throw new UpstreamFailed('metadata_invalid');
   return alias;
 }

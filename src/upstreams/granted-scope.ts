@@ -1,4 +1,4 @@
-import { canNarrow } from '../catalogue/profile.js';
+import { canNarrow, type Profile } from '../catalogue/profile.js';
 import { Scope } from '../oauth/scope.js';
 import { stringsOf, type Claims } from './access-token-claims.js';
 import { meaningOfScopes } from './scope-form.js';
@@ -21,32 +21,54 @@ export interface GrantedScope {
  * in silence what they do not know. `mustSay` is whether the token is such a JWT. Where no scope was asked there is none to say.
  */
 export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null, mustSay = false): GrantedScope {
+  const { scopeClaims } = wish.server.profile;
+  const stated = [scopeOfMember(member, wish.server.profile), ...scopesOfClaims(claims, scopeClaims)];
+  const isSilent = stated.every((one) => one === null);
+  if (isSilent && mustSay && !wish.scope.isEmpty && canNarrow(wish.server.profile)) return { granted: Scope.none, fault: 'scope_unusable' };
+  return narrowed(wish, null, stated);
+}
+
+/** What of a token's scopes its server confirms when it is asked: by `scope` (RFC 7662 §2.2), and by the claims that its tokens use. */
+export function confirmedScope(wish: TokenWish, granted: Scope, members: Claims): GrantedScope {
+  return narrowed(wish, granted, scopesOfClaims(members, new Set(['scope', ...wish.server.profile.scopeClaims])));
+}
+
+type Stated = Scope | null | 'unclear';
+
+/** What all statements name, each in the server's names, of what was `known` before, in ours; all that was asked for where there is none. */
+function narrowed(wish: TokenWish, known: Scope | null, statements: readonly Stated[]): GrantedScope {
   const { scope: requested } = wish;
-  const { scopeClaims, toleratedExtraScopes } = wish.server.profile;
+  const { toleratedExtraScopes } = wish.server.profile;
   const meaning = meaningOfScopes(wish);
-  let granted = requested;
-  let narrowed = false;
-  for (const stated of [scopeOfMember(member), ...scopeClaims.map((name) => scopeOfClaim(claims?.get(name)))]) {
+  let granted = known;
+  for (const stated of statements) {
     if (stated === null) continue;
     if (stated === 'unclear') return { granted: Scope.none, fault: 'scope_unusable' };
     const excess = stated.tokens.some((token) => !meaning.has(token) && !toleratedExtraScopes.includes(token));
     if (excess) return { granted: recordable(stated), fault: 'scope_broader' };
     const meant = Scope.of(stated.tokens.flatMap((token) => meaning.get(token) ?? [token]));
-    granted = narrowed ? granted.intersect(meant) : meant;
-    narrowed = true;
+    granted = granted?.intersect(meant) ?? meant;
   }
-  if (requested.isEmpty) return { granted, fault: null };
-  if (!narrowed && mustSay && canNarrow(wish.server.profile)) return { granted: Scope.none, fault: 'scope_unusable' };
-  return { granted, fault: granted.intersect(requested).isEmpty ? 'scope_unusable' : null };
+  granted ??= requested;
+  const isUnusable = !requested.isEmpty && granted.intersect(requested).isEmpty;
+  return { granted, fault: isUnusable ? 'scope_unusable' : null };
 }
 
-/** One string, by the standard; an array or null are not, but null is only another way to leave it out (CONFORMANCE Q24, Q36). */
-function scopeOfMember(member: unknown): Scope | null | 'unclear' {
+/**
+ * One string, by the standard, or as the profile says. Null is not by the standard either, but only another way to leave it out
+ * (CONFORMANCE Q24, Q36).
+ */
+function scopeOfMember(member: unknown, { scopeAnswer }: Profile): Stated {
   if (member === undefined || member === null) return null;
-  return typeof member === 'string' ? scopeOf([member]) : 'unclear';
+  if (typeof member === 'string') return scopeOf([scopeAnswer === 'commas' ? member.replaceAll(',', ' ') : member]);
+  return scopeAnswer === 'list' ? scopeOfClaim(member) : 'unclear';
 }
 
-function scopeOfClaim(claim: unknown): Scope | null | 'unclear' {
+function scopesOfClaims(claims: Claims | null, names: Iterable<string>): readonly Stated[] {
+  return Array.from(names, (name) => scopeOfClaim(claims?.get(name)));
+}
+
+function scopeOfClaim(claim: unknown): Stated {
   const values = stringsOf(claim);
   return values === null || values === 'unclear' ? values : scopeOf(values);
 }

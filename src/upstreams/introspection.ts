@@ -6,7 +6,7 @@ import { endpointsFor } from './endpoints.js';
 import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import { grantedDetails } from './granted-details.js';
-import { grantedScope } from './granted-scope.js';
+import { confirmedScope } from './granted-scope.js';
 import type { ServerMetadata } from './metadata.js';
 import { learnBinding } from './token-binding.js';
 import { learnAudience } from './token-audience.js';
@@ -57,7 +57,7 @@ export function readIntrospectionResponse(wish: TokenWish, token: UpstreamToken,
   if (members === null) return { kind: 'refused', fault: 'audience_unverified', token };
   const { audience, fault: audienceFault } = learnAudience(wish, new Map(), members);
   const { binding, fault: bindingFault } = learnBinding(wish, members);
-  const { granted, fault: scopeFault } = grantedScope(wish, token.granted.toString(), members, false);
+  const { granted, fault: scopeFault } = confirmedScope(wish, token.granted, members);
   const details = grantedDetails(wish, token.grantedDetails.elements, members);
   const life = members.has('exp') ? tokenLifetime(wish, undefined, members, token.issuedAt) : { ...token, fault: null };
   const learned: UpstreamToken = {

@@ -110,14 +110,21 @@ export function isUsableEndpoint(server: AuthorizationServer, endpoint: string):
   return endpointProblem(server, endpoint) === null;
 }
 
-/** What is wrong with an endpoint, as a sentence that follows its name; null when it may be used. */
-export function endpointProblem(server: AuthorizationServer, endpoint: string): string | null {
+/** An alias for clients that show a certificate (RFC 8705 §5) may also be where the catalogue says that these get their tokens. */
+export function isUsableAlias(server: AuthorizationServer, alias: string): boolean {
+  return endpointProblem(server, alias, server.mtlsTokenEndpoint) === null;
+}
+
+/**
+ * What is wrong with an endpoint, as a sentence that follows its name; null when it may be used. It may be at the origin of `also` too.
+ */
+export function endpointProblem(server: AuthorizationServer, endpoint: string, also?: string): string | null {
   if (!URL.canParse(endpoint)) return 'is no absolute URL';
   const url = new URL(endpoint);
   if (endpoint.includes('#') || url.username !== '' || url.password !== '') return 'has a fragment or credentials';
   const secure = url.protocol === 'https:' || (url.protocol === 'http:' && isAllowedHost(url, server.allowHosts));
   if (!secure) return 'is not https';
-  const named = [server.issuer, server.tokenEndpoint, server.revocationEndpoint];
+  const named = [server.issuer, server.tokenEndpoint, server.revocationEndpoint, also];
   if (named.some((own) => own !== undefined && originOf(own) === url.origin)) return null;
   return 'is at another origin than the issuer: name it in corridor.yaml if that is right';
 }

@@ -51,6 +51,8 @@ export class IssuerUnusable extends Error {
   }
 }
 
+const ALIASES_IN_USE: readonly string[] = ['token_endpoint', 'revocation_endpoint', 'introspection_endpoint'];
+
 /** Best first: a key of our own before a secret that two know. */
 const PREFERRED = [
   'private_key_jwt',
@@ -127,9 +129,17 @@ function ofEndpoints(server: AuthorizationServer, document: ServerDocument): Rem
     const problem = url === null ? null : endpointProblem(server, url);
     return url === null || problem === null ? [] : [refused('endpoint_unusable', `${name} ${url} ${problem}`)];
   });
-  if (document.revocation_endpoint !== null) return wrong;
+  const aliases = Object.entries(document.mtls_endpoint_aliases ?? {}).flatMap(([name, url]) => {
+    const problem = endpointProblem(server, url);
+    if (!ALIASES_IN_USE.includes(name) || problem === null) return [];
+    return [
+      warning('alias_unusable', `mtls_endpoint_aliases.${name} ${url} ${problem} (mtls_token_endpoint, for clients with certificates)`),
+    ];
+  });
+  if (document.revocation_endpoint !== null) return [...wrong, ...aliases];
   return [
     ...wrong,
+    ...aliases,
     info('not_revocable', 'it publishes no revocation_endpoint: what it issues can be stopped by its end alone, so keep tokens short'),
   ];
 }
@@ -175,6 +185,10 @@ function algorithmsOf(method: string, profile: string): readonly string[] | null
 
 function refused(code: string, message: string): Remark {
   return { severity: 'refused', code, message };
+}
+
+function warning(code: string, message: string): Remark {
+  return { severity: 'warning', code, message };
 }
 
 function info(code: string, message: string): Remark {

@@ -93,6 +93,7 @@ describe('a catalogue file', () => {
       tolerated_extra_audiences: [account]
       audience_member: resource
       client_claims: [cid]
+      scope_answer: commas
       other_token_issuers: ["https://old.example/"]
       reuses_tokens: true
       revokes_tokens: true
@@ -114,6 +115,7 @@ describe('a catalogue file', () => {
       clientIdWithAssertion: false,
       otherBearerNames: ['bearertoken'],
       defaultTokenLife: 600,
+      scopeAnswer: 'commas',
       scopeClaims: ['permissions'],
       toleratedExtraScopes: ['openid'],
       toleratedExtraAudiences: ['account'],
@@ -138,13 +140,14 @@ describe('a catalogue file', () => {
   it('may give endpoints, a signing algorithm, labels and a demand for verified audiences', () => {
     const text = exampleWith(
       'allow_hosts',
-      'token_endpoint: "https://idp.example/token?tenant=1", revocation_endpoint: "https://idp.example/revoke", allow_hosts',
+      'token_endpoint: "https://idp.example/token?tenant=1", mtls_token_endpoint: "https://mtls.example/token", revocation_endpoint: "https://idp.example/revoke", allow_hosts',
     )
       .replace('credential: generate', 'credential: file:indexer/key.pem\n    algorithm: PS256')
       .replace('[billing:read]', '[billing:read], verify_audience: true, labels: { tier: gold }');
     const { authorizationServers, clients, resources } = catalogueOf(text);
     expect(authorizationServers.demo).toMatchObject({
       tokenEndpoint: 'https://idp.example/token?tenant=1',
+      mtlsTokenEndpoint: 'https://mtls.example/token',
       revocationEndpoint: 'https://idp.example/revoke',
     });
     expect(clients.indexer).toMatchObject({ credential: { kind: 'file', path: 'indexer/key.pem' }, algorithm: 'PS256' });

@@ -70,7 +70,7 @@ describe('the plan of a change', () => {
     const whole = catalogueOf(
       exampleWith(
         'allow_hosts',
-        'token_endpoint: "https://idp.example/token", revocation_endpoint: "https://idp.example/revoke", allow_hosts',
+        'token_endpoint: "https://idp.example/token", mtls_token_endpoint: "https://mtls.example/token", revocation_endpoint: "https://idp.example/revoke", allow_hosts',
       )
         .replace('profile: standard', 'profile: { name: standard, tolerated_extra_scopes: [openid] }')
         .replace('credential: generate', 'credential: file:key.pem\n    algorithm: EdDSA'),

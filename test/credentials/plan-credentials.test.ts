@@ -234,6 +234,19 @@ describe('the credential of a client', () => {
     ]);
   });
 
+  it('is another with a certificate alone when the token endpoint for certificates is pinned to another origin (A16, A28)', async () => {
+    const forCertificates: [string, string] = ['profile: standard', 'profile: standard, mtls_token_endpoint: "https://mtls.example/token"'];
+    const certificate: [string, string] = ['private_key_jwt', 'self_signed_tls_client_auth'];
+    const old = await firstOf(edited(issuer, certificate), {}, 'https://idp.example');
+    expect((await plan(edited(issuer, certificate, forCertificates), { inUse: [old] })).create).toMatchObject([
+      { cause: 'endpoint_moved' },
+    ]);
+    const there = { ...old, tokenEndpointOrigin: 'https://mtls.example' };
+    expect((await plan(edited(issuer, certificate, forCertificates), { inUse: [there] })).create).toEqual([]);
+    const key = await firstOf(edited(issuer), {}, 'https://idp.example');
+    expect((await plan(edited(issuer, forCertificates), { inUse: [key] })).create).toEqual([]);
+  });
+
   it('is retired with its client, and when a newer one is in use', async () => {
     const old = await firstOf(edited());
     const newer = { ...(await firstOf(edited())), createdAt: now + 1 };

@@ -4,6 +4,7 @@ import type { Rotation } from '../../src/credentials/rotation.js';
 import { createAuthority } from '../rig/certificates.js';
 import type { CredentialVersion } from '../../src/credentials/sealed-credential.js';
 import type { Finding } from '../../src/posture/finding.js';
+import { alarmsAmong } from '../../src/posture/alarms.js';
 import { findings } from '../../src/posture/findings.js';
 
 const DAY = 86_400_000;
@@ -70,7 +71,7 @@ describe('posture', () => {
       severity: 'warning',
       subject: 'client indexer',
       message:
-        'its credential is of 2026-03-03 and is to be replaced every 90d: overdue since 2026-06-01; begin with "corridor client rotate indexer"',
+        'its credential is of 2026-03-03 and is to be replaced every 90d: overdue since 2026-06-01; see why, and whether it waits for you, with "corridor client show indexer"',
     });
   });
 
@@ -104,6 +105,10 @@ describe('posture', () => {
     const told = of('indexer').filter(({ code }) => code.startsWith('rotation_'));
     expect(told.map(({ severity, code }) => `${severity} ${code}`)).toEqual(expected);
     expect(told.every(({ message }) => state === 'proving' || message.includes('corridor client rotate indexer'))).toBe(true);
+    // what an operator began a moment ago is no alarm
+    expect(alarmsAmong(told).map(({ code }) => code)).toEqual(
+      told.filter(({ severity }) => severity === 'warning').map(({ code }) => code),
+    );
     expect(of('gone').filter(({ code }) => code.startsWith('rotation_'))).toEqual([]);
   });
 

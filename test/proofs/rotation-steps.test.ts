@@ -345,8 +345,50 @@ describe('a rotation', () => {
     expect(await world.versions()).toHaveLength(2);
   });
 
-  it('is left to its operator by the schedule where the server must be told', async () => {
-    const world = await RotationWorld.of(database, { rotateEvery: HOUR });
+  it('is begun by the schedule where the server must be told, and waits for its operator as long as that takes', async () => {
+    const world = await RotationWorld.of(database, { rotateEvery: 90 * 24 * HOUR });
+    const corridor = world.replica();
+    await world.pass(91 * 24 * HOUR);
+    for (let day = 0; day < 5; day++) {
+      await corridor.work();
+      await world.pass(24 * HOUR);
+    }
+    expect([await world.rotation(), world.server.asked, world.alarms]).toEqual([
+      { state: 'registering', fault: null, attempts: 0 },
+      [],
+      [],
+    ]);
+    expect((await world.entries()).map(({ type }) => type).filter((type) => type.startsWith('credential.'))).toEqual([
+      'credential.created',
+      'credential.created',
+    ]);
+    expect((await world.entries()).at(-1)).toMatchObject({ registration: 'operator', begun_by: 'schedule', cause: 'rotation' });
+    world.server.knows.add(await next(world));
+    await corridor.rotate.confirm('indexer', 'ada');
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('overlap');
+    await world.pass(HOUR);
+    await corridor.work();
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('done');
+    expect(await world.versions()).toHaveLength(1);
+  });
+
+  it('that was cancelled is begun anew by the schedule a day later', async () => {
+    const world = await RotationWorld.of(database, { rotateEvery: 90 * 24 * HOUR });
+    const corridor = world.replica();
+    await world.pass(91 * 24 * HOUR);
+    await corridor.work();
+    await corridor.rotate.cancel('indexer', 'ada');
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('cancelled');
+    await world.pass(25 * HOUR);
+    await corridor.work();
+    expect((await world.rotation()).state).toBe('registering');
+  });
+
+  it('is left to its operator where only its server can make the new secret', async () => {
+    const world = await RotationWorld.of(database, { ...referenced, rotateEvery: HOUR });
     await world.pass(2 * HOUR);
     await world.replica().work();
     expect(await world.versions()).toHaveLength(1);
@@ -367,6 +409,64 @@ describe('a rotation', () => {
     await world.pass(2);
     await corridor.rotate.turn();
     expect((await world.rotation()).state).toBe('overlap');
+  });
+
+  describe('of a client of several resources', () => {
+    const several = { ...published, resources: ['crm', 'files', 'ledger'] };
+    const at = (resource: string, scope = 'crm:read'): string => `https://${resource}.example/api ${scope}`;
+
+    async function begun(): Promise<RotationWorld> {
+      const world = await RotationWorld.of(database, several);
+      await world.replica().begin.begin('indexer', 'ada');
+      world.server.knows.add(await next(world));
+      return world;
+    }
+    async function suspend(world: RotationWorld, resource: string): Promise<void> {
+      await world.world.change(suspension('resource', resource));
+    }
+
+    it('is proven by the next resource where one is suspended', async () => {
+      const world = await begun();
+      await suspend(world, 'crm');
+      await world.replica().rotate.turn();
+      expect(world.server.wanted).toEqual([at('files')]);
+      expect((await world.rotation()).state).toBe('overlap');
+    });
+
+    it('waits while each is suspended, and asks nothing', async () => {
+      const world = await begun();
+      for (const resource of several.resources) await suspend(world, resource);
+      await world.replica().rotate.turn();
+      expect([world.server.asked, await world.rotation()]).toMatchObject([[], { state: 'proving', fault: 'suspended' }]);
+    });
+
+    it.each([
+      ['invalid_scope', [at('crm'), at('files'), at('ledger'), at('crm', 'crm:write')]],
+      ['invalid_target', [at('crm'), at('files'), at('ledger')]],
+    ])('is proven by another request where the first are refused by %s alone', async (error, asked) => {
+      const world = await begun();
+      world.server.refuses = (form) => (asked.at(-1) === `${form.get('resource')} ${form.get('scope')}` ? null : error);
+      await world.replica().rotate.turn();
+      expect(world.server.wanted).toEqual(asked);
+      expect((await world.rotation()).state).toBe('overlap');
+      await world.replica().revoke();
+      expect(await world.loose()).toEqual([]);
+    });
+
+    it('is not proven where every request is refused, and asks again later', async () => {
+      const world = await begun();
+      world.server.refuses = () => 'invalid_scope';
+      await world.replica().rotate.turn();
+      expect(world.server.wanted).toHaveLength(6);
+      expect(await world.rotation()).toMatchObject({ state: 'proving', fault: 'scope_rejected' });
+    });
+
+    it('asks once where it is the client that is refused', async () => {
+      const world = await begun();
+      world.server.knows.clear();
+      await world.replica().rotate.turn();
+      expect([world.server.wanted, await world.rotation()]).toMatchObject([[at('crm')], { state: 'proving', fault: 'client_refused' }]);
+    });
   });
 
   // the statements: begin, the proof's intent and outcome, the shift, the end

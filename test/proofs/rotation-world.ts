@@ -59,6 +59,10 @@ export class LearningServer extends UpstreamHttp {
   /** Whether it gives one text until that is revoked. */
   repeats = false;
   readonly revoked: string[] = [];
+  /** The error with which it refuses a request of somebody whom it knows; null where it does not. */
+  refuses: (form: URLSearchParams) => string | null = () => null;
+  /** Each resource and scope that a token was asked for, in order. */
+  readonly wanted: string[] = [];
   /** Called before it looks at a request. */
   onRequest: () => void = () => undefined;
 
@@ -69,11 +73,14 @@ export class LearningServer extends UpstreamHttp {
     const by = identityOf(request, form);
     const accepted = this.knows.has(by);
     if (request.url.endsWith('/token')) this.asked.push({ by, accepted });
+    if (request.url.endsWith('/token')) this.wanted.push(`${form.get('resource') ?? ''} ${form.get('scope') ?? ''}`);
     if (!accepted) return response(401, JSON.stringify({ error: 'invalid_client' }));
     if (request.url.endsWith('/revoke')) {
       this.revoked.push(form.get('token') ?? '');
       return response(200, '');
     }
+    const error = this.refuses(form);
+    if (error !== null) return response(400, JSON.stringify({ error }));
     const last = this.issued.at(-1);
     const repeated = this.repeats && last !== undefined && !this.revoked.includes(last) ? last : null;
     const token = repeated ?? randomBytes(16).toString('hex');
@@ -170,9 +177,12 @@ export class RotationWorld {
     return world;
   }
 
+  /** One that has three resources, each with the scopes of the first. */
   catalogueWith(edit: Partial<Catalogue['clients'][string]>): Catalogue {
     const demo = { ...catalogue.authorizationServers['demo']!, issuer };
-    return { ...catalogue, authorizationServers: { demo }, clients: { indexer: { ...catalogue.clients['indexer']!, ...edit } } };
+    const more = ['files', 'ledger'].map((id) => [id, { ...crm, id, uri: `https://${id}.example/api` }] as const);
+    const resources = { crm, ...Object.fromEntries(more) };
+    return { ...catalogue, resources, authorizationServers: { demo }, clients: { indexer: { ...catalogue.clients['indexer']!, ...edit } } };
   }
 
   /** A Corridor that has just been started. */

@@ -39,7 +39,7 @@ const table = {
   },
   Q7: {
     who: 'Entra takes `<resource>/.default` and no other scope, one resource at a time, and assertions for its token endpoint.',
-    does: 'asks so by the profile `entra`, for a token endpoint that the catalogue pins',
+    does: 'asks so by the profile `entra`, for a token endpoint that the catalogue pins; the thumbprint is by SHA-256, or by SHA-1 where the profile says so',
   },
   Q8: {
     who: 'Entra refuses the parameter `resource` of RFC 8707.',
@@ -104,11 +104,11 @@ const table = {
   },
   Q23: {
     who: '`token_type` comes as `bearer`, `BEARER`, as a word of the vendor, or is missing.',
-    does: 'compares without case, knows other words by the profile alone, and refuses what says nothing',
+    does: 'compares without case, knows other words by the profile alone, and refuses what says nothing, whatever the profile',
   },
   Q24: {
     who: '`scope` comes as a list (Twitch), with commas (GitHub), as null or empty.',
-    does: 'takes null as not said; a list, an empty text or one unknown word with commas is refused',
+    does: 'takes null as not said, and a list or commas by the profile alone; else these are refused, and an empty text always',
   },
   Q25: {
     who: 'Keycloak adds default scopes that nobody asked for; others ignore what was asked.',
@@ -124,7 +124,7 @@ const table = {
   },
   Q28: {
     who: 'GitHub and others answer with a form or plain text unless they are asked for JSON.',
-    does: 'asks for JSON, and reads nothing else',
+    does: 'asks for JSON, and reads nothing else: no profile makes it read a form',
   },
   Q29: {
     who: 'Firewalls, gateways and login pages answer with HTML, some with 200 and the media type of JSON.',

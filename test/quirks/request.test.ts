@@ -74,6 +74,7 @@ quirk('Q7', async () => {
   const [asked] = readRequests(talk.requests, talk.origin);
   expect(asked?.scopes).toEqual(['api://crm/.default']);
   expect(asked?.assertion?.claims.aud).toBe(`${talk.origin}/9188040d/oauth2/v2.0/token`);
+  expect(Object.keys(asked?.assertion?.header ?? {})).toContain('x5t#S256');
 });
 
 quirk('Q8', async () => {

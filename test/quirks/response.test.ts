@@ -65,6 +65,26 @@ quirk('Q24', async () => {
     'refused scope_broader canary-token',
   ]);
   expect(outcomes.slice(0, 1).map((outcome) => tokenOf(outcome).granted.tokens)).toEqual([['crm:read']]);
+  const unclear = 'refused scope_unusable canary-token';
+  const both = [['crm:read'], 'crm:read', 'crm:read,crm:read', '', ['crm:read', 'crm:admin'], [1]].map((scope) => saying({ scope }));
+  const broader = 'refused scope_broader canary-token';
+  expect(await inWords(both, { profile: standardBut({ scopeAnswer: 'list' }) })).toEqual([
+    'token',
+    'token',
+    broader,
+    unclear,
+    broader,
+    unclear,
+  ]);
+  const byCommas = ['crm:read,crm:read', 'crm:read', 'crm:read, crm:admin', '', ',', ['crm:read']].map((scope) => saying({ scope }));
+  expect(await inWords(byCommas, { profile: standardBut({ scopeAnswer: 'commas' }) })).toEqual([
+    'token',
+    'token',
+    broader,
+    unclear,
+    unclear,
+    unclear,
+  ]);
 });
 
 quirk('Q25', async () => {

@@ -39,6 +39,8 @@ export function contract(
     it('is not asked for what the policy does not grant (B43)', () => overBroad(world));
     it('gives a token that is used no longer than the policy says; both ends are recorded (A53, B60)', () => capped(world));
     it('gives a token that lives longer than its client’s may: refused, and withdrawn', () => refusedForItsLife(world, kind));
+    it(`knows for whom a token is ${kind.tellsAudience}, by each method, where the resource insists on it (A44, A89, A92)`, () =>
+      audiences(world, kind));
     it('sees each token revoked when its run ends, whichever way its client authenticates (A88, A89)', async () => {
       await Promise.all(parties.filter(({ id }) => kind.notOffered[id] === undefined).map((party) => revokedAtTheEnd(world, party)));
     });
@@ -125,6 +127,16 @@ async function refusedForItsLife(world: World, kind: ServerUnderTest): Promise<v
   expect(await faults(agent)).toEqual(['lifetime_unusable']);
   const end = kind.revokesJwts ? 'token.revoked' : 'token.exposed';
   await until(async () => (await agent.entries()).some(({ type }) => type === end), 20);
+}
+
+async function audiences(world: World, kind: ServerUnderTest): Promise<void> {
+  for (const party of parties.filter(({ id }) => kind.notOffered[id] === undefined)) {
+    const agent = await world.startAgent(party);
+    const { access_token: token } = await agent.ask('ledger:read', ledger);
+    const isReadable = token.split('.').length === 3;
+    expect(isReadable).toBe(kind.tellsAudience === 'by the token itself');
+    expect((await agent.entries()).filter(({ type }) => type === 'token.released')).toMatchObject([{ audience: [ledger] }]);
+  }
 }
 
 async function revokedAtTheEnd(world: World, party: Party): Promise<void> {

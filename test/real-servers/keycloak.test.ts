@@ -52,6 +52,7 @@ if ('missing' in installation) {
         self_signed_tls_client_auth: 'it wants an authority for each certificate',
       },
       revokesJwts: true,
+      tellsAudience: 'by the token itself',
       unknownScope: 'request refused',
       wantsNonce: false,
       start: (registrations, tls) => start(home, registrations, tls),

@@ -19,6 +19,7 @@ contract({
   profile: 'standard',
   notOffered: {},
   revokesJwts: false,
+  tellsAudience: 'by introspection',
   unknownScope: 'left out',
   wantsNonce: true,
   start,

@@ -39,7 +39,7 @@ export const parties: readonly Party[] = [
 
 /** Its tokens are JWTs at each server. */
 export const crm = 'https://crm.example/api';
-/** Its tokens are of a kind that each server can revoke. */
+/** Its tokens are of a kind that each server can revoke, and must be known to be for it. */
 export const ledger = 'https://ledger.example/api';
 /** Who may introspect a resource's tokens: a client there whose `client_id` is the resource. */
 export const resourceServerSecret = (resource: string): string => `of-${Buffer.from(resource).toString('hex')}`;
@@ -57,6 +57,8 @@ export interface ServerUnderTest {
   readonly notOffered: Readonly<Record<string, string>>;
   /** Whether it revokes JWTs too. */
   readonly revokesJwts: boolean;
+  /** How Corridor learns for whom a token of the ledger is. */
+  readonly tellsAudience: 'by introspection' | 'by the token itself';
   /** What it does when one of the scopes is unknown to it. */
   readonly unknownScope: 'left out' | 'request refused';
   /** Whether a proof of possession needs a nonce of its own (RFC 9449 §8). */

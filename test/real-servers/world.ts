@@ -192,7 +192,7 @@ authorization_servers:
   real: { issuer: "${issuer}", profile: ${kind.profile}, allow_hosts: [localhost], ca: "file:ca.pem" }
 resources:
   crm: { uri: "${crm}", authorization_server: real, scopes: [crm:read, crm:write, ${unknownScope}, crm:erase], max_token_ttl: 1h }
-  ledger: { uri: "${ledger}", authorization_server: real, scopes: [ledger:read], max_token_ttl: 1h }
+  ledger: { uri: "${ledger}", authorization_server: real, scopes: [ledger:read], max_token_ttl: 1h, verify_audience: true }
 purposes:
   ${purpose}: { description: Keep the search index current }
 workflows:

@@ -44,6 +44,8 @@ export interface AuthorizationServerOptions {
     readonly cert: string;
     readonly ca: string;
     readonly clientAuthority?: string;
+    /** Asks for certificates at a listener of its own, whose endpoints are the aliases of all others (RFC 8705 §5). */
+    readonly certificatesApart?: boolean;
   };
   /** Any free one when absent. */
   readonly port?: number;

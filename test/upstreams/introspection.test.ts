@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose';
 import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
+import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import type { FormPost } from '../../src/upstreams/form-post.js';
 import { prepareIntrospection, readIntrospectionResponse } from '../../src/upstreams/introspection.js';
@@ -8,18 +9,20 @@ import { readTokenResponse } from '../../src/upstreams/token-response.js';
 import type { UpstreamOutcome, UpstreamToken } from '../../src/upstreams/token.js';
 import { UpstreamExchangeFailed } from '../../src/upstreams/upstream-http.js';
 import { response, success } from './answers.js';
-import { ISSUER, metadata, NOW, RESOURCE, resource, signing, wish, wishByKey } from './wish.js';
+import { ISSUER, metadata, NOW, profile, RESOURCE, resource, server, signing, wish, wishByKey } from './wish.js';
 
 const insists = wish({ resource: resource({ verifyAudience: true }) });
-const issued = ((): UpstreamToken => {
-  const outcome = readTokenResponse(insists, success(), NOW);
-  if (outcome.kind !== 'refused' || outcome.token === null) throw new Error('an opaque token says nothing of its audience');
-  return outcome.token;
-})();
+const issued = unverified(readTokenResponse(insists, success(), NOW));
 const active = { active: true, iss: ISSUER, aud: RESOURCE, scope: 'crm:read', client_id: 'corridor-indexer', exp: NOW / 1000 + 300 };
 const read = (body: unknown, status = 200, headers: Record<string, string> = {}): UpstreamOutcome =>
   readIntrospectionResponse(insists, issued, response(status, JSON.stringify(body), headers));
 const faultOf = (outcome: UpstreamOutcome): string => (outcome.kind === 'token' ? 'none' : outcome.fault);
+
+function unverified(outcome: UpstreamOutcome): UpstreamToken {
+  if (outcome.kind !== 'refused' || outcome.fault !== 'audience_unverified' || outcome.token === null)
+    throw new Error('an opaque token says nothing of its audience');
+  return outcome.token;
+}
 
 function prepared(introspection: FormPost | 'unsupported'): FormPost {
   if (introspection === 'unsupported') throw new Error('unsupported');
@@ -78,6 +81,42 @@ describe('what a server says of its token', () => {
     expect(grantedBy(undefined)).toEqual([both]);
     expect(grantedBy([both, one])).toBe('details_broader');
     expect(grantedBy([])).toBe('details_unusable');
+  });
+
+  describe.each([
+    ['plain', 'crm:read', 'crm:read crm:write', 'crm:read'],
+    ['prefixed', `${RESOURCE}/crm:read`, `${RESOURCE}/crm:read ${RESOURCE}/crm:write`, `${RESOURCE}/crm:read`],
+    ['dot_default', `${RESOURCE}/.default`, 'crm:read crm:write', 'crm:read'],
+    ['none', undefined, 'crm:read crm:write', 'crm:read'],
+  ] as const)('with scopes in the form %s', (scopeForm, answered, both, one) => {
+    const asked = wish({
+      server: server({ profile: profile({ scopeForm }) }),
+      resource: resource({ verifyAudience: true }),
+      scope: Scope.of(scopeForm === 'prefixed' ? ['crm:read'] : ['crm:read', 'crm:write']),
+    });
+    const token = unverified(readTokenResponse(asked, success({ scope: answered }), NOW));
+    const said = (scope: unknown) => readIntrospectionResponse(asked, token, response(200, JSON.stringify({ ...active, scope })));
+    const grantedBy = (scope: unknown) => {
+      const outcome = said(scope);
+      return outcome.kind === 'token' ? outcome.token.granted.tokens : faultOf(outcome);
+    };
+
+    it('is what was granted where nothing is said of them, and no more than is said', () => {
+      expect(grantedBy(undefined)).toEqual(token.granted.tokens);
+      expect(grantedBy(one)).toEqual(['crm:read']);
+      expect(grantedBy(`${one} crm:admin`)).toBe('scope_broader');
+      expect(grantedBy('')).toBe('scope_unusable');
+      if (scopeForm === 'prefixed') expect(grantedBy(both)).toBe('scope_broader');
+      else expect(grantedBy(both)).toEqual(token.granted.tokens);
+    });
+  });
+
+  it('names its scopes in `scope`, whatever claims of a token name them (RFC 7662 §2.2)', () => {
+    const asked = wish({ server: server({ profile: profile({ scopeClaims: ['scp'] }) }), resource: resource({ verifyAudience: true }) });
+    const said = (members: object) => readIntrospectionResponse(asked, issued, response(200, JSON.stringify({ ...active, ...members })));
+    expect(faultOf(said({ scope: 'crm:read crm:admin' }))).toBe('scope_broader');
+    expect(faultOf(said({ scp: ['crm:read', 'crm:admin'] }))).toBe('scope_broader');
+    expect(faultOf(said({ scp: ['crm:read'] }))).toBe('none');
   });
 
   it('need not say more than for whom it is', () => {

@@ -53,6 +53,8 @@ describe('the preview of a server', () => {
     [{ token_endpoint: 'http://as.example/token' }, ['refused endpoint_unusable']],
     [{ revocation_endpoint: 'https://evil.example/r' }, ['refused endpoint_unusable']],
     [{ revocation_endpoint: null }, ['info not_revocable']],
+    [{ mtls_endpoint_aliases: { token_endpoint: `${ISSUER}/mtls/token`, userinfo_endpoint: 'https://mtls.example/me' } }, []],
+    [{ mtls_endpoint_aliases: { token_endpoint: 'https://mtls.example/token' } }, ['warning alias_unusable']],
     [{ token_endpoint_auth_methods_supported: ['none', 'magic'] }, ['refused method_unsupported']],
     [{ token_endpoint_auth_methods_supported: null }, ['info methods_not_published']],
     [

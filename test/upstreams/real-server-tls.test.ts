@@ -3,11 +3,13 @@ import { decodeJwt } from 'jose';
 import { withOwnCertificate } from '../../src/credentials/own-certificate.js';
 import { generateKeyPair } from '../../src/credentials/key-pair.js';
 import { readReferencedCertificate } from '../../src/credentials/referenced-key.js';
+import type { AuthorizationServer } from '../../src/catalogue/catalogue.js';
 import type { CertificateMethod } from '../../src/catalogue/client-methods.js';
 import type { CertificateCredential } from '../../src/credentials/credential.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
 import { UndiciUpstreamHttp } from '../../src/platform/upstream-http.js';
+import { prepareIntrospection, readIntrospectionResponse, sendIntrospection } from '../../src/upstreams/introspection.js';
 import { readMetadata } from '../../src/upstreams/discovery.js';
 import { cacheKey, requestInputs } from '../../src/upstreams/request-inputs.js';
 import { prepareRevocation, readRevocationResponse, sendRevocation } from '../../src/upstreams/revocation.js';
@@ -131,6 +133,82 @@ describe('a client that authenticates by the certificate of its connection', () 
   });
 });
 
+describe('a server that asks for certificates at another origin than its issuer’s, as RFC 8705 §5 has it', () => {
+  const ledger = resource({ uri: 'https://ledger.example/api', verifyAudience: true });
+  let apart: RunningAuthorizationServer;
+  let alias: string;
+
+  beforeAll(async () => {
+    const [{ publicKey, kid, algorithm }] = own;
+    apart = await startAuthorizationServer({
+      clients: [
+        {
+          client_id: 'own',
+          token_endpoint_auth_method: 'self_signed_tls_client_auth',
+          jwks: { keys: [{ ...publicKey, kid, alg: algorithm, use: 'sig' }] },
+        },
+        { client_id: 'by-secret', token_endpoint_auth_method: 'client_secret_basic', client_secret: 'canary secret' },
+      ],
+      resources: { [ledger.uri]: { scopes: ['ledger:read'], format: 'opaque' } },
+      tls: { host: HOST, ...authority.certify(HOST), ca: authority.cert, clientAuthority: authority.cert, certificatesApart: true },
+    });
+    alias = (await readMetadata(at(), http, clock, 5_000)).mtlsAliases?.tokenEndpoint ?? '';
+    expect(new URL(alias).origin).not.toBe(apart.issuer);
+  }, 60_000);
+  afterAll(() => apart.stop());
+
+  const at = (more: Partial<AuthorizationServer> = {}): AuthorizationServer =>
+    server({ issuer: apart.issuer, allowHosts: [HOST], ca: { path: 'ca.pem', pem: authority.cert }, ...more });
+  const asking = (more: Partial<AuthorizationServer>): TokenWish =>
+    wished('own', own[0], {
+      server: at(more),
+      credential: { ...own[0], issuer: apart.issuer, tokenEndpointOrigin: new URL(alias).origin },
+      resource: ledger,
+      scope: Scope.of(['ledger:read']),
+    });
+
+  it('gives, explains and revokes tokens there, where the catalogue names that place for certificates (A16, A28, A89, A92)', async () => {
+    const one = asking({ tokenEndpoint: `${apart.issuer}/token`, mtlsTokenEndpoint: alias });
+    const about = await readMetadata(one.server, http, clock, 5_000);
+    const issued = await obtain(one);
+    if (issued.kind !== 'refused' || issued.token === null) throw new Error('an opaque token says nothing of its audience');
+    const question = await prepareIntrospection(one, issued.token.text, about, means);
+    if (question === 'unsupported') throw new Error('the server can be asked');
+    const told = readIntrospectionResponse(one, issued.token, await sendIntrospection(question, http, 5_000));
+    expect(told).toMatchObject({ kind: 'token', token: { audience: [ledger.uri] } });
+    const revocation = await prepareRevocation(one, issued.token.text, about, means);
+    if (revocation === 'unsupported') throw new Error('it can be revoked');
+    expect(readRevocationResponse(await sendRevocation(revocation, http, 5_000), Date.now())).toEqual({ kind: 'revoked' });
+    expect(await apart.requests()).toMatchObject({
+      'POST /mtls/token': 1,
+      'POST /mtls/token/introspection': 1,
+      'POST /mtls/token/revocation': 1,
+    });
+  });
+
+  it('is sent nothing there unless the catalogue names it, and a secret never (A16, A73)', async () => {
+    await expect(obtain(asking({}))).rejects.toMatchObject({ fault: 'metadata_invalid' });
+    const bySecret = wish({
+      server: at({ mtlsTokenEndpoint: alias }),
+      client: client({ clientId: 'by-secret' }),
+      credential: secretCredential('canary secret', { issuer: apart.issuer, tokenEndpointOrigin: apart.issuer }),
+      resource: { ...ledger, verifyAudience: false },
+      scope: Scope.of(['ledger:read']),
+    });
+    const { text } = await obtained(bySecret);
+    const about = await readMetadata(bySecret.server, http, clock, 5_000);
+    const moved = { ...about, revocationEndpoint: new URL('/revoke', alias).href };
+    await expect(prepareRevocation(bySecret, text, moved, means)).rejects.toMatchObject({ fault: 'credential_bound_elsewhere' });
+    await expect(
+      prepareTokenRequest(
+        { ...bySecret, credential: { ...bySecret.credential, tokenEndpointOrigin: new URL(alias).origin } },
+        about,
+        means,
+      ),
+    ).rejects.toMatchObject({ fault: 'credential_bound_elsewhere' });
+  });
+});
+
 describe('a client that proves possession of a key', () => {
   async function proving(): Promise<TokenWish> {
     return wish({
@@ -182,6 +260,25 @@ describe('the request of a client with a certificate', () => {
       (await prepareTokenRequest(named, metadata({ mtlsAliases: aliases, tokenEndpoint: 'https://as.example/named' }), means)).endpoint,
     ).toBe('https://as.example/named');
     expect((await prepareTokenRequest(wish(), about, means)).endpoint).toBe('https://as.example/token');
+  });
+
+  it('goes to the token endpoint that the catalogue names for certificates before any other, and no other client does (A28)', async () => {
+    const pinned = { mtlsTokenEndpoint: 'https://mtls.example/token', tokenEndpoint: 'https://as.example/named' };
+    const one = { ...(await by()), server: server(pinned) };
+    const there = { ...one, credential: { ...one.credential, tokenEndpointOrigin: 'https://mtls.example' } };
+    for (const mtlsAliases of [aliases, undefined]) {
+      const about = metadata({ ...(mtlsAliases && { mtlsAliases }) });
+      expect((await prepareTokenRequest(there, about, means)).endpoint).toBe('https://mtls.example/token');
+      await expect(prepareTokenRequest(one, about, means)).rejects.toMatchObject({ fault: 'credential_bound_elsewhere' });
+    }
+    const named = metadata({ tokenEndpoint: 'https://as.example/named' });
+    expect((await prepareTokenRequest(wish({ server: server(pinned) }), named, means)).endpoint).toBe('https://as.example/named');
+  });
+
+  it('is made without introspection where the alias for that may not be used', async () => {
+    const about = metadata({ mtlsAliases: { ...aliases, introspectionEndpoint: 'https://evil.example/introspect' } });
+    expect((await prepareTokenRequest(await by(), about, means)).endpoint).toBe('https://as.example/mtls/token');
+    expect(await prepareIntrospection(await by(), new Secret('x'), about, means)).toBe('unsupported');
   });
 
   it.each(['https://evil.example/token', 'http://as.example/token'])('does not go to the alias %s (A16, A73)', async (tokenEndpoint) => {

@@ -6,6 +6,7 @@ import { newSecretText } from '../../src/oauth/identifier.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { UndiciUpstreamHttp } from '../../src/platform/upstream-http.js';
 import type { Signing } from '../../src/upstreams/client-assertion.js';
+import { prepareIntrospection, readIntrospectionResponse, sendIntrospection } from '../../src/upstreams/introspection.js';
 import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
 import { prepareRevocation, readRevocationResponse, sendRevocation } from '../../src/upstreams/revocation.js';
 import { ProofsOfPossession } from '../../src/upstreams/proofs-of-possession.js';
@@ -15,12 +16,14 @@ import { readTokenResponse } from '../../src/upstreams/token-response.js';
 import type { TokenWish, UpstreamOutcome, UpstreamToken } from '../../src/upstreams/token.js';
 import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
 import { KeptPins } from './kept-pins.js';
-import { client, keyCredential, resource, secretCredential, server, wish } from './wish.js';
+import { client, keyCredential, profile, resource, secretCredential, server, wish } from './wish.js';
 
 const randomness = { bytes: (length: number) => randomBytes(length) };
 const clock = { now: () => Date.now() };
 const means: Signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
 const FILES = 'https://files.example/api';
+/** Its scopes are named behind it. */
+const PREFIXED = 'https://prefixed.example/api';
 const secret = newSecretText(randomness);
 const http = new UndiciUpstreamHttp();
 
@@ -44,6 +47,7 @@ beforeAll(async () => {
     resources: {
       'https://crm.example/api': { scopes: ['crm:read', 'crm:write'], ttl: 600 },
       [FILES]: { scopes: ['files:read'], format: 'opaque' },
+      [PREFIXED]: { scopes: [`${PREFIXED}/read`, `${PREFIXED}/write`], format: 'opaque' },
     },
   });
   demo = server({ issuer: real.issuer, allowHosts: ['127.0.0.1'] });
@@ -139,7 +143,31 @@ describe('oidc-provider', () => {
       fault: 'audience_unverified',
     });
   });
+
+  it('says of its opaque token, when it is asked, for whom it is and for what: by secret, by key, in each form of scopes (A89, A92)', async () => {
+    const plain = { server: demo, resource: resource({ uri: FILES, verifyAudience: true }), scope: Scope.of(['files:read']) };
+    const prefixed = {
+      server: { ...demo, profile: profile({ scopeForm: 'prefixed' }) },
+      resource: resource({ uri: PREFIXED, verifyAudience: true }),
+      scope: Scope.of(['read']),
+    };
+    for (const party of [bySecret, byKey]) {
+      for (const asked of [plain, prefixed]) {
+        const one = wish({ ...asked, ...party });
+        expect(await learned(one)).toMatchObject({ kind: 'token', token: { audience: [asked.resource.uri], granted: asked.scope } });
+      }
+    }
+  });
 });
+
+/** With what introspection says of the token, which does not say it itself. */
+async function learned(one: TokenWish): Promise<UpstreamOutcome> {
+  const outcome = await obtain(one);
+  if (outcome.kind !== 'refused' || outcome.token === null) throw new Error(JSON.stringify(outcome));
+  const prepared = await prepareIntrospection(one, outcome.token.text, await metadata.get(one.server), means);
+  if (prepared === 'unsupported') throw new Error('the server can be asked');
+  return readIntrospectionResponse(one, outcome.token, await sendIntrospection(prepared, http, 5_000));
+}
 
 async function revoke(party: { client: Client; credential: Credential }, token: UpstreamToken): Promise<unknown> {
   const prepared = await prepareRevocation({ server: demo, ...party }, token.text, await metadata.get(demo), means);

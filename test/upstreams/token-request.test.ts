@@ -240,20 +240,25 @@ describe('authentication by key', () => {
     expect(kid).toMatch(/./);
   });
 
-  it.each(['x5t#S256', 'x5c'] as const)('shows the certificate of its key where the profile says so: %s', async (assertionCertificate) => {
-    const shows = server({ profile: profile({ assertionCertificate }) });
-    const key = await keyCredential();
-    const x5c = [Buffer.from('certificate').toString('base64'), Buffer.from('its issuer').toString('base64')];
-    const prepared = await prepare(await wishByKey({ server: shows, credential: { ...key, publicKey: { ...key.publicKey, x5c } } }));
-    expect(decodeProtectedHeader(assertionOf(prepared))).toEqual({
-      alg: 'ES256',
-      kid: key.kid,
-      typ: 'client-authentication+jwt',
-      'x5t#S256': createHash('sha256').update('certificate').digest('base64url'),
-      ...(assertionCertificate === 'x5c' && { x5c }),
-    });
-    expect(await faultOf(prepare(await wishByKey({ server: shows })))).toBe('credential_unavailable');
-  });
+  it.each(['x5t', 'x5t#S256', 'x5c'] as const)(
+    'shows the certificate of its key where the profile says so: %s (Q7)',
+    async (assertionCertificate) => {
+      const shows = server({ profile: profile({ assertionCertificate }) });
+      const key = await keyCredential();
+      const x5c = [Buffer.from('certificate').toString('base64'), Buffer.from('its issuer').toString('base64')];
+      const prepared = await prepare(await wishByKey({ server: shows, credential: { ...key, publicKey: { ...key.publicKey, x5c } } }));
+      expect(decodeProtectedHeader(assertionOf(prepared))).toEqual({
+        alg: 'ES256',
+        kid: key.kid,
+        typ: 'client-authentication+jwt',
+        ...(assertionCertificate === 'x5t'
+          ? { x5t: createHash('sha1').update('certificate').digest('base64url') }
+          : { 'x5t#S256': createHash('sha256').update('certificate').digest('base64url') }),
+        ...(assertionCertificate === 'x5c' && { x5c }),
+      });
+      expect(await faultOf(prepare(await wishByKey({ server: shows })))).toBe('credential_unavailable');
+    },
+  );
 
   it('sends client_id beside it where the profile says so, and then the same (A19, Q16)', async () => {
     const prepared = await prepare(await wishByKey({ server: server({ profile: profile({ clientIdWithAssertion: true }) }) }));

@@ -19,22 +19,18 @@ const options = JSON.parse(await text(process.stdin));
 const delays = { before: 0, after: 0, ...options.delays };
 const requests = {};
 let outages = {};
-/** Where clients with certificates are to go; only the token endpoint has one, so that it shows who looks at each. */
+/** Where clients with certificates are to go. */
 const ALIAS = '/mtls';
 
-const server = options.tls === undefined ? http.createServer() : https.createServer(askingForCertificates(options.tls));
-server.on('error', (error) => {
-  console.error(error.message);
-  process.exit(1);
-});
-server.listen(options.port ?? 0, '127.0.0.1');
-await once(server, 'listening');
-const { port } = server.address();
+const server = options.tls === undefined ? http.createServer() : https.createServer(listenerOf(options.tls));
+const port = await listening(server, options.port ?? 0);
 const issuer = options.tls === undefined ? `http://127.0.0.1:${port}` : `https://${options.tls.host}:${port}`;
+/** As RFC 8705 §5 has it, certificates are asked for where nothing else is listening. */
+const apart = options.tls?.certificatesApart === true ? https.createServer(askingForCertificates(options.tls)) : null;
 
 const provider = await createProvider(issuer, options, {
   adapter: MemoryAdapter,
-  ...(options.tls !== undefined && boundTokens(issuer)),
+  ...(options.tls !== undefined && boundTokens(await aliases())),
 });
 const issued = new IssuedList(provider);
 
@@ -60,13 +56,34 @@ async function answer(ctx) {
   else if (ctx.path === '/rig/delays' && ctx.method === 'PUT') ctx.body = Object.assign(delays, JSON.parse(await text(ctx.req)));
 }
 
+async function listening(one, at) {
+  one.on('error', (error) => {
+    console.error(error.message);
+    process.exit(1);
+  });
+  one.listen(at, '127.0.0.1');
+  await once(one, 'listening');
+  return one.address().port;
+}
+
+/** Beside the others only the token endpoint has one, so that it shows who looks at each. */
+async function aliases() {
+  if (apart === null) return { token_endpoint: `${issuer}${ALIAS}/token` };
+  const base = `https://${options.tls.host}:${await listening(apart, 0)}${ALIAS}/token`;
+  return { token_endpoint: base, revocation_endpoint: `${base}/revocation`, introspection_endpoint: `${base}/introspection` };
+}
+
+function listenerOf(tls) {
+  return tls.certificatesApart === true ? { key: tls.key, cert: tls.cert } : askingForCertificates(tls);
+}
+
 /** Every certificate is let in, since a client may vouch for itself; which of them is whose is for the provider to see. */
 function askingForCertificates({ key, cert, clientAuthority }) {
   return { key, cert, requestCert: true, rejectUnauthorized: false, ...(clientAuthority !== undefined && { ca: clientAuthority }) };
 }
 
 /** Certificates of connections (RFC 8705) and proofs of possession, with nonces (RFC 9449). */
-function boundTokens(issuer) {
+function boundTokens(aliases) {
   const certificateOf = (ctx) => ctx.req.socket.getPeerX509Certificate();
   return {
     clientAuthMethods: [
@@ -77,7 +94,7 @@ function boundTokens(issuer) {
       'tls_client_auth',
       'self_signed_tls_client_auth',
     ],
-    discovery: { mtls_endpoint_aliases: { token_endpoint: `${issuer}${ALIAS}/token` } },
+    discovery: { mtls_endpoint_aliases: aliases },
     features: {
       mTLS: {
         enabled: true,
@@ -95,6 +112,7 @@ function boundTokens(issuer) {
 }
 
 server.on('request', provider.callback());
+apart?.on('request', provider.callback());
 console.log(JSON.stringify({ issuer }));
 
 process.on('disconnect', () => process.exit(0));
