@@ -104,7 +104,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   const credentials = new CurrentCredentials(versions, facts);
   const issuances = new IssuanceRows(database, notice);
   const exposure = new SqlExposure(database);
-  const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database, notice));
+  const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database, notice), clock, randomness);
 
   const work = new SqlOwedWork(database);
   const retries = new Retries(work, facts, log, entries, platform.faultLog);

@@ -43,7 +43,7 @@ export class Suspend {
       throw new Invalid('expires_in_the_past', 'expires_at must lie ahead');
     const id = newIdentifier('sus', this.clock.now(), this.randomness);
     const suspension = { id, ...wish, target: await this.#stored(wish), raisedBy: by };
-    const applied = await this.changeFacts.change(async (facts, after) => {
+    const applied = await this.changeFacts.changeInTurn(async (facts, after) => {
       await requireTarget(wish, facts.catalogue, this.runs);
       const entry = this.entries.make('suspension.raised', after, suspensionMembers(suspension), columns(suspension));
       return { change: { kind: 'suspension.raised', suspension }, entries: [entry] };
@@ -55,7 +55,7 @@ export class Suspend {
   /** @throws NotFound, NotAllowed, Conflict, Unavailable */
   async lift(id: string, by: string): Promise<{ suspension: Suspension; liftedAt: number; entry: string | null }> {
     let lifted: Suspension | undefined;
-    const applied = await this.changeFacts.change(async (facts, after) => {
+    const applied = await this.changeFacts.changeInTurn(async (facts, after) => {
       lifted = facts.suspensions.find((candidate) => candidate.id === id);
       if (lifted === undefined) throw new NotFound('suspension_unknown', 'there is no such suspension, or it was lifted already');
       if (facts.catalogue.suspensionsLiftedBy === 'another_person') await this.#requireAnother(lifted, by);
