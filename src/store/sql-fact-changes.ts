@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Entry } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
+import type { Witness } from '../attribution/witness.js';
 import type { SealedCredential } from '../credentials/sealed-credential.js';
 import {
   epochAfter,
@@ -36,6 +37,7 @@ export class SqlFactChanges extends FactChanges {
   constructor(
     private readonly database: Database,
     private readonly notice: EarlyNotice | null = null,
+    private readonly witness: Witness | null = null,
   ) {
     super();
   }
@@ -46,12 +48,15 @@ export class SqlFactChanges extends FactChanges {
     const answer = verdictRow.parse(row);
     if (answer.verdict === 'locked') throw new FactsLocked();
     if (answer.verdict === 'stale') return answer;
+    const epoch = epochAfter(expected);
+    this.witness?.noteEpoch(epoch);
+    for (const { id } of entries.slice(-1)) this.witness?.noteEntry(id);
     this.notice?.factsChanged();
     const unfinished = change.kind === 'suspension.raised' && answer.verdict === 'unfinished';
     const rest = unfinished ? await this.#withdrawRest(change.suspension) : [];
     const withdrawn = [...answer.withdrawn, ...rest];
     for (const kind of workOf(change, withdrawn)) this.notice?.workLeft(kind);
-    return { verdict: 'applied', at: answer.at, epoch: epochAfter(expected), withdrawn };
+    return { verdict: 'applied', at: answer.at, epoch, withdrawn };
   }
 
   /** The stop holds already, so a failure here does not undo it: what is left is withdrawn when it may be served no longer. */
