@@ -205,7 +205,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   const pastSuspensions = new SqlSuspensions(database);
   const observeWorld = new ObserveWorld(facts, metadataWatch, search, work);
   const isBehind = (error: unknown): boolean => error instanceof DatabaseBehind;
-  const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
+  const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness, platform.faultLog);
 
   return {
     clock,
@@ -235,6 +235,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     activatePolicy,
     applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, references, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
+    changeFacts,
     checkClient: new CheckClient(
       facts,
       activatePolicy,

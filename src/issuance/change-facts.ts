@@ -56,6 +56,11 @@ export class ChangeFacts {
     throw new Unavailable('facts_moving', 'others change the same facts at the same time: try again');
   }
 
+  /** A step of what a suspension has left to be withdrawn, or any of them. Gives whether there is more. */
+  async withdrawMore(suspension: string | null): Promise<boolean> {
+    return this.changes.withdrawMore(suspension);
+  }
+
   #pause(attempt: number): number {
     const random = (this.randomness.bytes(1)[0] ?? 0) / 256;
     return random * Math.min(PAUSE_GROWS * attempt, LONGEST_PAUSE);

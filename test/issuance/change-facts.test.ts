@@ -20,7 +20,11 @@ class BusyFacts extends FactChanges {
     if (this.overtaken-- > 0) this.epoch = epochAfter(this.epoch);
     if (this.epoch.number !== expected.number) return { verdict: 'stale' };
     this.epoch = epochAfter(expected);
-    return { verdict: 'applied', epoch: this.epoch, at: 0, withdrawn: [] };
+    return { verdict: 'applied', epoch: this.epoch, at: 0, withdrawn: [], unfinished: false };
+  }
+
+  withdrawMore(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 }
 
