@@ -6,7 +6,7 @@ import type { Clock } from '../oauth/clock.js';
 import { SlowDown } from '../oauth/errors.js';
 import type { Randomness } from '../oauth/identifier.js';
 import type { RunDirectory } from '../runs/run-directory.js';
-import type { Run } from '../runs/run.js';
+import { isDrill, type Run } from '../runs/run.js';
 import { isRecorded } from './answer.js';
 import { requestColumns, requestMembers, suppressedMembers } from './attribution-of.js';
 import type { Facts } from './facts.js';
@@ -39,8 +39,9 @@ export class LimitRequests {
     private readonly randomness: Randomness,
   ) {}
 
-  /** The limit that this request is over; null when it is within all of them, and then it counts. */
+  /** The limit that this request is over; null when it is within all of them, and then it counts. A drill, which gets no token, has none. */
   over(run: Run, catalogue: Catalogue): Overrun | null {
+    if (isDrill(run)) return null;
     const now = this.clock.now();
     const workflow = declared(catalogue.workflows, run.workflow);
     const limits = [
