@@ -98,13 +98,13 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   const record = platform.lastSeen === null ? sqlLog : new WitnessedLog(sqlLog, platform.lastSeen);
   const log = spans === untraced ? record : new TracedLog(record, spans);
   const facts = new SqlFacts(database);
-  const runStore = new SqlRuns(database, notice);
+  const runStore = new SqlRuns(database, notice, platform.lastSeen);
   const runs = new RunDirectory(runStore);
   const versions = new SqlCredentials(database, sealer);
   const credentials = new CurrentCredentials(versions, facts);
   const issuances = new IssuanceRows(database, notice);
   const exposure = new SqlExposure(database);
-  const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database, notice));
+  const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database, notice, platform.lastSeen), clock, randomness);
 
   const work = new SqlOwedWork(database);
   const retries = new Retries(work, facts, log, entries, platform.faultLog);
@@ -206,7 +206,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   const pastSuspensions = new SqlSuspensions(database);
   const observeWorld = new ObserveWorld(facts, metadataWatch, search, work, renewCredentials);
   const isBehind = (error: unknown): boolean => error instanceof DatabaseBehind;
-  const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness);
+  const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness, platform.faultLog);
 
   return {
     clock,
@@ -237,6 +237,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
     activatePolicy,
     applyCatalogue: new ApplyCatalogue(facts, changeFacts, renewCredentials, references, entries, clock, randomness),
     decisionInputs: new SqlDecisionInputs(database),
+    changeFacts,
     checkClient: new CheckClient(
       facts,
       activatePolicy,

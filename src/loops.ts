@@ -37,6 +37,7 @@ function ownOf(corridor: Corridor): readonly Chores[] {
 function workOf(corridor: Corridor, inputRetention: number, journal: Journal): readonly Chores[] {
   return [
     { kind: 'revocations', chore: () => corridor.revokeDue.turn(), every: 500 },
+    { chore: () => corridor.changeFacts.withdrawMore(null), every: 1_000 },
     { kind: 'intents', chore: () => corridor.closeIntents.closeOverdue(), every: 2_000 },
     { kind: 'run_ends', chore: () => corridor.closeRuns.turn(), every: 1_000 },
     { kind: 'rotations', chore: () => corridor.rotateCredentials.turn(), every: 1_000 },

@@ -87,6 +87,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   });
   const epoch = await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
   platform.lastSeen?.noteEpoch(epoch);
+  platform.lastSeen?.noteEpoch(epoch);
   await requireSealingKey(corridor, settings);
   await offerCatalogue(corridor, settings, source, journal);
   await ensureAdminKey(platform, settings, corridor, journal);

@@ -111,6 +111,7 @@ function print(figures: {
   return [
     `Stopped ${figures.run}, a run of ${figures.workflow}: acknowledged after ${figures.acknowledged_ms} ms.`,
     table(rows),
+    `Measured at ${rows.length} ${rows.length === 1 ? 'replica' : 'replicas'}.`,
     `Recorded as ${figures.entry}.`,
   ].join('\n');
 }

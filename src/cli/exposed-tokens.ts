@@ -12,6 +12,7 @@ export const exposedPage = z.object({
     expired: z.number(),
     never_issued: z.number(),
     live_until: z.string().nullable(),
+    complete: z.boolean(),
   }),
   exposure: z.array(
     z.looseObject({
@@ -34,7 +35,7 @@ type ExposedToken = ExposedPage['exposure'][number];
 
 export function printExposed({ exposed, exposure, next }: ExposedPage): string {
   if (exposure.length === 0) return 'No token of it was live when it took hold.';
-  const { revoked, pending, given_up: givenUp, unsupported, expired, never_issued: neverIssued, live_until: until } = exposed;
+  const { revoked, pending, given_up: givenUp, unsupported, expired, never_issued: neverIssued, live_until: until, complete } = exposed;
   const counted = [
     `${revoked} revoked`,
     `${pending} pending`,
@@ -49,7 +50,8 @@ export function printExposed({ exposed, exposure, next }: ExposedPage): string {
     .toSorted((a, b) => (a.expires_at < b.expires_at ? 1 : -1))
     .map((token) => [token.issuance, token.run ?? 'none', token.client, token.resource, printFate(token)]);
   const more = next === null ? [] : [`… and more: those that were issued after ${next}.`];
-  return [sum, left, table(rows), ...more].join('\n');
+  const rest = complete ? [] : ['That is not all: others are still being withdrawn. None of them is given to anybody.'];
+  return [sum, left, ...rest, table(rows), ...more].join('\n');
 }
 
 function printFate(token: ExposedToken): string {

@@ -27,7 +27,7 @@ export function printKnownSuspension(suspension: KnownSuspension): Record<string
 /** What was live when a suspension took hold, and what became of it: all of it counted, and a page of it token by token. */
 export function printExposed(summary: ExposureSummary, tokens: readonly ExposedToken[], next: string | null): Record<string, unknown> {
   return {
-    exposed: { ...summary.fates, live_until: summary.liveUntil === null ? null : timestamp(summary.liveUntil) },
+    exposed: { ...summary.fates, live_until: summary.liveUntil === null ? null : timestamp(summary.liveUntil), complete: summary.complete },
     exposure: tokens.map(printToken),
     next,
   };

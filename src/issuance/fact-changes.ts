@@ -55,10 +55,16 @@ export interface NewCatalogueRevision {
 
 /**
  * applied: `epoch` is the one that the change made, `at` when (milliseconds since 1970), and `withdrawn` the issuances that may
- * be released no more because of it, each with work to revoke it. stale: facts are not those that were expected.
+ * be released no more because of it, each with work to revoke it; `unfinished` when there may be more of them. stale: facts are not those that were expected.
  */
 export type FactChanged =
-  | { readonly verdict: 'applied'; readonly epoch: Epoch; readonly at: number; readonly withdrawn: readonly string[] }
+  | {
+      readonly verdict: 'applied';
+      readonly epoch: Epoch;
+      readonly at: number;
+      readonly withdrawn: readonly string[];
+      readonly unfinished: boolean;
+    }
   | { readonly verdict: 'stale' };
 
 /** Appends that were running did not end in time: nothing was changed, and it may be tried again. */
@@ -83,9 +89,14 @@ export function epochAfter(epoch: Epoch): Epoch {
  * It MUST NOT resolve before the change survives a crash, MUST NOT run inside anyone's transaction, and MUST NOT change twice
  * when it is called again with the same entries after an answer was lost.
  * Raising a suspension withdraws every live issuance and every attempt under way that it covers, shared ones included, and keeps what it
- * found exposed: the first 10,000 in the same step, any others before apply resolves; the suspension itself keeps them from being
- * released. A catalogue that gives an owner who is suspended another workflow withdraws what that workflow holds.
+ * found exposed: the first 10,000 in the same step. That there may be others is kept with the suspension, which keeps them from being
+ * released until withdrawMore has withdrawn them; one that has others left cannot be lifted. A catalogue that gives an owner who is
+ * suspended another workflow withdraws what that workflow holds, in the same way.
+ *
+ * withdrawMore goes on with one suspension, the one that is named or any, for as much as apply does at once, and gives whether there is
+ * more to do. Any process may call it, also while others do.
  */
 export abstract class FactChanges {
   abstract apply(change: FactChange, expected: Epoch, entries: readonly Entry[]): Promise<FactChanged>;
+  abstract withdrawMore(suspension: string | null): Promise<boolean>;
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../oauth/clock.js';
 import { SlowDown } from '../oauth/errors.js';
 import type { Randomness } from '../oauth/identifier.js';
 import type { RunDirectory } from '../runs/run-directory.js';
-import type { Run } from '../runs/run.js';
+import { isDrill, type Run } from '../runs/run.js';
 import type { StartLimits } from '../runs/start-limits.js';
 import { isRecorded } from './answer.js';
 import { requestColumns, requestMembers, suppressedMembers } from './attribution-of.js';
@@ -52,8 +52,9 @@ export class LimitRequests implements StartLimits {
     private readonly randomness: Randomness,
   ) {}
 
-  /** The limit that this request is over; null when it is within all of them, and then it counts. */
+  /** The limit that this request is over; null when it is within all of them, and then it counts. A drill, which gets no token, has none. */
   over(run: Run, catalogue: Catalogue): Overrun | null {
+    if (isDrill(run)) return null;
     const perMinute = declared(catalogue.workflows, run.workflow)?.maxRunRequestsPerMinute ?? RUN_DEFAULT;
     const ofRun = { limit: 'run', key: run.id, perMinute } as const;
     return this.#count([ofRun, ofWorkflow(run.workflow, catalogue), ofRuntime(run.runtime, catalogue)], this.clock.now());

@@ -1,4 +1,5 @@
 import { Conflict, Invalid, NotAllowed, NotFound } from '../access/errors.js';
+import type { FaultLog } from '../access/fault-log.js';
 import type { EntryMaker, EntryMembers } from '../attribution/entry.js';
 import type { EntryColumns } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
@@ -35,6 +36,7 @@ export class Suspend {
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
     private readonly randomness: Randomness,
+    private readonly faultLog: FaultLog,
   ) {}
 
   /** @throws Invalid, NotFound, Unavailable */
@@ -43,22 +45,26 @@ export class Suspend {
       throw new Invalid('expires_in_the_past', 'expires_at must lie ahead');
     const id = newIdentifier('sus', this.clock.now(), this.randomness);
     const suspension = { id, ...wish, target: await this.#stored(wish), raisedBy: by };
-    const applied = await this.changeFacts.change(async (facts, after) => {
+    const applied = await this.changeFacts.changeInTurn(async (facts, after) => {
       await requireTarget(wish, facts.catalogue, this.runs);
       const entry = this.entries.make('suspension.raised', after, suspensionMembers(suspension), columns(suspension));
       return { change: { kind: 'suspension.raised', suspension }, entries: [entry] };
     });
     if (applied === null) throw new TypeError('raising a suspension always changes something');
+    // it has taken hold: what is not withdrawn now is withdrawn by and by
+    if (applied.unfinished) await this.#withdrawRest(id).catch((error: unknown) => this.faultLog.write(error));
     return { suspension: { ...suspension, raisedAt: applied.at }, epoch: applied.epoch, entry: applied.entry };
   }
 
   /** @throws NotFound, NotAllowed, Conflict, Unavailable */
   async lift(id: string, by: string): Promise<{ suspension: Suspension; liftedAt: number; entry: string | null }> {
     let lifted: Suspension | undefined;
-    const applied = await this.changeFacts.change(async (facts, after) => {
+    await this.#withdrawRest(id); // here, so that no stop waits for it
+    const applied = await this.changeFacts.changeInTurn(async (facts, after) => {
       lifted = facts.suspensions.find((candidate) => candidate.id === id);
       if (lifted === undefined) throw new NotFound('suspension_unknown', 'there is no such suspension, or it was lifted already');
       if (facts.catalogue.suspensionsLiftedBy === 'another_person') await this.#requireAnother(lifted, by);
+      await this.#withdrawRest(id); // a catalogue may have left some since
       const members = { ...suspensionMembers(lifted), lifted_by: by };
       return {
         change: { kind: 'suspension.lifted', suspension: id, liftedBy: by },
@@ -67,6 +73,10 @@ export class Suspend {
     });
     if (applied === null || lifted === undefined) throw new Conflict('suspension_lifted', 'the suspension was lifted already');
     return { suspension: lifted, liftedAt: applied.at, entry: applied.entry };
+  }
+
+  async #withdrawRest(suspension: string): Promise<void> {
+    while (await this.changeFacts.withdrawMore(suspension));
   }
 
   /** Lifting what stops nothing any more needs nobody's second look: one past its expiry, or of a run that is over. */

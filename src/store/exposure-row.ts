@@ -56,7 +56,8 @@ export const suspensionExposureRow = z
   .object({
     tokens: z.array(exposedRow).nullable(),
     fates: z.array(z.object({ fate: z.enum(fates), tokens: z.number(), ends: z.number() })).nullable(),
+    complete: z.boolean(),
   })
-  .transform(({ tokens, fates }) => ({ tokens: tokens ?? [], fates: fates ?? [] }));
+  .transform(({ tokens, fates, complete }) => ({ tokens: tokens ?? [], fates: fates ?? [], complete }));
 
 export const activeRow = z.object({ runs: z.number() });

@@ -41,7 +41,8 @@ const OF_SUSPENSION = `
       join issuance i on i.id = e.issuance left join work w on w.kind = 'revoke' and w.subject = i.id
   )
   select (select json_agg(page order by page.id) from page) as tokens,
-    (select json_agg(f) from (select fate, count(*) as tokens, max(ends) as ends from exposed group by fate) f) as fates`;
+    (select json_agg(f) from (select fate, count(*) as tokens, max(ends) as ends from exposed group by fate) f) as fates,
+    coalesce((select not s.unfinished from suspension s where s.id = $1), true) as complete`;
 
 const ACTIVE_RUNS = 'select active_runs_covered($1, $2) as runs';
 
@@ -58,7 +59,7 @@ export class SqlExposure extends ExposureList {
 
   async ofSuspension(suspension: string, after: string, limit: number): Promise<SuspensionExposure> {
     const [row] = await this.database.query(OF_SUSPENSION, [suspension, after, limit]);
-    const { tokens, fates } = suspensionExposureRow.parse(row);
+    const { tokens, fates, complete } = suspensionExposureRow.parse(row);
     const counted = (wanted: Fate): number => fates.find(({ fate }) => fate === wanted)?.tokens ?? 0;
     const ends = fates.filter(({ fate }) => fate === 'pending' || fate === 'given_up' || fate === 'unsupported').map((row) => row.ends);
     return {
@@ -73,6 +74,7 @@ export class SqlExposure extends ExposureList {
           never_issued: counted('never_issued'),
         },
         liveUntil: ends.length === 0 ? null : Math.max(...ends),
+        complete,
       },
     };
   }

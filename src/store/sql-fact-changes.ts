@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Entry } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
+import type { Witness } from '../attribution/witness.js';
 import type { SealedCredential } from '../credentials/sealed-credential.js';
 import {
   epochAfter,
@@ -12,17 +13,15 @@ import {
 } from '../issuance/fact-changes.js';
 import type { EarlyNotice, WorkKind } from '../issuance/early-notice.js';
 import { timestamp } from '../oauth/clock.js';
-import type { Suspension } from '../suspensions/suspension.js';
-import { DatabaseUnavailable, StatementRefused, type Database } from './database.js';
+import type { Database } from './database.js';
 import { credentialKey, texts, time } from './column-types.js';
 import { entryRows } from './entry-rows.js';
 import { repeatOnce } from './repeat-once.js';
 
 const CHANGE = 'call change_facts($1::jsonb, $2::text, $3::bigint, $4::jsonb, null, null, null)';
 
-const WITHDRAW_MORE = 'select withdraw_covered($1, $2, $3, clock_now()) as withdrawn';
-const EXPOSED = 'select count(*)::int as exposed from suspension_exposure where suspension = $1';
-/** What withdraw_covered takes at most. */
+const WITHDRAW_MORE = 'select * from withdraw_more($1, $2)';
+/** What of that which a suspension covers is withdrawn in one step, at most. */
 const PORTION = 10_000;
 
 const verdictRow = z.discriminatedUnion('verdict', [
@@ -31,47 +30,44 @@ const verdictRow = z.discriminatedUnion('verdict', [
   z.object({ verdict: z.literal('locked') }),
 ]);
 
+const portionRow = z.object({ withdrawn: texts, more: z.boolean() });
+
 /** Facts are changed by one procedure, under the lock that append shares. */
 export class SqlFactChanges extends FactChanges {
   constructor(
     private readonly database: Database,
     private readonly notice: EarlyNotice | null = null,
+    private readonly witness: Witness | null = null,
+    private readonly portion = PORTION,
   ) {
     super();
   }
 
   async apply(change: FactChange, expected: Epoch, entries: readonly Entry[]): Promise<FactChanged> {
-    const parameters = [JSON.stringify(changeRow(change)), expected.incarnation, expected.number, entryRows(entries)];
+    const parameters = [
+      JSON.stringify({ ...changeRow(change), at_most: this.portion }),
+      expected.incarnation,
+      expected.number,
+      entryRows(entries),
+    ];
     const [row] = await repeatOnce(() => this.database.query(CHANGE, parameters));
     const answer = verdictRow.parse(row);
     if (answer.verdict === 'locked') throw new FactsLocked();
     if (answer.verdict === 'stale') return answer;
+    const epoch = epochAfter(expected);
+    this.witness?.noteEpoch(epoch);
+    for (const { id } of entries.slice(-1)) this.witness?.noteEntry(id);
     this.notice?.factsChanged();
-    const unfinished = change.kind === 'suspension.raised' && answer.verdict === 'unfinished';
-    const rest = unfinished ? await this.#withdrawRest(change.suspension) : [];
-    const withdrawn = [...answer.withdrawn, ...rest];
+    const { at, withdrawn } = answer;
     for (const kind of workOf(change, withdrawn)) this.notice?.workLeft(kind);
-    return { verdict: 'applied', at: answer.at, epoch: epochAfter(expected), withdrawn };
+    return { verdict: 'applied', at, epoch, withdrawn, unfinished: answer.verdict === 'unfinished' };
   }
 
-  /** The stop holds already, so a failure here does not undo it: what is left is withdrawn when it may be served no longer. */
-  async #withdrawRest({ id, kind, target }: Pick<Suspension, 'id' | 'kind' | 'target'>): Promise<readonly string[]> {
-    const rest: string[] = [];
-    try {
-      for (let before = 0, now = PORTION; now - before >= PORTION;) {
-        const [row] = await this.database.query(WITHDRAW_MORE, [id, kind, target]);
-        rest.push(...z.object({ withdrawn: texts }).parse(row).withdrawn);
-        [before, now] = [now, await this.#exposed(id)];
-      }
-    } catch (error) {
-      if (!(error instanceof DatabaseUnavailable || error instanceof StatementRefused)) throw error;
-    }
-    return rest;
-  }
-
-  async #exposed(suspension: string): Promise<number> {
-    const [row] = await this.database.query(EXPOSED, [suspension]);
-    return z.object({ exposed: z.number() }).parse(row).exposed;
+  async withdrawMore(suspension: string | null): Promise<boolean> {
+    const [row] = await repeatOnce(() => this.database.query(WITHDRAW_MORE, [suspension, this.portion]));
+    const { withdrawn, more } = portionRow.parse(row);
+    if (withdrawn.length > 0) this.notice?.workLeft('revocations');
+    return more;
   }
 }
 
@@ -84,7 +80,7 @@ function workOf({ kind }: FactChange, withdrawn: readonly string[]): readonly Wo
 }
 
 /** The change as enact_change reads it. */
-function changeRow(change: FactChange): unknown {
+function changeRow(change: FactChange): Readonly<Record<string, unknown>> {
   const { kind } = change;
   switch (kind) {
     case 'suspension.raised': {

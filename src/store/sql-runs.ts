@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Entry } from '../attribution/entry-log.js';
 import type { Epoch } from '../attribution/epoch.js';
+import type { Witness } from '../attribution/witness.js';
 import { publicJwkSchema } from '../catalogue/public-jwk.js';
 import { timestamp } from '../oauth/clock.js';
 import type { EarlyNotice } from '../issuance/early-notice.js';
@@ -94,6 +95,7 @@ export class SqlRuns extends RunStore {
   constructor(
     private readonly database: Database,
     private readonly notice: EarlyNotice | null = null,
+    private readonly witness: Witness | null = null,
   ) {
     super();
   }
@@ -118,12 +120,15 @@ export class SqlRuns extends RunStore {
     });
     const parameters = [given, epoch.incarnation, epoch.number, entryRows([entry])];
     const [row] = await repeatOnce(() => this.database.query(START, parameters));
-    return startedRow.parse(row);
+    const started = startedRow.parse(row);
+    if (started.verdict === 'started') this.witness?.noteEntry(entry.id);
+    return started;
   }
 
   async end(run: string, entry: Entry): Promise<EndedRun> {
     const [row] = await repeatOnce(() => this.database.query(END, [run, entryRows([entry])]));
     const ended = endedRow.parse(row);
+    if (ended.verdict === 'ended') this.witness?.noteEntry(entry.id);
     if (ended.verdict === 'ended') this.notice?.workLeft('run_ends'); // of its descendants
     if (ended.verdict === 'ended' && ended.withdrawn.length > 0) this.notice?.workLeft('revocations');
     return ended;

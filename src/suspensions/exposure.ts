@@ -53,6 +53,8 @@ export interface ExposedToken extends Exposed {
 export interface ExposureSummary {
   readonly fates: Readonly<Record<Fate, number>>;
   readonly liveUntil: number | null;
+  /** Whether that is all: of very many, those that are found later are counted as they are withdrawn. */
+  readonly complete: boolean;
 }
 
 /** What a suspension exposed: all of it counted, and a page of it token by token. */

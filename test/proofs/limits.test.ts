@@ -11,6 +11,7 @@ beforeAll(async () => {
       'each-run': 'max_run_requests_per_minute: 5',
       'all-runs': 'max_requests_per_minute: 6',
       flooding: 'max_run_requests_per_minute: 2',
+      drilled: 'max_run_requests_per_minute: 3, max_requests_per_minute: 3',
     },
     runtimes: { small: 'max_requests_per_minute: 7', starting: 'max_requests_per_minute: 3' },
   });
@@ -53,6 +54,13 @@ describe('the limits of token requests', () => {
       attribution: expect.stringMatching(/^ent/),
     });
     expect(await statuses(other, 5)).toEqual(ok(5));
+  });
+
+  it('do not hold for a drill, which takes nothing of them from the runs of its workflow', async () => {
+    const { body } = await world.corridor.api('POST', '/v1/drills', { workflow: 'drilled' });
+    const { run: id, client_secret: secret } = z.object({ run: z.string(), client_secret: z.string() }).parse(body);
+    expect(await statuses({ id, secret }, 8)).toEqual(Array<number>(8).fill(400));
+    expect(await statuses(await world.startRun({ workflow: 'drilled' }), 4)).toEqual([...ok(3), 429]);
   });
 
   it('hold for all runs of a workflow together, and no other workflow', async () => {

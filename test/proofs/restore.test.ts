@@ -40,6 +40,15 @@ afterAll(async () => postgres?.stop());
     await client.end();
   }
 
+  async function putBack(copy: string): Promise<void> {
+    await administer(
+      `alter database ${database} allow_connections false`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`,
+      `alter database ${database} rename to ${database}_without_${copy}`,
+      `alter database ${database}_${copy} rename to ${database}`,
+    );
+  }
+
   const corridorSays = (...args: string[]) => corridorCommand(args, { ...replicas.environment, CORRIDOR_DATA_DIR: replicas.dataDir });
 
   it('has no loss to acknowledge while it is the one that was seen', async () => {
@@ -51,12 +60,7 @@ afterAll(async () => postgres?.stop());
   });
 
   it('releases nothing to a replica that has seen more', async () => {
-    await administer(
-      `alter database ${database} allow_connections false`,
-      `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`,
-      `alter database ${database} rename to ${database}_lost`,
-      `alter database ${database}_backup rename to ${database}`,
-    );
+    await putBack('backup');
     const answer = await askAt(corridor, run);
     expect(answer).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } });
     expect(corridor.output()).toContain('acknowledge-restore');
@@ -89,5 +93,15 @@ afterAll(async () => postgres?.stop());
     });
     const again = await corridorSays('acknowledge-restore', '--reason', 'twice');
     expect(again.code).toBe(1);
+  }, 60_000);
+
+  it('releases nothing either to a replica that answered the end of a run which it lacks, and nothing since', async () => {
+    await corridor.stop();
+    await administer(`create database ${database}_standby template ${database}`);
+    corridor = await replicas.start();
+    const { status } = await corridor.api('POST', `/v1/runs/${run.id}/end`);
+    await putBack('standby');
+    expect(status).toBe(200);
+    expect(await askAt(corridor, run)).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } });
   }, 60_000);
 });

@@ -261,7 +261,7 @@ export class Replica {
     const credentials = new CurrentCredentials(versions, facts);
     const rotations = new SqlRotations(database);
     const issuances = new IssuanceRows(database);
-    const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
+    const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database), clock, randomness);
     const signing = { clock, randomness, keys: new SigningKeys(), proofs: new ProofsOfPossession(clock, randomness) };
     const servers = new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries));
     const besideTokens = new Circuits(clock, randomness);

@@ -118,7 +118,7 @@ describe('corridor suspend --drill', () => {
     expect((await corridor('suspensions')).out.trim()).toBe('Nothing is stopped.');
     expect((await corridor('exposure', '--run', measured.run)).out).toContain('No token is live');
     expect((await corridor('suspend', '--drill', '--workflow', 'nightly-index')).out).toMatch(
-      /acknowledged after [\d.]+ ms\.\nhttp\S+ +first refusal after [\d.]+ ms +nothing let through\nRecorded as ent/,
+      /acknowledged after [\d.]+ ms\.\nhttp\S+ +first refusal after [\d.]+ ms +nothing let through\nMeasured at 1 replica\.\nRecorded as ent/,
     );
   });
 

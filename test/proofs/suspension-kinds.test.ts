@@ -128,7 +128,16 @@ describe('the follow-up of a suspension', () => {
       expires_at: null,
       lifted_by: 'admin',
       lifted_at: expect.any(String),
-      exposed: { revoked: 0, pending: 0, given_up: 0, unsupported: 1, expired: 0, never_issued: 0, live_until: expect.any(String) },
+      exposed: {
+        revoked: 0,
+        pending: 0,
+        given_up: 0,
+        unsupported: 1,
+        expired: 0,
+        never_issued: 0,
+        live_until: expect.any(String),
+        complete: true,
+      },
       exposure: [
         {
           issuance: atFirst[0]?.issuance,

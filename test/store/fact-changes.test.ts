@@ -23,7 +23,13 @@ describe.each(databases)('changing facts on %s', (_name, open) => {
       entryOf('credential.created', epochAfter(epoch), columns),
     ];
     const changed = await world.changes.apply(catalogueChange(), epoch, entries);
-    expect(changed).toEqual({ verdict: 'applied', epoch: epochAfter(epoch), at: expect.any(Number) as number, withdrawn: [] });
+    expect(changed).toEqual({
+      verdict: 'applied',
+      epoch: epochAfter(epoch),
+      at: expect.any(Number) as number,
+      withdrawn: [],
+      unfinished: false,
+    });
     const rows = await world.rows('select id, type, recorded_at, client, workflow, resource, owner, run, bytes from entry order by number');
     expect(rows.map((row) => [row.id, row.type, Buffer.from(row.bytes as Uint8Array).toString()])).toEqual(
       entries.map((entry) => [entry.id, entry.type, entry.text]),

@@ -110,12 +110,13 @@ describe.each(databases)('the metadata of servers on %s', (_name, open) => {
     const published = (members: Readonly<Record<string, unknown>> = {}) =>
       response(200, JSON.stringify({ issuer: known, token_endpoint: `${known}/token`, ...members }));
     const clock = { now: () => Date.now() };
-    const entries = new EntryMaker('ins-test', clock, { bytes: (length) => randomBytes(length) });
+    const randomness = { bytes: (length: number) => randomBytes(length) };
+    const entries = new EntryMaker('ins-test', clock, randomness);
 
     /** What one process does with the metadata of the one server of the catalogue. */
     function replica(http: ScriptedHttp) {
       const facts = new SqlFacts(database);
-      const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database));
+      const changeFacts = new ChangeFacts(facts, new SqlFactChanges(database), clock, randomness);
       return {
         cache: new MetadataCache(http, clock, new PinMetadata(facts, changeFacts, entries)),
         facts,

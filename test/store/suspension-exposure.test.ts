@@ -94,11 +94,11 @@ describe.each(databases)('what a suspension exposed, on %s', (_name, open) => {
     expect([...first, ...second].map(({ issuance }) => issuance)).toEqual(issued);
     expect([first.length, second.length]).toEqual([2, 1]);
     const pending = { revoked: 0, pending: 3, given_up: 0, unsupported: 0, expired: 0, never_issued: 0 };
-    expect(summary).toEqual({ fates: pending, liveUntil: any });
+    expect(summary).toEqual({ fates: pending, liveUntil: any, complete: true });
     expect((await exposure.ofSuspension(await suspendEverything(), '', 10)).summary.fates).toEqual(pending);
     expect(await exposure.ofSuspension('sus404', '', 2)).toEqual({
       tokens: [],
-      summary: { fates: { ...pending, pending: 0 }, liveUntil: null },
+      summary: { fates: { ...pending, pending: 0 }, liveUntil: null, complete: true },
     });
   });
 

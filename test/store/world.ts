@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { EntryMaker, type EntryMembers } from '../../src/attribution/entry.js';
 import type { Entry, EntryColumns, EntryType } from '../../src/attribution/entry-log.js';
 import type { Epoch } from '../../src/attribution/epoch.js';
+import type { Witness } from '../../src/attribution/witness.js';
 import { epochAfter, type FactChange, type FactChanged } from '../../src/issuance/fact-changes.js';
 import { newIdentifier } from '../../src/oauth/identifier.js';
 import type { NewRun, StartedRun } from '../../src/runs/run-store.js';
@@ -44,10 +45,13 @@ export class World {
   readonly changes: SqlFactChanges;
   readonly runs: SqlRuns;
 
-  constructor(readonly database: Database) {
+  constructor(
+    readonly database: Database,
+    witness: Witness | null = null,
+  ) {
     this.facts = new SqlFacts(database);
-    this.changes = new SqlFactChanges(database);
-    this.runs = new SqlRuns(database);
+    this.changes = new SqlFactChanges(database, null, witness);
+    this.runs = new SqlRuns(database, null, witness);
   }
 
   /** A world in which nothing has happened. */

@@ -63,6 +63,7 @@ export async function questionsOf(database: Database, recording: Recording, past
       const { kind } = await tokens.withdraw(token.sha256, run.id, 30_000);
       if (kind !== 'withdrawn') throw new Error(kind);
     },
+    'sweep: what suspensions left to be withdrawn': () => world.changes.withdrawMore(null),
     'sweep: tokens not served any more': () => rows.withdrawServed(20),
     'sweep: revocations that are due': () => rows.takeDueRevocations(20, 30_000),
     'sweep: texts of dead tokens': () => rows.wipeDead(20),

@@ -59,6 +59,7 @@ CREATE TABLE "suspension" (
     "expires_at" TIMESTAMPTZ(3),
     "lifted_by" TEXT,
     "lifted_at" TIMESTAMPTZ(3),
+    "unfinished" BOOLEAN NOT NULL DEFAULT false,
 
     CONSTRAINT "suspension_pkey" PRIMARY KEY ("id")
 );

@@ -10,6 +10,9 @@
 -- Tokens that may still work are few; all that ever were are many, and those that were revoked while they lived can be.
 create index issuance_live_idx on issuance (expires_at) where state in ('issued', 'refused') and revocation is distinct from 'revoked';
 
+-- What is left to be withdrawn is looked for again and again.
+create index suspension_unfinished_idx on suspension (id) where unfinished;
+
 -- The database's clock, as its columns keep it.
 create function clock_now() returns timestamptz language sql volatile
 as $$ select date_trunc('milliseconds', clock_timestamp()) $$;
@@ -167,10 +170,12 @@ create function withdraw_issuances(ids text[], at timestamptz) returns text[] la
   select coalesce(array_agg(id order by id), '{}') from withdrawn
 $$;
 
--- Notes what a suspension found exposed and withdraws it, 10,000 at most, so that a stop never takes too long to be made: the caller
--- goes on until there are fewer. What may still be released comes first; the suspension itself keeps the rest from being released.
-create function withdraw_covered(raised text, kind text, target text, at timestamptz) returns text[] language plpgsql volatile as $$
+-- Notes what a suspension found exposed and withdraws it, so many at most, so that a stop never takes too long to be made: until there
+-- were fewer, the suspension is unfinished, and withdraw_more goes on with it. What may still be released comes first; the suspension
+-- itself keeps the rest from being released. One past its expiry covers nothing that began later. The caller has locked the suspension.
+create function withdraw_covered(raised text, kind text, target text, at_most int, at timestamptz) returns text[] language plpgsql volatile as $$
 declare
+  ends constant timestamptz := (select s.expires_at from suspension s where s.id = raised);
   covered text[];
   releasable text[];
 begin
@@ -179,22 +184,41 @@ begin
       select c.id, c.revocation is null and c.state in ('open', 'issued') as releasable from issuances_covered(kind, target) c
       -- looked up one by one: a join would be planned for the few rows that the table had once
       where (select e.issuance from suspension_exposure e where e.suspension = raised and e.issuance = c.id) is null
-      order by releasable desc, c.id limit 10000
+        and (ends is null or c.opened_at < ends)
+      order by releasable desc, c.id limit at_most
     ) c;
   perform from issuance where id = any (releasable) order by id for update;
   insert into suspension_exposure (suspension, issuance) select raised, unnest(covered);
+  update suspension set unfinished = not unfinished where id = raised and unfinished <> (coalesce(cardinality(covered), 0) = at_most);
   return withdraw_issuances(releasable, at);
 end $$;
 
+-- Goes on with a suspension that is unfinished, the one that is given or the first there is. more: whether to call it again.
+create function withdraw_more(of_suspension text, at_most int, out withdrawn text[], out more boolean)
+  language plpgsql volatile set enable_seqscan = off
+as $$
+declare
+  raised suspension%rowtype;
+begin
+  select * into raised from suspension s where s.unfinished and s.id = coalesce(of_suspension, s.id) order by s.id limit 1 for update;
+  if found then
+    withdrawn := withdraw_covered(raised.id, raised.kind, raised.target, at_most, clock_now());
+  end if;
+  withdrawn := coalesce(withdrawn, '{}');
+  more := exists (select from suspension s where s.unfinished and s.id = coalesce(of_suspension, s.id));
+end $$;
+
 -- What a new catalogue brings under a suspension that was raised before.
-create function withdraw_newly_covered(at timestamptz) returns text[] language plpgsql volatile as $$
+create function withdraw_newly_covered(at_most int, at timestamptz) returns text[] language plpgsql volatile as $$
 declare
   raised suspension%rowtype;
   withdrawn text[] := '{}';
 begin
+  -- all of them before any issuance, as withdraw_more locks its one
+  perform from suspension s where s.kind in ('owner', 'client', 'authorization_server') and s.lifted_at is null order by s.id for update;
   for raised in select * from suspension s
     where s.kind in ('owner', 'client', 'authorization_server') and s.lifted_at is null and (s.expires_at is null or s.expires_at > at) order by s.id loop
-    withdrawn := withdrawn || withdraw_covered(raised.id, raised.kind, raised.target, at);
+    withdrawn := withdrawn || withdraw_covered(raised.id, raised.kind, raised.target, at_most, at);
   end loop;
   return withdrawn;
 end $$;
@@ -278,6 +302,8 @@ end $$;
 
 -- The change itself. Returns the issuances that it withdrew.
 create function enact_change(change jsonb, at timestamptz) returns text[] language plpgsql volatile as $$
+declare
+  at_most constant int := (change ->> 'at_most')::int; -- of what a suspension covers
 begin
   case change ->> 'kind'
     when 'suspension.raised' then
@@ -285,16 +311,17 @@ begin
         select change ->> 'id', change ->> 'suspends', change ->> 'target', change ->> 'reason', change ->> 'raised_by', at,
                f.incarnation || ':' || f.number, (change ->> 'expires_at')::timestamptz
         from facts f where f.only;
-      return withdraw_covered(change ->> 'id', change ->> 'suspends', change ->> 'target', at);
+      return withdraw_covered(change ->> 'id', change ->> 'suspends', change ->> 'target', at_most, at);
     when 'suspension.lifted' then
-      update suspension set lifted_at = at, lifted_by = change ->> 'lifted_by' where id = change ->> 'id' and lifted_at is null;
-      if not found then raise exception 'there is no such suspension in force'; end if;
+      update suspension set lifted_at = at, lifted_by = change ->> 'lifted_by'
+        where id = change ->> 'id' and lifted_at is null and not unfinished; -- what it covered must not be released again
+      if not found then raise exception 'there is no such suspension in force that has withdrawn all that it covers'; end if;
     when 'catalogue.changed' then
       update catalogue_revision set active = false where active;
       insert into catalogue_revision (id, sha256, catalogue, source, applied_by, applied_at, active)
         values (change ->> 'id', change ->> 'sha256', change -> 'catalogue', change ->> 'source', change ->> 'applied_by', at, true);
       perform change_credentials(change -> 'credentials', at);
-      return withdraw_newly_covered(at);
+      return withdraw_newly_covered(at_most, at);
     when 'credential.changed' then
       perform change_credentials(change -> 'credentials', at);
     when 'rotation.begun', 'rotation.registered', 'rotation.shifted', 'rotation.finished', 'rotation.failed' then
@@ -328,14 +355,13 @@ begin
   return '{}';
 end $$;
 
--- What a change that was made is answered with: whether a suspension found as much as withdraw_covered takes, so that there may be more.
+-- What a change that was made is answered with: whether there may be more that a suspension covers.
 create function verdict_of(change jsonb) returns text
   language plpgsql stable set enable_seqscan = off
 as $$
 begin
   return case
-    when change ->> 'kind' = 'suspension.raised'
-      and (select count(*) from (select from suspension_exposure e where e.suspension = change ->> 'id' limit 10000) noted) = 10000 then 'unfinished'
+    when change ->> 'kind' = 'suspension.raised' and (select s.unfinished from suspension s where s.id = change ->> 'id') then 'unfinished'
     else 'applied' end;
 end $$;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Epoch } from '../../attribution/epoch.js';
+import type { Witness } from '../../attribution/witness.js';
 import { DatabaseUnavailable } from '../../store/database.js';
 import { readTextFile, writePrivateFile } from '../private-file.js';
 
@@ -31,7 +32,7 @@ export class DatabaseBehind extends DatabaseUnavailable {
  * What this Corridor has seen of its database, kept in the data directory, which is not restored together with the database (DESIGN §7
  * "Restore and failover"). It is a lower bound: written after a second (two, when it has just started), by all replicas that share the directory.
  */
-export class LastSeen {
+export class LastSeen implements Witness {
   #saved: string;
 
   private constructor(
