@@ -16,13 +16,13 @@ export type PreparedRevocation = FormPost;
 
 /**
  * What became of a revocation. pending: the token is to be taken for alive, and it is worth trying again, `retryAfter` in seconds
- * when the server said so. unsupported: this server cannot revoke it, it ends by itself. failed: the server refused, and will again.
+ * when the server said so. unsupported: this server cannot revoke it, it ends by itself. What a server refuses today, for the client or the
+ * request, may be mended tomorrow: it is pending too.
  */
 export type RevocationOutcome =
   | { readonly kind: 'revoked' }
   | { readonly kind: 'unsupported' }
-  | { readonly kind: 'pending'; readonly fault: UpstreamFault; readonly retryAfter: number | null }
-  | { readonly kind: 'failed'; readonly fault: UpstreamFault };
+  | { readonly kind: 'pending'; readonly fault: UpstreamFault; readonly retryAfter: number | null };
 
 /**
  * Builds the revocation of an access token (RFC 7009 §2.1), authenticated like any request of this client, with an assertion of its own
@@ -56,19 +56,19 @@ export function sendRevocation(prepared: PreparedRevocation, http: UpstreamHttp,
   return postForm(prepared, http, deadline);
 }
 
-/** Reads the answer to a revocation (RFC 7009 §2.2); 200 counts for an unknown token too. `now` in milliseconds. */
+/**
+ * Reads the answer to a revocation (RFC 7009 §2.2); 200 counts for an unknown token too. Whatever else it says, but that the type is
+ * unsupported, leaves the token alive (CONFORMANCE A90, A91). `now` in milliseconds.
+ */
 export function readRevocationResponse(answer: UpstreamAnswer, now: number, throttling?: Throttling): RevocationOutcome {
   if (answer instanceof UpstreamExchangeFailed) return { kind: 'pending', fault: answer.fault, retryAfter: null };
   const code = errorCodeOf(readMembers(answer.body));
   if (code === 'unsupported_token_type') return { kind: 'unsupported' };
   if (answer.status === 200 && code === null) return { kind: 'revoked' };
   const refusal = readRefusal(answer, now, throttling);
-  const { fault } = refusal;
-  const mayChange = answer.status >= 500 || fault === 'throttled' || fault === 'server_unavailable';
-  if (!mayChange) return { kind: 'failed', fault };
   return {
     kind: 'pending',
-    fault,
+    fault: refusal.fault,
     retryAfter: refusal.kind === 'failed' ? refusal.retryAfter : retryAfter(answer.headers['retry-after'], now),
   };
 }
