@@ -8,7 +8,6 @@ import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import type { ServerMetadata } from './metadata.js';
 import { readRefusal } from './refusal.js';
-import { retryAfter } from './retry-after.js';
 import type { UpstreamFault } from './token.js';
 import { reachOf, UpstreamExchangeFailed, type UpstreamHttp } from './upstream-http.js';
 
@@ -65,10 +64,6 @@ export function readRevocationResponse(answer: UpstreamAnswer, now: number, thro
   const code = errorCodeOf(readMembers(answer.body));
   if (code === 'unsupported_token_type') return { kind: 'unsupported' };
   if (answer.status === 200 && code === null) return { kind: 'revoked' };
-  const refusal = readRefusal(answer, now, throttling);
-  return {
-    kind: 'pending',
-    fault: refusal.fault,
-    retryAfter: refusal.kind === 'failed' ? refusal.retryAfter : retryAfter(answer.headers['retry-after'], now),
-  };
+  const { fault, retryAfter } = readRefusal(answer, now, throttling);
+  return { kind: 'pending', fault, retryAfter };
 }

@@ -59,6 +59,8 @@ export class LearningServer extends UpstreamHttp {
   /** Whether it gives one text until that is revoked. */
   repeats = false;
   readonly revoked: string[] = [];
+  /** How it says that it does not accept a client. */
+  refusal: readonly [status: number, error: string] = [401, 'invalid_client'];
   /** Called before it looks at a request. */
   onRequest: () => void = () => undefined;
 
@@ -69,7 +71,7 @@ export class LearningServer extends UpstreamHttp {
     const by = identityOf(request, form);
     const accepted = this.knows.has(by);
     if (request.url.endsWith('/token')) this.asked.push({ by, accepted });
-    if (!accepted) return response(401, JSON.stringify({ error: 'invalid_client' }));
+    if (!accepted) return response(this.refusal[0], JSON.stringify({ error: this.refusal[1] }));
     if (request.url.endsWith('/revoke')) {
       this.revoked.push(form.get('token') ?? '');
       return response(200, '');

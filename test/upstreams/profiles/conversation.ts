@@ -32,6 +32,8 @@ export interface Deviation {
   readonly profile?: Profile;
   readonly verifyAudience?: boolean;
   readonly clientId?: string;
+  /** Of another resource than the vendor's. */
+  readonly uri?: string;
   readonly secret?: string;
   /** Milliseconds for an exchange. */
   readonly deadline?: number;
@@ -86,12 +88,12 @@ async function certifiedKey(bound: { issuer: string; tokenEndpointOrigin: string
 
 async function wishAt(
   vendor: Vendor,
-  { profile, verifyAudience = false, clientId = 'corridor-indexer', secret = 'canary secret' }: Deviation,
+  { profile, verifyAudience = false, clientId = 'corridor-indexer', uri, secret = 'canary secret' }: Deviation,
   issuer: string,
   origin: string,
 ): Promise<TokenWish> {
   const bound = { issuer, tokenEndpointOrigin: origin };
-  const { uri, audience, scopes } = vendor.resource;
+  const { audience, scopes } = vendor.resource;
   return wish({
     server: server({
       issuer,
@@ -101,6 +103,6 @@ async function wishAt(
     }),
     client: client({ method: vendor.method, clientId }),
     credential: vendor.method === 'private_key_jwt' ? await certifiedKey(bound) : secretCredential(secret, bound),
-    resource: resource({ uri: uri ?? origin, ...(audience !== undefined && { audience }), scopes, verifyAudience }),
+    resource: resource({ uri: uri ?? vendor.resource.uri ?? origin, ...(audience !== undefined && { audience }), scopes, verifyAudience }),
   });
 }

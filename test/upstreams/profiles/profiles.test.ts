@@ -82,6 +82,11 @@ describe('auth0', () => {
     expect(talk.requests[0]?.body).not.toContain('resource=');
   });
 
+  it('refuses an audience that it does not know, or the client there, and nothing is wrong with the client otherwise', async () => {
+    const talk = await converse(vendorOf('auth0'), { uri: 'https://files.example/api' });
+    expect(inShort(await talk.obtain())).toBe('failed target_rejected');
+  });
+
   it('says in a header of its own when it may be asked again (Q30)', async () => {
     const talk = await converse(vendorOf('auth0'));
     const busy = (headers: Readonly<Record<string, string>>): Behaviour => json({ error: 'too_many_requests' }, 429, headers);
