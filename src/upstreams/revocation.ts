@@ -37,8 +37,11 @@ export async function prepareRevocation(
   const { revocationEndpoint } = endpointsFor(party, metadata);
   // some servers publish an endpoint that does nothing for an access token
   if (revocationEndpoint === null || !party.server.profile.revokesTokens) return 'unsupported';
-  const algorithms = metadata.revocationEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms;
-  const authentication = await authenticateClient(party, revocationEndpoint, metadata, algorithms, signing);
+  const accepted = {
+    methods: metadata.revocationEndpointMethods,
+    algorithms: metadata.revocationEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms,
+  };
+  const authentication = await authenticateClient(party, revocationEndpoint, metadata, accepted, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
     kind: 'revocation',

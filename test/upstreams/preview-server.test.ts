@@ -53,6 +53,19 @@ describe('the preview of a server', () => {
     [{ token_endpoint: 'http://as.example/token' }, ['refused endpoint_unusable']],
     [{ revocation_endpoint: 'https://evil.example/r' }, ['refused endpoint_unusable']],
     [{ revocation_endpoint: null }, ['info not_revocable']],
+    [{ revocation_endpoint_auth_methods_supported: ['client_secret_basic'] }, ['warning revocation_method_unlisted']],
+    [
+      { introspection_endpoint: `${ISSUER}/i`, introspection_endpoint_auth_methods_supported: [] },
+      ['warning introspection_method_unlisted'],
+    ],
+    [{ introspection_endpoint_auth_methods_supported: ['client_secret_basic'] }, []],
+    [
+      {
+        token_endpoint_auth_methods_supported: ['client_secret_post'],
+        revocation_endpoint_auth_methods_supported: ['client_secret_basic'],
+      },
+      [],
+    ],
     [{ token_endpoint_auth_methods_supported: ['none', 'magic'] }, ['refused method_unsupported']],
     [{ token_endpoint_auth_methods_supported: null }, ['info methods_not_published']],
     [
