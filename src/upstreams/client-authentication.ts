@@ -57,7 +57,7 @@ export async function authenticateClient(
     }
     case 'client_secret_jwt':
     case 'private_key_jwt':
-      return asserted({ server, client, credential }, metadata, algorithms, signing);
+      return asserted({ server, client, credential }, endpoint, metadata, algorithms, signing);
     case 'tls_client_auth':
     case 'self_signed_tls_client_auth':
       // RFC 8705 §2: the certificate is not known before the client is
@@ -78,11 +78,12 @@ export function methodAt(method: string, listed: readonly string[] | null): stri
 
 async function asserted(
   party: AssertingParty,
+  endpoint: string,
   metadata: ServerMetadata,
   algorithms: readonly string[] | null,
   signing: Signing,
 ): Promise<ClientAuthentication> {
-  const { assertion, jti } = await clientAssertion(party, metadata, algorithms, signing);
+  const { assertion, jti } = await clientAssertion(party, endpoint, metadata, algorithms, signing);
   const { clientId } = party.client;
   return {
     authorization: null,

@@ -138,6 +138,14 @@ describe('entra', () => {
 });
 
 describe('okta', () => {
+  it('revokes for a key whose assertion is for the endpoint that is called, and for no other (Q10)', async () => {
+    const talk = await converse(vendorOf('okta'));
+    const token = tokenOf(await talk.obtain());
+    expect(await talk.revoke(token)).toEqual({ kind: 'revoked' });
+    const old = await converse(vendorOf('okta'), { profile: { ...profiles['okta']!, assertionAudience: 'token_endpoint' } });
+    expect(await old.revoke(tokenOf(await old.obtain()))).toMatchObject({ kind: 'pending', fault: 'client_refused' });
+  });
+
   it('names the client in cid, which must be ours', async () => {
     const talk = await converse(vendorOf('okta'));
     talk.answer(success({ access_token: jwt({ aud: 'api://default', cid: 'another-client', scp: ['crm.read'], ...life }) }));
