@@ -5,6 +5,7 @@ import { parseCredentialSource } from './credential-source.js';
 import { parseDuration } from './duration.js';
 import type { AuthorizationServerFile, ClientFile, ProfileFile, ResourceFile } from './file-shape.js';
 import type { Fault, Path, Report } from './problem.js';
+import { unpinned, type PinnedEndpoints } from './pinned-endpoints.js';
 import { profiles, standardProfile } from './profile.js';
 import type { Entries, Entry } from './read-entries.js';
 import { addressProblem } from './server-address.js';
@@ -26,15 +27,17 @@ function checkServer({ draft, path, wrong: broken }: Entry<AuthorizationServerFi
   }
   // RFC 8414 §2 (CONFORMANCE A72)
   if (draft.issuer?.includes('?')) report(wrong(path, 'issuer', 'must not have a query: remove the ? and what follows it'));
-  if (typeof draft.profile === 'object') checkProfile(draft.profile, draft.token_endpoint, [...path, 'profile'], report);
+  if (typeof draft.profile === 'object') checkProfile(draft.profile, draft, [...path, 'profile'], report);
 }
 
-function checkProfile(profile: Exclude<ProfileFile, string>, tokenEndpoint: string | undefined, path: Path, report: Report): void {
-  // CONFORMANCE A21: an endpoint learned from metadata could make assertions good for another server
-  if (profile.assertion_audience === 'token_endpoint' && tokenEndpoint === undefined) {
-    report(wrong(path, 'assertion_audience', 'can be token_endpoint only where token_endpoint of this server is given: give it'));
-  }
+function checkProfile(profile: Exclude<ProfileFile, string>, server: PinnedEndpoints, path: Path, report: Report): void {
   const start = profiles[profile.name] ?? standardProfile;
+  const { assertion_audience: audience, revokes_tokens: revokes = start.revokesTokens } = profile;
+  const missing = audience === undefined ? null : unpinned(audience, revokes, server);
+  if (missing !== null) {
+    const otherwise = missing === 'revocation_endpoint' ? ', or say revokes_tokens: false' : '';
+    report(wrong(path, 'assertion_audience', `can be ${audience} only where ${missing} of this server is given: give it${otherwise}`));
+  }
   const life = profile.assertion_life === undefined ? start.assertionLife : (parseDuration(profile.assertion_life) ?? 0);
   const backdate = profile.assertion_backdate === undefined ? start.assertionBackdate : (parseDuration(profile.assertion_backdate) ?? 0);
   if (backdate < life) return;

@@ -4,6 +4,7 @@ import type { ProfileFile } from './file-shape.js';
 import { issuerOfFile } from './identity-of-file.js';
 import { didYouMean } from './nearest-name.js';
 import type { Path, Report } from './problem.js';
+import { unpinned } from './pinned-endpoints.js';
 import { canNarrow, profiles, standardProfile, type Profile } from './profile.js';
 import type { Entries, Section } from './read-entries.js';
 
@@ -59,18 +60,23 @@ function checkClientsReach(entries: Entries, report: Report): void {
   }
 }
 
-/** A profile may want the token endpoint in assertions, which must then be pinned (CONFORMANCE A21); a client by secret sends none. */
+/** A profile may want an endpoint in assertions, which must then be pinned (CONFORMANCE A21); a client by secret sends none. */
 function checkAssertionAudiences(entries: Entries, report: Report): void {
   const told = new Set<string>();
   for (const { draft: client } of entries.clients.values()) {
     const server = entries.authorizationServers.get(client.authorization_server ?? '');
     if (server === undefined || told.has(server.id) || client.method?.endsWith('_jwt') !== true) continue;
-    const { token_endpoint: pinned, profile } = server.draft;
+    const { profile } = server.draft;
+    const changed = typeof profile === 'object' ? profile : undefined;
     // one that the file changes itself is told of there
-    if (pinned !== undefined || (typeof profile === 'object' && profile.assertion_audience !== undefined)) continue;
-    if (startOf(profile).assertionAudience !== 'token_endpoint') continue;
+    if (changed?.assertion_audience !== undefined) continue;
+    const { assertionAudience, revokesTokens } = startOf(profile);
+    const missing = unpinned(assertionAudience, changed?.revokes_tokens ?? revokesTokens, server.draft);
+    if (missing === null) continue;
     told.add(server.id);
-    const message = `${server.path.join('.')}.profile makes the token endpoint the audience of assertions, which must not be learned: give token_endpoint`;
+    const what = assertionAudience === 'endpoint' ? 'the endpoint that is called' : 'the token endpoint';
+    const otherwise = missing === 'revocation_endpoint' ? ', or say revokes_tokens: false' : '';
+    const message = `${server.path.join('.')}.profile makes ${what} the audience of assertions, which must not be learned: give ${missing}${otherwise}`;
     report({ path: [...server.path, 'profile'], at: 'value', message });
   }
 }

@@ -46,9 +46,9 @@ const profile = z.union([
       .optional()
       .describe('What carries the resource indicator (RFC 8707)'),
     assertion_type: oneOf(['client-authentication+jwt', 'JWT', 'none'], 'name the type').optional().describe("The assertion's typ header"),
-    assertion_audience: oneOf(['issuer', 'token_endpoint'], 'write issuer or token_endpoint')
+    assertion_audience: oneOf(['issuer', 'token_endpoint', 'endpoint'], 'write issuer, token_endpoint or endpoint')
       .optional()
-      .describe("The assertion's audience; token_endpoint needs the server's token_endpoint to be given"),
+      .describe("The assertion's audience; token_endpoint, and endpoint (the one that is called), need the server's endpoints to be given"),
     assertion_certificate: oneOf(['none', 'x5t', 'x5t#S256', 'x5c'], 'write none, x5t, x5t#S256 or x5c')
       .optional()
       .describe(

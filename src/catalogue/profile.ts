@@ -17,8 +17,8 @@ export interface Profile {
   readonly resourceParameter: 'resource' | 'audience' | null;
   /** The assertion's `typ` header (RFC 7523bis §4), or null for none. */
   readonly assertionType: 'client-authentication+jwt' | 'JWT' | null;
-  /** The assertion's audience: the issuer, or the pinned token endpoint of older servers. */
-  readonly assertionAudience: 'issuer' | 'token_endpoint';
+  /** The assertion's audience: the issuer, or what older servers want: the pinned token endpoint, or the pinned endpoint that is called. */
+  readonly assertionAudience: 'issuer' | 'token_endpoint' | 'endpoint';
   /** What an assertion says of the certificate of its key: its thumbprint by SHA-1 (what older servers want) or by SHA-256, or with the latter the certificates themselves (RFC 7515 §4.1.6–4.1.8). */
   readonly assertionCertificate: 'none' | 'x5t' | 'x5t#S256' | 'x5c';
   /** Seconds between `iat` and `exp`; at most 300. */
@@ -113,7 +113,7 @@ const named: readonly Profile[] = [
   {
     ...byScopeAlone,
     name: 'okta',
-    assertionAudience: 'token_endpoint',
+    assertionAudience: 'endpoint',
     scopeClaims: ['scp'],
     clientClaims: ['cid'],
     throttling: { resetHeader: 'x-rate-limit-reset', pause: 60 },

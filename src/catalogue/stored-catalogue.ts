@@ -14,7 +14,7 @@ const profile: z.ZodType<Profile> = z.strictObject({
   scopeForm: z.enum(['plain', 'prefixed', 'dot_default', 'none']),
   resourceParameter: z.enum(['resource', 'audience']).nullable(),
   assertionType: z.enum(['client-authentication+jwt', 'JWT']).nullable(),
-  assertionAudience: z.enum(['issuer', 'token_endpoint']),
+  assertionAudience: z.enum(['issuer', 'token_endpoint', 'endpoint']),
   assertionCertificate: z.enum(['none', 'x5t', 'x5t#S256', 'x5c']),
   assertionLife: z.number(),
   assertionBackdate: z.number(),

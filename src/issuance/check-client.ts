@@ -13,7 +13,7 @@ import type { StartRun } from '../runs/start-run.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import type { ActivatePolicy } from './activate-policy.js';
 import { isRecorded } from './answer.js';
-import { checkEntry, outcomeOf, type CheckOutcome, type ClientCheck } from './client-check.js';
+import { checkEntry, outcomeOf, type CheckOutcome, type ClientCheck, type Revoked } from './client-check.js';
 import type { Context } from './context.js';
 import type { Allowed, TurnedAway } from './decided.js';
 import type { DecideRequest } from './decide-request.js';
@@ -133,19 +133,21 @@ export class CheckClient {
   }
 
   /** null: there is nothing to revoke. What a run holds, where the server gives one text to several, is not revoked under it. */
-  async #revoked(run: Run, minted: Exclude<Minted, { kind: 'again' }>): Promise<CheckOutcome['revocation']> {
+  async #revoked(run: Run, minted: Exclude<Minted, { kind: 'again' }>): Promise<Revoked | null> {
     const token = minted.kind === 'live' ? minted.live.token : minted.token;
     if (token === null) return null;
     const withdrawal = await this.tokens.withdraw(token.sha256, run.id, LEASE);
-    if (withdrawal.kind !== 'withdrawn') return withdrawal.kind === 'foreign' ? 'in_use' : null;
+    if (withdrawal.kind !== 'withdrawn') return withdrawal.kind === 'foreign' ? { kind: 'in_use', fault: null } : null;
     const facts = await this.facts.current();
     const became = await Promise.all(
-      withdrawal.tokens.map(async ({ due, revocation }) => {
-        if (due !== null) return (await this.revokeDue.revoke(due, facts)).kind;
-        return revocation === 'given_up' ? 'failed' : revocation;
+      withdrawal.tokens.map(async ({ due, revocation }): Promise<Revoked> => {
+        if (due === null) return { kind: revocation === 'given_up' ? 'failed' : revocation, fault: null };
+        const outcome = await this.revokeDue.revoke(due, facts);
+        return { kind: outcome.kind === 'lost' ? 'failed' : outcome.kind, fault: 'fault' in outcome ? outcome.fault : null };
       }),
     );
-    return (['failed', 'pending', 'unsupported'] as const).find((kind) => became.includes(kind)) ?? 'revoked';
+    const worst = (['failed', 'pending', 'unsupported'] as const).flatMap((kind) => became.find((one) => one.kind === kind) ?? []);
+    return worst[0] ?? { kind: 'revoked', fault: null };
   }
 
   async #record(client: Client, run: Run, outcome: CheckOutcome, by: string): Promise<ClientCheck> {

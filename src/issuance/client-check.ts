@@ -37,7 +37,7 @@ export interface CheckOutcome {
     readonly expiresAt: number;
     readonly said: SaidOfToken;
   } | null;
-  /** null: there was nothing to revoke. in_use: a run holds the same text, so that it is not revoked. */
+  /** null: there was nothing to revoke. in_use: a run holds the same text, so that it is not revoked. failed: it is tried no more. */
   readonly revocation: 'revoked' | 'unsupported' | 'pending' | 'failed' | 'in_use' | null;
   readonly problems: readonly CheckProblem[];
   /** What is to be known, and wrong in nobody's view. */
@@ -53,6 +53,12 @@ export interface ClientCheck extends CheckOutcome {
   readonly entry: string;
 }
 
+/** What became of the token that a try brought; `fault`: why it is not revoked, as far as this try has learned it. */
+export interface Revoked {
+  readonly kind: NonNullable<CheckOutcome['revocation']>;
+  readonly fault: UpstreamFault | null;
+}
+
 export const outcomeOf = {
   turnedAway(context: Context, decided: TurnedAway): CheckOutcome {
     const who = decided.kind === 'denied' ? 'the policy' : decided.refusal.by === 'suspension' ? 'a suspension' : 'a guardrail';
@@ -64,18 +70,14 @@ export const outcomeOf = {
     return nothing(context, allowed, { code: fault, message: `nothing was sent: ${explain(fault)}` });
   },
 
-  minted(
-    context: Context,
-    allowed: Allowed,
-    minted: Exclude<Minted, { kind: 'again' }>,
-    revocation: CheckOutcome['revocation'],
-  ): CheckOutcome {
+  minted(context: Context, allowed: Allowed, minted: Exclude<Minted, { kind: 'again' }>, revoked: Revoked | null): CheckOutcome {
+    const revocation = revoked?.kind ?? null;
     const token = minted.kind === 'live' ? minted.live.token : minted.token;
     const isExpected = minted.kind === 'live' || (minted.fault === 'token_reused' && allowed.admitted.server.profile.reusesTokens);
     const problems = [
       ...(isExpected ? [] : [faultProblem(minted, allowed.admitted.parties[0].client)]),
       ...(token === null ? [] : scopeProblems(allowed, token)),
-      ...revocationProblems(revocation),
+      ...revocationProblems(revoked),
     ];
     return {
       asked: askedOf(context, allowed),
@@ -129,11 +131,12 @@ function scopeProblems({ scope }: Allowed, { granted }: UpstreamToken): CheckPro
   return missing.length === 0 ? [] : [{ code: 'scope_narrower', message: `it did not grant ${missing.join(' ')}` }];
 }
 
-function revocationProblems(revocation: CheckOutcome['revocation']): CheckProblem[] {
-  if (revocation === 'pending')
-    return [{ code: 'revocation_pending', message: 'the token could not be revoked yet; that is tried again until it ends' }];
-  if (revocation === 'failed')
-    return [{ code: 'revocation_failed', message: 'the server refused to revoke the token: it lives until it ends' }];
+function revocationProblems(revoked: Revoked | null): CheckProblem[] {
+  const why = revoked === null || revoked.fault === null ? '' : `: ${explain(revoked.fault)}`;
+  if (revoked?.kind === 'pending')
+    return [{ code: 'revocation_pending', message: `the token could not be revoked yet${why}; that is tried again until it ends` }];
+  if (revoked?.kind === 'failed')
+    return [{ code: 'revocation_failed', message: `nobody tries to revoke the token any more${why}; it lives until it ends` }];
   return [];
 }
 
@@ -163,7 +166,7 @@ const EXPLAINED: Partial<Readonly<Record<UpstreamFault, string>>> = {
   address_refused: 'the address of the server is not public: that is for allow_hosts of the server to allow',
   tls_failed: 'the certificate of the server was not accepted: a private authority is named by ca of the server',
   timeout: 'the server did not answer in time',
-  redirect: 'the server redirected, which is not followed: name its token_endpoint',
+  redirect: 'the server redirected, which is not followed: name its token_endpoint and revocation_endpoint',
   response_too_large: 'the answer of the server was too large',
   response_unreadable: 'the answer of the server was no JSON object, or could be read in two ways',
   overloaded: 'too much was asked of the server at once: try again',

@@ -47,7 +47,6 @@ export class LearnAudience {
   #reportOf({ server }: TokenWish, answer: UpstreamAnswer): Report | null {
     if (answer instanceof UpstreamExchangeFailed) return { fault: answer.fault, retryAfter: null };
     if (answer.status === 200) return null;
-    const refusal = readRefusal(answer, this.signing.clock.now(), server.profile.throttling);
-    return { fault: refusal.fault, retryAfter: refusal.kind === 'failed' ? refusal.retryAfter : null };
+    return readRefusal(answer, this.signing.clock.now(), server.profile.throttling);
   }
 }

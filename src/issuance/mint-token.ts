@@ -179,7 +179,7 @@ export class MintToken {
       kind: 'faulted',
       by: outcome.kind,
       fault: outcome.fault,
-      retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null,
+      retryAfter: outcome.kind === 'refused' ? null : outcome.retryAfter,
       entry,
       token,
     };

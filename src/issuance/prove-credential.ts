@@ -202,7 +202,7 @@ export class ProveCredential {
 /** A token that must not be used was issued to a client that was believed: for its credential that is proof enough. */
 function proofOf(outcome: UpstreamOutcome, issuance: string): Proof {
   if (outcome.kind === 'token' || (outcome.kind === 'refused' && outcome.token !== null)) return { kind: 'proven', issuance };
-  return { kind: 'not', fault: outcome.fault, retryAfter: outcome.kind === 'failed' ? outcome.retryAfter : null };
+  return { kind: 'not', fault: outcome.fault, retryAfter: outcome.kind === 'refused' ? null : outcome.retryAfter };
 }
 
 /** The allow-list of what entries of a proof say: as of any token, but of no run. */

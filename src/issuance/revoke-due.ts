@@ -7,6 +7,7 @@ import type { Sealer } from '../credentials/sealer.js';
 import { timestamp, type Clock } from '../oauth/clock.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import type { RevocationOutcome } from '../upstreams/revocation.js';
+import type { UpstreamFault } from '../upstreams/token.js';
 import { UpstreamFailed } from '../upstreams/upstream-failed.js';
 import { workPace, type Retries } from '../work/retries.js';
 import type { Facts, FactsSource } from './facts.js';
@@ -17,6 +18,9 @@ import type { RevokeToken } from './revoke-token.js';
 const AT_ONCE = 20;
 /** Milliseconds after which a revocation that nobody reported on is taken up again. */
 const LEASE = 30_000;
+
+/** What became of one that was due. lost: nothing can be sent for it any more, and it ends by itself. */
+export type DueOutcome = RevocationOutcome | { readonly kind: 'lost'; readonly fault: UpstreamFault };
 
 /** What an entry about the revocation of a token tells of it. */
 type Revocable = Attempt & Pick<DueRevocation, 'tokenSha256' | 'expiresAt'>;
@@ -94,7 +98,7 @@ export class RevokeDue {
   }
 
   /** Makes one attempt and records what came of it. */
-  async revoke(due: DueRevocation, facts: Facts): Promise<RevocationOutcome> {
+  async revoke(due: DueRevocation, facts: Facts): Promise<DueOutcome> {
     const outcome = await this.#attempt(due, facts);
     if (outcome.kind === 'pending') {
       await this.retries.failed({ kind: 'revoke', subject: due.issuance }, outcome.fault, (outcome.retryAfter ?? 0) * 1000);
@@ -103,14 +107,14 @@ export class RevokeDue {
     const append =
       outcome.kind === 'revoked'
         ? this.#outcome(due, facts, 'revoked', {})
-        : this.#outcome(due, facts, 'unsupported', outcome.kind === 'failed' ? { fault: outcome.fault } : {});
+        : this.#outcome(due, facts, 'unsupported', outcome.kind === 'lost' ? { fault: outcome.fault } : {});
     const [appended] = await this.log.append([append]);
     if (appended?.verdict === 'bad') await this.retries.failed({ kind: 'revoke', subject: due.issuance }, 'not_recorded');
     return outcome;
   }
 
   /** One that cannot be tried does not keep the others from it: then there is no outcome. */
-  async #take(due: DueRevocation, facts: Facts): Promise<RevocationOutcome | null> {
+  async #take(due: DueRevocation, facts: Facts): Promise<DueOutcome | null> {
     const work = { kind: 'revoke', subject: due.issuance } as const;
     // whoever tried it the last time did not live to say how it went
     const isLost = due.attempts > workPace.mostAttempts;
@@ -145,19 +149,19 @@ export class RevokeDue {
     return { ...byItself(entry), effect: { kind: 'revocation', issuance, state } };
   }
 
-  async #attempt(due: DueRevocation, { catalogue }: Facts): Promise<RevocationOutcome> {
+  async #attempt(due: DueRevocation, { catalogue }: Facts): Promise<DueOutcome> {
     const server = declared(catalogue.authorizationServers, due.authorizationServer);
     const client = declared(catalogue.clients, due.client);
     const credential = client === null ? null : await this.credentials.current(client.id);
     // what is no longer in the catalogue cannot be reached: the token ends by itself
-    if (server === null || client === null || credential === null) return { kind: 'failed', fault: 'credential_unavailable' };
+    if (server === null || client === null || credential === null) return { kind: 'lost', fault: 'credential_unavailable' };
     // a server that is declared anew may be another: it is not sent what it did not issue, nor believed when it says that this is gone
-    if ((await this.credentials.issuerOf(due.credential)) !== server.issuer) return { kind: 'failed', fault: 'credential_bound_elsewhere' };
+    if ((await this.credentials.issuerOf(due.credential)) !== server.issuer) return { kind: 'lost', fault: 'credential_bound_elsewhere' };
     try {
       const token = this.sealer.open(`issuance ${due.issuance}`, due.sealed);
       const metadata = await this.metadata.get(server);
       const outcome = await this.revokeToken.revoke({ server, client, credential }, metadata, token);
-      if (outcome.kind !== 'failed' || outcome.fault !== 'client_refused') return outcome;
+      if (outcome.kind !== 'pending' || outcome.fault !== 'client_refused') return outcome;
       // while a credential rotates, the server may know its other version alone
       const other = await this.credentials.other(client.id);
       if (other === null) return outcome;

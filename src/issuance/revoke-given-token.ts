@@ -57,7 +57,7 @@ export class RevokeGivenToken {
     if (due === null) return revocation === 'pending' ? { kind: 'pending', retryAfter: null } : { kind: revocation };
     const { result } = await this.#flights.run(issuance, async (): Promise<Became> => {
       const outcome = await this.revokeDue.revoke(due, await this.facts.current());
-      return outcome.kind === 'failed' ? { kind: 'unsupported' } : outcome;
+      return outcome.kind === 'lost' ? { kind: 'unsupported' } : outcome;
     });
     return result;
   }

@@ -47,7 +47,5 @@ function reportOf(outcome: RevocationOutcome): Report | null {
       return null;
     case 'pending':
       return outcome;
-    case 'failed':
-      return { fault: outcome.fault, retryAfter: null };
   }
 }

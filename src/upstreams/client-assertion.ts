@@ -36,6 +36,7 @@ const LONGEST_LIFE = 300;
  */
 export async function clientAssertion(
   { server, client, credential }: AssertingParty,
+  endpoint: string,
   metadata: ServerMetadata,
   algorithms: readonly string[] | null,
   { clock, randomness, keys }: Signing,
@@ -50,7 +51,7 @@ export async function clientAssertion(
     .setProtectedHeader({ ...header, ...(profile.assertionType === null ? {} : { typ: profile.assertionType }) })
     .setIssuer(client.clientId)
     .setSubject(client.clientId)
-    .setAudience(audience(server, metadata))
+    .setAudience(audience(server, endpoint, metadata))
     .setIssuedAt(issuedAt)
     .setNotBefore(issuedAt)
     .setExpirationTime(issuedAt + Math.min(profile.assertionLife, LONGEST_LIFE))
@@ -81,11 +82,13 @@ function keyHeader({ algorithm, kid, publicKey: { x5c } }: KeyCredential, { asse
 }
 
 /**
- * One string: the issuer, as it was verified, at whichever endpoint. Only a token endpoint that the catalogue itself names can stand
- * in its place; one out of a document could be another server's, which would then get our assertion (CONFORMANCE A20, A21).
+ * One string: the issuer, as it was verified, at whichever endpoint. Only an endpoint that the catalogue itself names can stand in its
+ * place; one out of a document could be another server's, which would then get our assertion (CONFORMANCE A20, A21).
  */
-function audience(server: AuthorizationServer, metadata: ServerMetadata): string {
-  if (server.profile.assertionAudience === 'issuer') return metadata.issuer;
-  if (server.tokenEndpoint === undefined) throw new UpstreamFailed('metadata_invalid');
-  return server.tokenEndpoint;
+function audience({ profile, tokenEndpoint, revocationEndpoint }: AuthorizationServer, endpoint: string, metadata: ServerMetadata): string {
+  if (profile.assertionAudience === 'issuer') return metadata.issuer;
+  const wanted = profile.assertionAudience === 'endpoint' ? endpoint : tokenEndpoint;
+  const isNamed = wanted === tokenEndpoint || wanted === revocationEndpoint;
+  if (wanted === undefined || !isNamed) throw new UpstreamFailed('metadata_invalid');
+  return wanted;
 }

@@ -25,11 +25,17 @@ export interface ClientAuthentication {
   readonly assertionJti: string | null;
 }
 
+/** What one endpoint says that it accepts (RFC 8414 §2); null where the server does not say, and for methods where the catalogue alone does. */
+export interface Accepted {
+  readonly methods: readonly string[] | null;
+  readonly algorithms: readonly string[] | null;
+}
+
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /**
- * Authenticates a client by the method that the catalogue names, and no other: trying a second one would send the secret twice
- * (CONFORMANCE A13, Q3). A credential goes only where it is bound: to its issuer and the origin of that issuer's token endpoint (A16),
+ * Authenticates a client by the method that the catalogue names, or `methodAt` this endpoint, and no other: trying a second one would
+ * send the secret twice (CONFORMANCE A13, Q3). A credential goes only where it is bound: to its issuer and the origin of that issuer's token endpoint (A16),
  * whichever of the server's endpoints it is shown to.
  * @throws UpstreamFailed
  */
@@ -37,7 +43,7 @@ export async function authenticateClient(
   party: Party,
   endpoint: string,
   metadata: ServerMetadata,
-  algorithms: readonly string[] | null,
+  { methods, algorithms }: Accepted,
   signing: Signing,
 ): Promise<ClientAuthentication> {
   const { server, client, credential } = party;
@@ -45,20 +51,13 @@ export async function authenticateClient(
   requireBinding(party, endpoint, metadata);
   switch (credential.method) {
     case 'client_secret_basic':
-      return basic(server, client.clientId, credential.secret);
-    case 'client_secret_post':
-      return {
-        authorization: null,
-        parameters: [
-          ['client_id', client.clientId],
-          ['client_secret', credential.secret.reveal()],
-        ],
-        certificate: null,
-        assertionJti: null,
-      };
+    case 'client_secret_post': {
+      const isInHeader = methodAt(credential.method, methods) === 'client_secret_basic';
+      return isInHeader ? basic(server, client.clientId, credential.secret) : inBody(client.clientId, credential.secret);
+    }
     case 'client_secret_jwt':
     case 'private_key_jwt':
-      return asserted({ server, client, credential }, metadata, algorithms, signing);
+      return asserted({ server, client, credential }, endpoint, metadata, algorithms, signing);
     case 'tls_client_auth':
     case 'self_signed_tls_client_auth':
       // RFC 8705 §2: the certificate is not known before the client is
@@ -71,13 +70,20 @@ export async function authenticateClient(
   }
 }
 
+/** A secret goes by the header or in the body, whichever of the two an endpoint lists alone; all else is as at the token endpoint. */
+export function methodAt(method: string, listed: readonly string[] | null): string {
+  const other = { client_secret_basic: 'client_secret_post', client_secret_post: 'client_secret_basic' }[method];
+  return other !== undefined && listed?.includes(method) === false && listed.includes(other) ? other : method;
+}
+
 async function asserted(
   party: AssertingParty,
+  endpoint: string,
   metadata: ServerMetadata,
   algorithms: readonly string[] | null,
   signing: Signing,
 ): Promise<ClientAuthentication> {
-  const { assertion, jti } = await clientAssertion(party, metadata, algorithms, signing);
+  const { assertion, jti } = await clientAssertion(party, endpoint, metadata, algorithms, signing);
   const { clientId } = party.client;
   return {
     authorization: null,
@@ -107,4 +113,16 @@ function basic(server: AuthorizationServer, clientId: string, secret: Secret): C
   const encode = server.profile.basicEncoding === 'form' ? formEncode : (text: string) => text;
   const credentials = Buffer.from(`${encode(clientId)}:${encode(secret.reveal())}`, 'utf8').toString('base64');
   return { authorization: new Secret(`Basic ${credentials}`), parameters: [], certificate: null, assertionJti: null };
+}
+
+function inBody(clientId: string, secret: Secret): ClientAuthentication {
+  return {
+    authorization: null,
+    parameters: [
+      ['client_id', clientId],
+      ['client_secret', secret.reveal()],
+    ],
+    certificate: null,
+    assertionJti: null,
+  };
 }

@@ -30,8 +30,11 @@ export async function prepareIntrospection(
 ): Promise<FormPost | 'unsupported'> {
   const { introspectionEndpoint } = endpointsFor(party, metadata);
   if (introspectionEndpoint === null) return 'unsupported';
-  const algorithms = metadata.introspectionEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms;
-  const authentication = await authenticateClient(party, introspectionEndpoint, metadata, algorithms, signing);
+  const accepted = {
+    methods: metadata.introspectionEndpointMethods,
+    algorithms: metadata.introspectionEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms,
+  };
+  const authentication = await authenticateClient(party, introspectionEndpoint, metadata, accepted, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
     kind: 'introspection',

@@ -17,6 +17,9 @@ export interface ServerMetadata {
   readonly tokenEndpointAlgorithms: readonly string[] | null;
   readonly revocationEndpointAlgorithms: readonly string[] | null;
   readonly introspectionEndpointAlgorithms: readonly string[] | null;
+  /** The methods of client authentication there; null where it does not say. At the token endpoint the catalogue names the method. */
+  readonly revocationEndpointMethods: readonly string[] | null;
+  readonly introspectionEndpointMethods: readonly string[] | null;
   /** The types of authorization details that it knows (RFC 9396 §10); null where it does not say. */
   readonly authorizationDetailsTypes: readonly string[] | null;
   /** Where clients go that show a certificate (RFC 8705 §5), as the document says it: checked by `endpointsFor`. */
@@ -54,6 +57,8 @@ export function metadataOfDocument(server: AuthorizationServer, document: Server
     tokenEndpointAlgorithms: document.token_endpoint_auth_signing_alg_values_supported,
     revocationEndpointAlgorithms: document.revocation_endpoint_auth_signing_alg_values_supported,
     introspectionEndpointAlgorithms: document.introspection_endpoint_auth_signing_alg_values_supported,
+    revocationEndpointMethods: document.revocation_endpoint_auth_methods_supported,
+    introspectionEndpointMethods: document.introspection_endpoint_auth_methods_supported,
     authorizationDetailsTypes: document.authorization_details_types_supported,
     ...(document.dpop_signing_alg_values_supported && { proofAlgorithms: document.dpop_signing_alg_values_supported }),
     ...(document.mtls_endpoint_aliases && {
@@ -79,6 +84,8 @@ export function metadataOfCatalogue(server: AuthorizationServer): ServerMetadata
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
     introspectionEndpointAlgorithms: null,
+    revocationEndpointMethods: null,
+    introspectionEndpointMethods: null,
     authorizationDetailsTypes: null,
     warnings: [],
     source: 'catalogue',

@@ -4,6 +4,7 @@ import { clientShape } from '../catalogue/file-shape.js';
 import { preferredAlgorithms, profiles, standardProfile } from '../catalogue/profile.js';
 import { addressProblem } from '../catalogue/server-address.js';
 import type { Clock } from '../oauth/clock.js';
+import { methodAt } from './client-authentication.js';
 import { lookForMetadata, metadataLocations, type FoundDocument, type Look } from './discovery.js';
 import { endpointProblem, metadataOfDocument, type ServerMetadata } from './metadata.js';
 import type { ServerDocument } from './server-document.js';
@@ -78,6 +79,7 @@ export async function previewServer(issuer: string, reach: PreviewReach, http: U
     ...ofIssuer(issuer, document),
     ...ofEndpoints(server, document),
     ...ofAuthentication(document, profile.name),
+    ...ofOtherEndpoints(document, method),
     ...ofMetadata(metadata),
   ];
   return { issuer, looks, found, metadata, profile, method, remarks };
@@ -152,15 +154,26 @@ function ofAuthentication(document: ServerDocument, profile: string): Remark[] {
   return [refused('method_unsupported', `Corridor has none of its methods, which are ${methods.join(', ') || 'none'}`)];
 }
 
+/** Where an endpoint does not list the client's method, it is used there all the same. */
+function ofOtherEndpoints(document: ServerDocument, method: ClientMethod | null): Remark[] {
+  if (method === null) return [];
+  return (['revocation', 'introspection'] as const).flatMap((name) => {
+    const listed = document[`${name}_endpoint_auth_methods_supported`];
+    if (document[`${name}_endpoint`] === null || listed === null || listed.includes(methodAt(method.name, listed))) return [];
+    const methods = listed.join(', ') || 'no method';
+    return [warning(`${name}_method_unlisted`, `its ${name}_endpoint lists ${methods}: a client by ${method.name} may be refused there`)];
+  });
+}
+
 function ofMetadata(metadata: ServerMetadata | null): Remark[] {
-  return (metadata?.warnings ?? []).map((code) => ({
-    severity: 'warning',
-    code,
-    message:
+  return (metadata?.warnings ?? []).map((code) =>
+    warning(
+      code,
       code === 'grant_types_not_published'
         ? 'it does not say which grants it has; client_credentials is tried all the same'
         : 'client_credentials is not among the grants that it names; it is tried all the same',
-  }));
+    ),
+  );
 }
 
 /** The best method that both know, with an algorithm that both know. */

@@ -11,6 +11,11 @@ const faultOfCode: ReadonlyMap<string, UpstreamFault> = new Map([
   ['unauthorized_client', 'client_refused'],
   ['incorrect_client_credentials', 'client_refused'],
   ['bad_client_secret', 'client_refused'],
+  ['invalid_client_id', 'client_refused'],
+  ['invalid_client_secret', 'client_refused'],
+  ['invalid_client_credentials', 'client_refused'],
+  // with this grant there is no other grant than the client's own credential (CONFORMANCE Q38)
+  ['invalid_grant', 'client_refused'],
   ['invalid_scope', 'scope_rejected'],
   ['invalid_target', 'target_rejected'],
   ['invalid_authorization_details', 'details_rejected'],
@@ -30,8 +35,10 @@ export function readRefusal(
   throttling: Throttling = standardProfile.throttling,
 ): Extract<UpstreamOutcome, { kind: 'failed' | 'unknown' }> {
   const fault = faultOf(response);
-  if (fault === null) return { kind: 'unknown', fault: response.status >= 500 ? 'server_unavailable' : 'response_unreadable' };
   const said = retryAfter(response.headers['retry-after'], now);
+  if (fault === null) {
+    return { kind: 'unknown', fault: response.status >= 500 ? 'server_unavailable' : 'response_unreadable', retryAfter: said };
+  }
   return { kind: 'failed', fault, retryAfter: said ?? (fault === 'throttled' ? pauseOf(response, throttling, now) : null) };
 }
 
@@ -53,6 +60,8 @@ function faultOf(response: UpstreamResponse): UpstreamFault | null {
   if (code === 'use_dpop_nonce' && nonceOf(response) !== null) return 'nonce_required';
   const known = code === null ? undefined : faultOfCode.get(code);
   if (known !== undefined) return known;
+  // the client is known, and may have nothing for this audience (Auth0); with 401 the same code says that it is not
+  if (status === 403 && code === 'access_denied') return 'target_rejected';
   if (status === 401 || status === 403) return 'client_refused';
   if (code === null && members?.get('ok') !== false) return null;
   return status >= 500 ? 'server_unavailable' : 'request_rejected';

@@ -8,7 +8,6 @@ import { formBody } from './form-encoding.js';
 import { postForm, type FormPost, type UpstreamAnswer } from './form-post.js';
 import type { ServerMetadata } from './metadata.js';
 import { readRefusal } from './refusal.js';
-import { retryAfter } from './retry-after.js';
 import type { UpstreamFault } from './token.js';
 import { reachOf, UpstreamExchangeFailed, type UpstreamHttp } from './upstream-http.js';
 
@@ -16,13 +15,13 @@ export type PreparedRevocation = FormPost;
 
 /**
  * What became of a revocation. pending: the token is to be taken for alive, and it is worth trying again, `retryAfter` in seconds
- * when the server said so. unsupported: this server cannot revoke it, it ends by itself. failed: the server refused, and will again.
+ * when the server said so. unsupported: this server cannot revoke it, it ends by itself. What a server refuses today, for the client or the
+ * request, may be mended tomorrow: it is pending too.
  */
 export type RevocationOutcome =
   | { readonly kind: 'revoked' }
   | { readonly kind: 'unsupported' }
-  | { readonly kind: 'pending'; readonly fault: UpstreamFault; readonly retryAfter: number | null }
-  | { readonly kind: 'failed'; readonly fault: UpstreamFault };
+  | { readonly kind: 'pending'; readonly fault: UpstreamFault; readonly retryAfter: number | null };
 
 /**
  * Builds the revocation of an access token (RFC 7009 §2.1), authenticated like any request of this client, with an assertion of its own
@@ -38,8 +37,11 @@ export async function prepareRevocation(
   const { revocationEndpoint } = endpointsFor(party, metadata);
   // some servers publish an endpoint that does nothing for an access token
   if (revocationEndpoint === null || !party.server.profile.revokesTokens) return 'unsupported';
-  const algorithms = metadata.revocationEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms;
-  const authentication = await authenticateClient(party, revocationEndpoint, metadata, algorithms, signing);
+  const accepted = {
+    methods: metadata.revocationEndpointMethods,
+    algorithms: metadata.revocationEndpointAlgorithms ?? metadata.tokenEndpointAlgorithms,
+  };
+  const authentication = await authenticateClient(party, revocationEndpoint, metadata, accepted, signing);
   const parameters = [['token', token.reveal()], ['token_type_hint', 'access_token'], ...authentication.parameters] as const;
   return {
     kind: 'revocation',
@@ -56,19 +58,15 @@ export function sendRevocation(prepared: PreparedRevocation, http: UpstreamHttp,
   return postForm(prepared, http, deadline);
 }
 
-/** Reads the answer to a revocation (RFC 7009 §2.2); 200 counts for an unknown token too. `now` in milliseconds. */
+/**
+ * Reads the answer to a revocation (RFC 7009 §2.2); 200 counts for an unknown token too. Whatever else it says, but that the type is
+ * unsupported, leaves the token alive (CONFORMANCE A90, A91). `now` in milliseconds.
+ */
 export function readRevocationResponse(answer: UpstreamAnswer, now: number, throttling?: Throttling): RevocationOutcome {
   if (answer instanceof UpstreamExchangeFailed) return { kind: 'pending', fault: answer.fault, retryAfter: null };
   const code = errorCodeOf(readMembers(answer.body));
   if (code === 'unsupported_token_type') return { kind: 'unsupported' };
   if (answer.status === 200 && code === null) return { kind: 'revoked' };
-  const refusal = readRefusal(answer, now, throttling);
-  const { fault } = refusal;
-  const mayChange = answer.status >= 500 || fault === 'throttled' || fault === 'server_unavailable';
-  if (!mayChange) return { kind: 'failed', fault };
-  return {
-    kind: 'pending',
-    fault,
-    retryAfter: refusal.kind === 'failed' ? refusal.retryAfter : retryAfter(answer.headers['retry-after'], now),
-  };
+  const { fault, retryAfter } = readRefusal(answer, now, throttling);
+  return { kind: 'pending', fault, retryAfter };
 }

@@ -44,6 +44,8 @@ export const documentShape = z.object({
   token_endpoint_auth_signing_alg_values_supported: list,
   revocation_endpoint_auth_signing_alg_values_supported: list,
   introspection_endpoint_auth_signing_alg_values_supported: list,
+  revocation_endpoint_auth_methods_supported: list.catch(null),
+  introspection_endpoint_auth_methods_supported: list.catch(null),
   grant_types_supported: list.catch(null),
   dpop_signing_alg_values_supported: list.catch(null),
   // as long as a catalogue may declare them: of one that is left out nothing would be asked

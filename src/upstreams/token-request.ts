@@ -24,7 +24,8 @@ export async function prepareTokenRequest(wish: TokenWish, metadata: ServerMetad
   const { authorizationDetailsTypes: known } = metadata;
   if (known !== null && wish.details.types.some((type) => !known.includes(type))) throw new UpstreamFailed('details_type_unsupported');
   const endpoint = endpointsFor(wish, metadata).tokenEndpoint;
-  const authentication = await authenticateClient(wish, endpoint, metadata, metadata.tokenEndpointAlgorithms, signing);
+  const accepted = { methods: null, algorithms: metadata.tokenEndpointAlgorithms };
+  const authentication = await authenticateClient(wish, endpoint, metadata, accepted, signing);
   return {
     kind: 'token',
     endpoint,

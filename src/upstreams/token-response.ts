@@ -27,7 +27,7 @@ type Members = ReadonlyMap<string, unknown>;
  */
 export function readTokenResponse(wish: TokenWish, answer: UpstreamAnswer, sentAt: number): UpstreamOutcome {
   if (answer instanceof UpstreamExchangeFailed) {
-    return answer.sent ? { kind: 'unknown', fault: answer.fault } : { kind: 'failed', fault: answer.fault, retryAfter: null };
+    return { kind: answer.sent ? 'unknown' : 'failed', fault: answer.fault, retryAfter: null };
   }
   const members = isSuccess(answer) ? readMembers(answer.body) : null;
   if (members !== null && !saysFailure(members)) {

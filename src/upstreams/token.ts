@@ -89,10 +89,10 @@ export type UpstreamFault =
 /**
  * What one attempt brought.
  * token: usable. refused: a token was issued that must not be used; `token` is there to be revoked where its text could be read.
- * failed: no token was issued. unknown: it may have been (CONFORMANCE A61).
+ * failed: no token was issued. unknown: it may have been (CONFORMANCE A61). `retryAfter` in seconds, when the server said so.
  */
 export type UpstreamOutcome =
   | { readonly kind: 'token'; readonly token: UpstreamToken }
   | { readonly kind: 'refused'; readonly fault: UpstreamFault; readonly token: UpstreamToken | null }
   | { readonly kind: 'failed'; readonly fault: UpstreamFault; readonly retryAfter: number | null }
-  | { readonly kind: 'unknown'; readonly fault: UpstreamFault };
+  | { readonly kind: 'unknown'; readonly fault: UpstreamFault; readonly retryAfter: number | null };

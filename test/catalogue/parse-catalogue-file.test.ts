@@ -67,7 +67,7 @@ describe('a catalogue file', () => {
   it.each(['standard', 'keycloak', 'auth0', 'entra', 'okta', 'ping', 'cognito', 'salesforce', 'hydra'])(
     'may name the profile %s',
     (name) => {
-      const server = `profile: ${name}, token_endpoint: "http://127.0.0.1:9400/token"`;
+      const server = `profile: ${name}, token_endpoint: "http://127.0.0.1:9400/token", revocation_endpoint: "http://127.0.0.1:9400/revoke"`;
       const { demo } = catalogueOf(exampleWith('profile: standard', server)).authorizationServers;
       expect(demo?.profile).toEqual(profiles[name]);
       expect(demo?.profile.name).toBe(name);
@@ -404,8 +404,14 @@ const rows: Row[] = [
   [
     'a profile whose assertions need the token endpoint, and none (A21)',
     'profile: standard',
-    'profile: okta',
+    'profile: hydra',
     '4:53: authorization_servers.demo.profile makes the token endpoint the audience of assertions, which must not be learned: give token_endpoint',
+  ],
+  [
+    'a profile whose assertions need the endpoint that is called, and not all (A21)',
+    'profile: standard',
+    'profile: okta, token_endpoint: "http://127.0.0.1:9400/token"',
+    '4:53: authorization_servers.demo.profile makes the endpoint that is called the audience of assertions, which must not be learned: give revocation_endpoint, or say revokes_tokens: false',
   ],
   [
     'a name of a resource that no scope could hold',
@@ -442,6 +448,18 @@ const rows: Row[] = [
     'profile: standard',
     'profile: { name: standard, assertion_audience: token_endpoint }',
     '4:91: authorization_servers.demo.profile.assertion_audience can be token_endpoint only where token_endpoint of this server is given: give it',
+  ],
+  [
+    'endpoints as audience that are not pinned (A21)',
+    'profile: standard',
+    'profile: { name: standard, assertion_audience: endpoint, revokes_tokens: false }',
+    '4:91: authorization_servers.demo.profile.assertion_audience can be endpoint only where token_endpoint of this server is given: give it',
+  ],
+  [
+    'a revocation endpoint as audience that is not pinned (A21)',
+    'profile: standard',
+    'profile: { name: standard, assertion_audience: endpoint }, token_endpoint: "http://127.0.0.1:9400/token"',
+    '4:91: authorization_servers.demo.profile.assertion_audience can be endpoint only where revocation_endpoint of this server is given: give it, or say revokes_tokens: false',
   ],
   [
     'a secret in the file',

@@ -39,7 +39,7 @@ describe('an opaque token for a resource that insists on a verified audience', (
     const replica = world.replica();
     const ask = () =>
       expect(replica.ask(world.start(), crm)).rejects.toMatchObject({ detail: { reasons: [{ code: 'audience_unverified' }] } });
-    server.introspection = () => answer(503, {}, { 'retry-after': '60' });
+    server.introspection = () => answer(502, '', { 'retry-after': '60' });
     for (let run = 0; run < 3; run++) await ask();
     expect(server.introspections).toBe(1);
     await world.clock.pass(61_000);

@@ -36,6 +36,7 @@ describe('a server that is down', () => {
     ['server_unavailable', () => answer(500, 'broken')],
     ['server_unavailable', () => answer(503, '')],
     ['client_refused', () => answer(401, { error: 'invalid_client' })],
+    ['client_refused', () => answer(400, { error: 'invalid_grant' })],
   ])(
     'is asked five times by a hundred runs, and each is told when to come again and has an entry: %s (A66, A68)',
     async (fault, behaviour) => {
@@ -77,12 +78,21 @@ describe('a server that is down', () => {
     expect(counted).toBeGreaterThan(150);
   });
 
-  it('is left alone for as long as it says, by all runs of the client (A65, Q30)', async () => {
-    server.behaviour = () => answer(429, '', { 'retry-after': '120' });
-    await refused(world.start());
+  it.each([
+    [429, '', 'throttled'],
+    [503, '', 'server_unavailable'],
+    [500, '<html>', 'server_unavailable'],
+    [502, '', 'server_unavailable'],
+    [504, '{}', 'server_unavailable'],
+  ] as const)('is left alone for as long as it says with %i %j, by all runs of the client (A65, Q30)', async (status, body, fault) => {
+    server.behaviour = () => answer(status, body, { 'retry-after': '120' });
+    const first = await refused(world.start());
     server.behaviour = (_, __, form) => server.issue(form);
     const other = await refused(world.start());
-    expect([faultOf(other), other.detail.retryAfter]).toEqual(['throttled', 120]);
+    expect([first, other].map((error) => [faultOf(error), error.detail.retryAfter])).toEqual([
+      [fault, 120],
+      [fault, 120],
+    ]);
     await world.clock.pass(119_000);
     expect((await refused(world.start())).detail.retryAfter).toBe(1);
     await world.clock.pass(1_000);
@@ -90,9 +100,11 @@ describe('a server that is down', () => {
     expect(server.calls).toHaveLength(2);
   });
 
-  it('is not found down because one scope is refused (A64)', async () => {
-    server.behaviour = (_, __, form) =>
-      form.get('scope') === 'things:list' ? answer(400, { error: 'invalid_scope' }) : server.issue(form);
+  it.each([
+    [400, 'invalid_scope'],
+    [403, 'access_denied'],
+  ])('is not found down because one request is refused, with %i %s (A64)', async (status, error) => {
+    server.behaviour = (_, __, form) => (form.get('scope') === 'things:list' ? answer(status, { error }) : server.issue(form));
     for (let time = 0; time < 20; time++) expect((await refused(world.start(), ['things:list'])).code).toBe('server_error');
     await replica.ask(world.start(), crm);
   });

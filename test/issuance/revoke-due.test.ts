@@ -185,6 +185,34 @@ describe('revocations that are due', () => {
     expect(log.revoked).toHaveLength(40);
   });
 
+  it.each([
+    [401, { error: 'invalid_client' }],
+    [403, {}],
+    [404, {}],
+    [400, { error: 'invalid_request' }],
+    [302, {}],
+  ])('are made all the same after an answer of %i %j, once the server is as it should be (A90, A91)', async (status, body) => {
+    let answer = response(status, JSON.stringify(body));
+    const { clock, log, revokeDue, add, sweep } = world(async () => answer);
+    add('dead', 1);
+    await sweep();
+    await revokeDue.settled();
+    expect([log.revoked, log.unsupported]).toEqual([[], []]);
+    answer = response(200, '');
+    clock.at += 2_000;
+    await sweep();
+    await revokeDue.settled();
+    expect(log.revoked).toEqual(['dead 0']);
+  });
+
+  it('end where the server says that it cannot, and nowhere else (A91)', async () => {
+    const { log, revokeDue, add, sweep } = world(async () => response(400, '{"error":"unsupported_token_type"}'));
+    add('dead', 1);
+    await sweep();
+    await revokeDue.settled();
+    expect(log.unsupported).toEqual(['dead 0 undefined']);
+  });
+
   it('probe a server that is down, one at a time, and do not batter it', async () => {
     const { clock, revokeDue, add, sentTo, sweep } = world(async () => {
       throw new UpstreamExchangeFailed('unreachable', false);

@@ -264,8 +264,12 @@ describe('a rotation', () => {
     expect(await world.loose()).toEqual([]);
   }, 30_000);
 
-  it('has both versions where some nodes of a server know of the new one and some do not', async () => {
+  it.each([
+    [401, 'invalid_client'],
+    [400, 'invalid_grant'],
+  ])('has both versions where some nodes of a server know of the new one and some do not, and say %i %s', async (...refusal) => {
     const world = await RotationWorld.of(database, published);
+    world.server.refusal = refusal;
     const corridor = world.replica();
     const old = await current(world);
     await corridor.begin.begin('indexer', 'ada');

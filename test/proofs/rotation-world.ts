@@ -63,6 +63,8 @@ export class LearningServer extends UpstreamHttp {
   refuses: (form: URLSearchParams) => string | null = () => null;
   /** Each resource and scope that a token was asked for, in order. */
   readonly wanted: string[] = [];
+  /** How it says that it does not accept a client. */
+  refusal: readonly [status: number, error: string] = [401, 'invalid_client'];
   /** Called before it looks at a request. */
   onRequest: () => void = () => undefined;
 
@@ -74,7 +76,7 @@ export class LearningServer extends UpstreamHttp {
     const accepted = this.knows.has(by);
     if (request.url.endsWith('/token')) this.asked.push({ by, accepted });
     if (request.url.endsWith('/token')) this.wanted.push(`${form.get('resource') ?? ''} ${form.get('scope') ?? ''}`);
-    if (!accepted) return response(401, JSON.stringify({ error: 'invalid_client' }));
+    if (!accepted) return response(this.refusal[0], JSON.stringify({ error: this.refusal[1] }));
     if (request.url.endsWith('/revoke')) {
       this.revoked.push(form.get('token') ?? '');
       return response(200, '');

@@ -164,7 +164,7 @@ const table = {
   },
   Q38: {
     who: '`invalid_grant` or `unauthorized_client` where `invalid_client` is meant, and the reverse.',
-    does: 'gives up no credential for one code: the next attempt is made with the same',
+    does: 'takes them all for a refusal of the client, and gives up no credential for one code: the next attempt is made with the same',
   },
   Q39: {
     who: "A host's clock is off by seconds or minutes.",

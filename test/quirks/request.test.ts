@@ -165,12 +165,13 @@ quirk('Q38', async () => {
   const talk = await serverThat(() => json(issued));
   for (const [status, error] of [
     [400, 'invalid_grant'],
+    [401, 'invalid_grant'],
     [400, 'unauthorized_client'],
     [400, 'invalid_client'],
     [401, 'invalid_client'],
   ] as const) {
     talk.answer(refuse(error, status));
-    expect((await talk.obtain()).kind).toBe('failed');
+    expect(inShort(await talk.obtain())).toBe('failed client_refused');
     talk.answer(json(issued));
     expect(inShort(await talk.obtain())).toBe('token');
   }

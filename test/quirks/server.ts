@@ -21,6 +21,7 @@ export function serverThat(
     revocationPath: '/revoke',
     method: 'client_secret_basic',
     resource: { uri: 'https://crm.example/api', scopes: ['crm:read'] },
+    accepts: () => true,
     answer,
   };
   return converse({ ...plain, ...more }, deviation);

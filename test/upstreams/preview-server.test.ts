@@ -55,6 +55,19 @@ describe('the preview of a server', () => {
     [{ revocation_endpoint: null }, ['info not_revocable']],
     [{ mtls_endpoint_aliases: { token_endpoint: `${ISSUER}/mtls/token`, userinfo_endpoint: 'https://mtls.example/me' } }, []],
     [{ mtls_endpoint_aliases: { token_endpoint: 'https://mtls.example/token' } }, ['warning alias_unusable']],
+    [{ revocation_endpoint_auth_methods_supported: ['client_secret_basic'] }, ['warning revocation_method_unlisted']],
+    [
+      { introspection_endpoint: `${ISSUER}/i`, introspection_endpoint_auth_methods_supported: [] },
+      ['warning introspection_method_unlisted'],
+    ],
+    [{ introspection_endpoint_auth_methods_supported: ['client_secret_basic'] }, []],
+    [
+      {
+        token_endpoint_auth_methods_supported: ['client_secret_post'],
+        revocation_endpoint_auth_methods_supported: ['client_secret_basic'],
+      },
+      [],
+    ],
     [{ token_endpoint_auth_methods_supported: ['none', 'magic'] }, ['refused method_unsupported']],
     [{ token_endpoint_auth_methods_supported: null }, ['info methods_not_published']],
     [

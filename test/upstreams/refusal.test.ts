@@ -8,7 +8,12 @@ describe('an answer without a token', () => {
     [400, { error: 'unauthorized_client' }, 'client_refused'],
     [401, { error: 'unauthorized_client' }, 'client_refused'],
     [400, { error: 'incorrect_client_credentials' }, 'client_refused'],
-    [403, { error: 'access_denied' }, 'client_refused'],
+    [400, { error: 'invalid_grant' }, 'client_refused'],
+    [400, { error: 'invalid_client_id' }, 'client_refused'],
+    [400, { error: 'invalid_client_secret' }, 'client_refused'],
+    [400, { error: 'invalid_client_credentials' }, 'client_refused'],
+    [401, { error: 'access_denied' }, 'client_refused'],
+    [403, { error: 'access_denied' }, 'target_rejected'],
     [400, { error: 'invalid_scope' }, 'scope_rejected'],
     [400, { error: 'invalid_target' }, 'target_rejected'],
     [401, { error: 'invalid_target' }, 'target_rejected'],
@@ -55,7 +60,8 @@ describe('an answer without a token', () => {
     [400, `{"error":"${'x'.repeat(101)}"}`, 'response_unreadable'],
     [400, '{"error":"invalid_scope","error":"invalid_client"}', 'response_unreadable'],
   ])('with status %i and the body %j leaves open what happened (A61)', (status, body, fault) => {
-    expect(read(response(status, body))).toEqual({ kind: 'unknown', fault });
+    expect(read(response(status, body))).toEqual({ kind: 'unknown', fault, retryAfter: null });
+    expect(read(response(status, body, { 'retry-after': '120' }))).toEqual({ kind: 'unknown', fault, retryAfter: 120 });
   });
 
   it.each([

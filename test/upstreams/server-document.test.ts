@@ -26,6 +26,8 @@ describe('what is kept of a metadata document', () => {
     const more = {
       token_endpoint_auth_methods_supported: ['private_key_jwt'],
       token_endpoint_auth_signing_alg_values_supported: ['ES256'],
+      revocation_endpoint_auth_methods_supported: ['client_secret_basic'],
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
       grant_types_supported: ['client_credentials'],
       tls_client_certificate_bound_access_tokens: true,
     };

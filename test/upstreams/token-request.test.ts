@@ -5,6 +5,8 @@ import { inspect } from 'node:util';
 import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
 import { Secret } from '../../src/oauth/secret.js';
+import { prepareIntrospection } from '../../src/upstreams/introspection.js';
+import { prepareRevocation } from '../../src/upstreams/revocation.js';
 import { prepareTokenRequest, type PreparedTokenRequest } from '../../src/upstreams/token-request.js';
 import type { TokenWish } from '../../src/upstreams/token.js';
 import { UpstreamFailed } from '../../src/upstreams/upstream-failed.js';
@@ -33,7 +35,7 @@ function parametersOf(prepared: PreparedTokenRequest): [string, string][] {
   return [...new URLSearchParams(prepared.body.reveal())];
 }
 
-function assertionOf(prepared: PreparedTokenRequest): string {
+function assertionOf(prepared: Pick<PreparedTokenRequest, 'body'>): string {
   return new URLSearchParams(prepared.body.reveal()).get('client_assertion') ?? '';
 }
 
@@ -271,6 +273,21 @@ describe('authentication by key', () => {
     const pinned = await prepare(await wishByKey({ server: server({ profile: old, tokenEndpoint }) }));
     expect(decodeJwt(assertionOf(pinned)).aud).toBe(tokenEndpoint);
     expect(await faultOf(prepare(await wishByKey({ server: server({ profile: old }) })))).toBe('metadata_invalid');
+  });
+
+  it('is for the endpoint that is called only where the catalogue itself names that (A21)', async () => {
+    const called = profile({ assertionAudience: 'endpoint' });
+    const [tokenEndpoint, revocationEndpoint, means] = [`${ISSUER}/token`, `${ISSUER}/revoke`, signing()];
+    const pinned = await wishByKey({ server: server({ profile: called, tokenEndpoint, revocationEndpoint }) });
+    const token = new Secret('opaque');
+    const revocation = await prepareRevocation(pinned, token, metadata(), means);
+    if (revocation === 'unsupported') throw new Error('unsupported');
+    const posts = [await prepare(pinned), revocation];
+    expect(posts.map((post) => decodeJwt(assertionOf(post)).aud)).toEqual([tokenEndpoint, revocationEndpoint]);
+    expect(await faultOf(prepareIntrospection(pinned, token, metadata(), means))).toBe('metadata_invalid');
+    const half = await wishByKey({ server: server({ profile: called, tokenEndpoint }) });
+    expect(await faultOf(prepareRevocation(half, token, metadata(), means))).toBe('metadata_invalid');
+    expect(await faultOf(prepare(await wishByKey({ server: server({ profile: called }) })))).toBe('metadata_invalid');
   });
 
   it('is refused when the server lists algorithms without ours (A26)', async () => {

@@ -160,7 +160,7 @@ describe('no answer', () => {
   it.each(['unreachable', 'timeout', 'response_too_large', 'response_unreadable'] as const)(
     'to what was sent leaves open what happened: %s (A61)',
     (fault) => {
-      expect(read(new UpstreamExchangeFailed(fault, true))).toEqual({ kind: 'unknown', fault });
+      expect(read(new UpstreamExchangeFailed(fault, true))).toEqual({ kind: 'unknown', fault, retryAfter: null });
     },
   );
 });

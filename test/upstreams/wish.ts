@@ -134,6 +134,8 @@ export function metadata(more: Partial<ServerMetadata> = {}): ServerMetadata {
     tokenEndpointAlgorithms: null,
     revocationEndpointAlgorithms: null,
     introspectionEndpointAlgorithms: null,
+    revocationEndpointMethods: null,
+    introspectionEndpointMethods: null,
     authorizationDetailsTypes: null,
     warnings: [],
     source: 'document',

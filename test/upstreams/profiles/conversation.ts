@@ -13,7 +13,7 @@ import type { Credential } from '../../../src/credentials/credential.js';
 import { generateKeyPair } from '../../../src/credentials/key-pair.js';
 import { withOwnCertificate } from '../../../src/credentials/own-certificate.js';
 import { client, keyCredential, metadata, NOW, resource, secretCredential, server, signing, wish } from '../wish.js';
-import { askedOf, type Vendor } from './vendor.js';
+import { askedOf, refuse, type Vendor } from './vendor.js';
 
 /** What a test says to a vendor's server, over a wire and with everything that Corridor does on the way. */
 export interface Conversation {
@@ -32,6 +32,8 @@ export interface Deviation {
   readonly profile?: Profile;
   readonly verifyAudience?: boolean;
   readonly clientId?: string;
+  /** Of another resource than the vendor's. */
+  readonly uri?: string;
   readonly secret?: string;
   /** Milliseconds for an exchange. */
   readonly deadline?: number;
@@ -48,7 +50,10 @@ export async function converse(vendor: Vendor, deviation: Deviation = {}): Promi
     revocationEndpoint: vendor.revocationPath === null ? null : `${at.issuer}${vendor.revocationPath}`,
   });
   at.at(vendor.tokenPath, (response, request) => vendor.answer(askedOf(request, issuer, about.tokenEndpoint))(response, request));
-  if (vendor.revocationPath !== null) at.at(vendor.revocationPath, json({}));
+  at.at(vendor.revocationPath ?? '/nowhere', (response, request) => {
+    const isAccepted = vendor.accepts(askedOf(request, issuer, about.tokenEndpoint));
+    return (isAccepted ? json({}) : refuse('invalid_client', 401))(response, request);
+  });
   const http = open();
   const means = signing();
   const plain = await wishAt(vendor, deviation, issuer, at.issuer);
@@ -86,21 +91,22 @@ async function certifiedKey(bound: { issuer: string; tokenEndpointOrigin: string
 
 async function wishAt(
   vendor: Vendor,
-  { profile, verifyAudience = false, clientId = 'corridor-indexer', secret = 'canary secret' }: Deviation,
+  { profile, verifyAudience = false, clientId = 'corridor-indexer', uri, secret = 'canary secret' }: Deviation,
   issuer: string,
   origin: string,
 ): Promise<TokenWish> {
   const bound = { issuer, tokenEndpointOrigin: origin };
-  const { uri, audience, scopes } = vendor.resource;
+  const { audience, scopes } = vendor.resource;
   return wish({
     server: server({
       issuer,
       profile: profile ?? profiles[vendor.profile] ?? standardProfile,
       allowHosts: ['127.0.0.1'],
       tokenEndpoint: `${origin}${vendor.tokenPath}`,
+      ...(vendor.revocationPath !== null && { revocationEndpoint: `${origin}${vendor.revocationPath}` }),
     }),
     client: client({ method: vendor.method, clientId }),
     credential: vendor.method === 'private_key_jwt' ? await certifiedKey(bound) : secretCredential(secret, bound),
-    resource: resource({ uri: uri ?? origin, ...(audience !== undefined && { audience }), scopes, verifyAudience }),
+    resource: resource({ uri: uri ?? vendor.resource.uri ?? origin, ...(audience !== undefined && { audience }), scopes, verifyAudience }),
   });
 }

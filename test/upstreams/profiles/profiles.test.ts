@@ -82,6 +82,11 @@ describe('auth0', () => {
     expect(talk.requests[0]?.body).not.toContain('resource=');
   });
 
+  it('refuses an audience that it does not know, or the client there, and nothing is wrong with the client otherwise', async () => {
+    const talk = await converse(vendorOf('auth0'), { uri: 'https://files.example/api' });
+    expect(inShort(await talk.obtain())).toBe('failed target_rejected');
+  });
+
   it('says in a header of its own when it may be asked again (Q30)', async () => {
     const talk = await converse(vendorOf('auth0'));
     const busy = (headers: Readonly<Record<string, string>>): Behaviour => json({ error: 'too_many_requests' }, 429, headers);
@@ -133,6 +138,14 @@ describe('entra', () => {
 });
 
 describe('okta', () => {
+  it('revokes for a key whose assertion is for the endpoint that is called, and for no other (Q10)', async () => {
+    const talk = await converse(vendorOf('okta'));
+    const token = tokenOf(await talk.obtain());
+    expect(await talk.revoke(token)).toEqual({ kind: 'revoked' });
+    const old = await converse(vendorOf('okta'), { profile: { ...profiles['okta']!, assertionAudience: 'token_endpoint' } });
+    expect(await old.revoke(tokenOf(await old.obtain()))).toMatchObject({ kind: 'pending', fault: 'client_refused' });
+  });
+
   it('names the client in cid, which must be ours', async () => {
     const talk = await converse(vendorOf('okta'));
     talk.answer(success({ access_token: jwt({ aud: 'api://default', cid: 'another-client', scp: ['crm.read'], ...life }) }));

@@ -6,7 +6,7 @@ interface Signed {
   readonly claims: JWTPayload;
 }
 
-/** A token request as a server reads it. */
+/** A request of a client as a server reads it. */
 export interface Asked {
   readonly form: URLSearchParams;
   readonly scopes: readonly string[];
@@ -17,6 +17,8 @@ export interface Asked {
   readonly proof: Signed | null;
   readonly issuer: string;
   readonly tokenEndpoint: string;
+  /** The one that is called. */
+  readonly endpoint: string;
 }
 
 /** A vendor's authorization server as its documentation describes it: what it insists on, and how it answers. */
@@ -30,6 +32,9 @@ export interface Vendor {
   readonly method: 'client_secret_basic' | 'private_key_jwt';
   /** As the catalogue declares it; `uri` null stands for the server's own origin. */
   readonly resource: { readonly uri: string | null; readonly audience?: string; readonly scopes: readonly string[] };
+  /** Whether the client authenticates as this vendor wants it, at whichever endpoint. */
+  readonly accepts: (asked: Asked) => boolean;
+  /** To a token request. */
   readonly answer: (asked: Asked) => Behaviour;
   /** What comes of asking it by the standard profile, where the resource insists on a verified audience. */
   readonly byStandard: string;
@@ -51,6 +56,7 @@ export function askedOf(request: SeenRequest, issuer: string, tokenEndpoint: str
     proof,
     issuer,
     tokenEndpoint,
+    endpoint: new URL(request.target.split('?')[0] ?? '', issuer).href,
   };
 }
 

@@ -10,7 +10,7 @@ import { insisting, refuse, type Asked, type Vendor } from './vendor.js';
 
 const SECONDS = NOW / 1000;
 const isGrant = ({ form }: Asked): boolean => form.get('grant_type') === 'client_credentials';
-const unauthenticated = ({ client }: Asked): boolean => client !== 'corridor-indexer';
+const isClient = ({ client }: Asked): boolean => client === 'corridor-indexer';
 const life = { iat: SECONDS, exp: SECONDS + 3600 };
 
 /** Audiences come from mappers, never from a parameter; the default client scopes are granted whatever was asked. */
@@ -22,12 +22,13 @@ const keycloak: Vendor = {
   revocationPath: '/realms/demo/protocol/openid-connect/revoke',
   method: 'private_key_jwt',
   resource: { uri: 'https://crm.example/api', audience: 'crm-api', scopes: ['crm-read', 'crm-write'] },
+  accepts: (asked) => isClient(asked) && asked.assertion?.claims.aud === asked.issuer,
   answer: (asked) => {
     const scope = [...asked.scopes, 'profile', 'email'].join(' ');
     const claims = { iss: asked.issuer, aud: 'crm-api', azp: asked.client, client_id: asked.client, scope, typ: 'Bearer', ...life };
     return insisting(
       [
-        [unauthenticated(asked) || asked.assertion?.claims.aud !== asked.issuer, refuse('invalid_client', 401)],
+        [!keycloak.accepts(asked), refuse('invalid_client', 401)],
         [!isGrant(asked), refuse('unsupported_grant_type')],
         [asked.scopes.some((name) => !name.startsWith('crm-')), refuse('invalid_scope', 400, 'Invalid scopes')],
       ],
@@ -52,6 +53,7 @@ const auth0: Vendor = {
   revocationPath: '/oauth/revoke',
   method: 'private_key_jwt',
   resource: { uri: 'https://crm.example/api', scopes: ['read:crm', 'write:crm'] },
+  accepts: (asked) => isClient(asked) && asked.assertion?.claims.aud === asked.issuer,
   answer: (asked) => {
     const audience = asked.form.get('audience');
     const scope = asked.scopes.join(' ');
@@ -66,7 +68,7 @@ const auth0: Vendor = {
     };
     return insisting(
       [
-        [unauthenticated(asked) || asked.assertion?.claims.aud !== asked.issuer, refuse('invalid_client', 401)],
+        [!auth0.accepts(asked), refuse('invalid_client', 401)],
         [audience === null, json({ access_token: 'gh-opaque', expires_in: 3600, token_type: 'Bearer' })],
         [audience !== 'https://crm.example/api', refuse('access_denied', 403, `Service not found: ${audience}`)],
       ],
@@ -84,6 +86,7 @@ const entra: Vendor = {
   revocationPath: null,
   method: 'private_key_jwt',
   resource: { uri: 'https://crm.example/api', audience: 'api://crm', scopes: ['Crm.Read.All', 'Crm.Write.All'] },
+  accepts: (asked) => isClient(asked) && asked.assertion?.claims.aud === asked.tokenEndpoint,
   answer: (asked) => {
     const claims = {
       iss: `https://sts.windows.net/9188040d/`,
@@ -93,12 +96,12 @@ const entra: Vendor = {
       ver: '1.0',
       ...life,
     };
-    const { header, claims: assertion } = asked.assertion ?? {};
+    const { header } = asked.assertion ?? {};
     return insisting(
       [
         [asked.form.has('resource'), refuse('invalid_request', 400, "AADSTS901002: The 'resource' request parameter isn't supported.")],
         [asked.form.get('client_id') !== asked.client, refuse('invalid_request', 400, "AADSTS900144: the body must contain 'client_id'.")],
-        [unauthenticated(asked) || assertion?.aud !== asked.tokenEndpoint, refuse('invalid_client', 401, 'AADSTS700023')],
+        [!entra.accepts(asked), refuse('invalid_client', 401, 'AADSTS700023')],
         [header?.typ !== 'JWT' || typeof header['x5t#S256'] !== 'string', refuse('invalid_client', 401, 'AADSTS700027')],
         [asked.scopes.join() !== 'api://crm/.default', refuse('invalid_scope', 400, 'AADSTS1002012')],
       ],
@@ -116,12 +119,13 @@ const okta: Vendor = {
   revocationPath: '/oauth2/default/v1/revoke',
   method: 'private_key_jwt',
   resource: { uri: 'https://crm.example/api', audience: 'api://default', scopes: ['crm.read', 'crm.write'] },
+  accepts: (asked) => isClient(asked) && asked.assertion?.claims.aud === asked.endpoint,
   answer: (asked) => {
     const claims = { ver: 1, iss: asked.issuer, aud: 'api://default', cid: asked.client, scp: asked.scopes, ...life };
     return insisting(
       [
         [
-          unauthenticated(asked) || asked.assertion?.claims.aud !== asked.tokenEndpoint,
+          !okta.accepts(asked),
           refuse('invalid_client', 401, 'The audience claim for client_assertion must be the endpoint invoked for the request.'),
         ],
         [
@@ -143,13 +147,16 @@ const ping: Vendor = {
   revocationPath: '/abfba8f6/as/revoke',
   method: 'private_key_jwt',
   resource: { uri: 'https://crm.example/api', scopes: ['crm:read', 'crm:write'] },
+  accepts: (asked) => {
+    const { header, claims } = asked.assertion ?? {};
+    const isForIt = [asked.issuer, asked.tokenEndpoint, asked.endpoint].some((audience) => audience === claims?.aud);
+    return isClient(asked) && /^[RE]S(256|384|512)$/.test(header?.alg ?? '') && isForIt;
+  },
   answer: (asked) => {
-    const { header, claims: assertion } = asked.assertion ?? {};
     const claims = { iss: asked.issuer, aud: ['https://crm.example/api'], client_id: asked.client, scope: asked.scopes.join(' '), ...life };
     return insisting(
       [
-        [unauthenticated(asked) || !/^[RE]S(256|384|512)$/.test(header?.alg ?? ''), refuse('invalid_client', 401)],
-        [assertion?.aud !== asked.issuer && assertion?.aud !== asked.tokenEndpoint, refuse('invalid_client', 401)],
+        [!ping.accepts(asked), refuse('invalid_client', 401)],
         [
           new Set(asked.scopes.map((scope) => scope.split(':')[0])).size > 1,
           refuse('invalid_scope', 400, 'May not request scopes for multiple resources'),
@@ -169,6 +176,7 @@ const cognito: Vendor = {
   revocationPath: '/oauth2/revoke',
   method: 'client_secret_basic',
   resource: { uri: 'https://crm.example/api', audience: 'crm', scopes: ['read', 'write'] },
+  accepts: (asked) => isClient(asked) && asked.assertion === null,
   answer: (asked) => {
     const claims = {
       sub: asked.client,
@@ -181,7 +189,7 @@ const cognito: Vendor = {
     };
     return insisting(
       [
-        [unauthenticated(asked) || asked.assertion !== null, refuse('invalid_client')],
+        [!cognito.accepts(asked), refuse('invalid_client')],
         [asked.scopes.some((scope) => !/^crm\/(read|write)$/.test(scope)), refuse('invalid_scope')],
       ],
       json({ access_token: jwt(claims), expires_in: 3600, token_type: 'Bearer' }),
@@ -198,9 +206,10 @@ const salesforce: Vendor = {
   revocationPath: '/services/oauth2/revoke',
   method: 'client_secret_basic',
   resource: { uri: null, scopes: ['api', 'cdp_query_api'] },
+  accepts: isClient,
   answer: (asked) =>
     insisting(
-      [[unauthenticated(asked), refuse('invalid_client', 400, 'invalid client credentials')]],
+      [[!salesforce.accepts(asked), refuse('invalid_client', 400, 'invalid client credentials')]],
       json({
         access_token: '00Ddemo!AQEAQ.not.a.token',
         signature: 'c2lnbmF0dXJl',
@@ -223,15 +232,16 @@ const hydra: Vendor = {
   revocationPath: '/oauth2/revoke',
   method: 'private_key_jwt',
   resource: { uri: 'https://crm.example/api', scopes: ['crm.read', 'crm.write'] },
+  accepts: (asked) => {
+    const { aud, jti } = asked.assertion?.claims ?? {};
+    return isClient(asked) && aud === asked.tokenEndpoint && jti !== undefined;
+  },
   answer: (asked) => {
     const audience = asked.form.getAll('audience');
     const claims = { iss: asked.issuer, aud: audience, client_id: asked.client, scp: asked.scopes, ext: {}, ...life };
     return insisting(
       [
-        [
-          unauthenticated(asked) || asked.assertion?.claims.aud !== asked.tokenEndpoint || !asked.assertion.claims.jti,
-          refuse('invalid_client', 401),
-        ],
+        [!hydra.accepts(asked), refuse('invalid_client', 401)],
         [
           audience.some((one) => one !== 'https://crm.example/api'),
           refuse('invalid_request', 400, 'Requested audience has not been whitelisted'),
@@ -252,13 +262,16 @@ const standard: Vendor = {
   revocationPath: '/revoke',
   method: 'private_key_jwt',
   resource: { uri: 'https://crm.example/api', scopes: ['crm:read', 'crm:write'] },
+  accepts: (asked) => {
+    const { header, claims } = asked.assertion ?? {};
+    return isClient(asked) && claims?.aud === asked.issuer && header?.typ === 'client-authentication+jwt';
+  },
   answer: (asked) => {
     const aud = asked.form.get('resource');
     const claims = { iss: asked.issuer, aud, client_id: asked.client, scope: asked.scopes.join(' '), ...life };
     return insisting(
       [
-        [unauthenticated(asked) || asked.assertion?.claims.aud !== asked.issuer, refuse('invalid_client', 401)],
-        [asked.assertion?.header.typ !== 'client-authentication+jwt', refuse('invalid_client', 401)],
+        [!standard.accepts(asked), refuse('invalid_client', 401)],
         [aud !== 'https://crm.example/api', refuse('invalid_target')],
       ],
       json({ access_token: jwt(claims), expires_in: 3600, token_type: 'Bearer' }),
