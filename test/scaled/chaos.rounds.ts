@@ -1,18 +1,27 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis } from '../rig/redis.js';
 import { runtimeKeyAt } from '../rig/replicas.js';
+import { randomOf, shuffled } from '../rig/seeded-random.js';
+import { startKeyedRun } from './assertions.js';
 import { Chaos, type Befallen } from './chaos.js';
+import { notForRedis, redisFaults } from './redis-faults.js';
 import { RestartablePostgres } from './restartable-postgres.js';
 import { say } from './say.js';
 import { ScaledWorld } from './scaled-world.js';
 import { smallDisk } from './small-disk.js';
 import { Surface } from './surface.js';
 import { Testimony } from './testimony.js';
+import { undone } from './undone.js';
+import { withoutEpochComparison } from './without-epoch.js';
+import { withoutNotices } from './without-notices.js';
 
 const rounds = Number(process.env['CORRIDOR_TEST_ROUNDS'] ?? 2);
 const PATIENCE = 600_000;
 const ITSELF_AGAIN_WITHIN = 10_000;
 const MEGABYTES = 256;
+const seed = Number(process.env['CORRIDOR_TEST_SEED'] ?? randomInt(1_000_000));
 /** So much of it is spared in a run of few rounds. */
 const times = Math.max(1, Math.round(rounds / 4));
 
@@ -27,13 +36,16 @@ describe('chaos', () => {
   let postgres: RestartablePostgres;
   let world: ScaledWorld;
   let surface: Surface;
+  let key: string;
   let chaos: Chaos;
   beforeAll(async () => {
     // the smallest write-ahead log that it takes, so that the disk is small
     postgres = await RestartablePostgres.start(['max_wal_size=64MB', 'min_wal_size=32MB'], disk?.path);
     world = await ScaledWorld.start(postgres, 'chaos', { redisUrl: redis?.url });
     surface = new Surface(world);
-    chaos = new Chaos(world, surface, await runtimeKeyAt(world.replica(0)));
+    key = await runtimeKeyAt(world.replica(0));
+    chaos = new Chaos(world, surface, key);
+    await chaos.begin();
   }, PATIENCE);
   afterAll(async () => {
     await surface.close();
@@ -43,14 +55,18 @@ describe('chaos', () => {
     await redis?.stop();
   }, PATIENCE);
 
-  function judge(what: string, { calls, got, unavailable, brokenOff, longest, itselfAgain, unexpected }: Befallen): void {
+  function judge(what: string, befallen: Befallen): void {
+    const { calls, got, refused, unavailable, brokenOff, reasons, stops, doubtful, longest, itselfAgain, findings } = befallen;
     say(
-      `${what}: ${calls} requests (${got} got, ${unavailable} temporarily_unavailable, ${brokenOff} broken off), the longest ` +
-        `${(longest / 1000).toFixed(1)} s; itself again ${(itselfAgain / 1000).toFixed(1)} s after the fault's end`,
+      `${what}: ${calls} requests (${got} got, ${refused} refused, ${unavailable} temporarily_unavailable, ${brokenOff} broken off), ` +
+        `the longest ${(longest / 1000).toFixed(1)} s; ${stops} stops acknowledged and ${doubtful} not; ` +
+        `itself again ${(itselfAgain / 1000).toFixed(1)} s after the fault's end`,
     );
-    expect(unexpected).toEqual([]);
+    for (const [reason, count] of reasons) say(`  ${count} times ${reason}`);
+    expect(findings.slice(0, 10)).toEqual([]);
     expect(itselfAgain).toBeLessThan(ITSELF_AGAIN_WITHIN);
     expect(got).toBeGreaterThan(0);
+    expect(stops).toBeGreaterThan(0);
   }
 
   it(
@@ -65,11 +81,12 @@ describe('chaos', () => {
   it(
     'of a database that is killed and started again',
     async () => {
+      const run = await startKeyedRun(surface, 0, key);
       let told: readonly string[] = [];
       judge(
         `PostgreSQL killed ${times} times`,
         await chaos.under(async () => {
-          told = await chaos.killPostgres(times);
+          told = await chaos.killPostgres(times, run);
         }),
       );
       expect(told).toEqual(Array(times).fill('503 temporarily_unavailable'));
@@ -79,12 +96,14 @@ describe('chaos', () => {
 
   // startRedis says aloud why there is none
   (redis === null ? it.skip : it)(
-    'of a Redis that is killed, frozen, full and flushed, with no request that fails for it',
+    'of a Redis that is killed, frozen, full, flushed, cut off and partitioned, with no request and no stop that fails for it',
     async () => {
       if (redis === null) return;
-      const befallen = await chaos.under(() => chaos.hurtRedis(redis));
-      judge('Redis killed, frozen, filled and flushed', befallen);
-      expect([befallen.unavailable, befallen.brokenOff]).toEqual([0, 0]);
+      const random = randomOf(seed);
+      const hurts = shuffled(redisFaults(redis, world.redisWires, random), random);
+      const befallen = await chaos.under(() => chaos.hurtRedis(hurts));
+      judge(`${hurts.map(({ what }) => what).join(', ')} (seed ${seed})`, befallen);
+      expect([...befallen.reasons.keys()].filter((reason) => !notForRedis.test(reason))).toEqual([]);
     },
     PATIENCE,
   );
@@ -118,6 +137,28 @@ describe('chaos', () => {
       say(`chaos: ${chaos.received.length} tokens received and ${issued} issued, by the authorization server's own list`);
       expect(findings).toEqual([]);
       expect(chaos.received.length).toBeGreaterThan(50);
+    },
+    PATIENCE,
+  );
+
+  it('leaves no work undone', async () => expect(await undone(world)).toEqual([]), PATIENCE);
+
+  it(
+    'would be caught if append did not compare epochs: the checker bites',
+    async () => {
+      const mends = [await withoutNotices(postgres, world.database), await withoutEpochComparison(postgres, world.database)];
+      try {
+        const { violations, findings } = await chaos.under(async () => {
+          await chaos.killReplicas(1);
+          await wait(3_000);
+        });
+        const got = violations.filter(({ what }) => what === 'got what was closed');
+        const recorded = findings.filter((finding) => finding.includes('was in force'));
+        say(`chaos without the comparison of epochs: ${got.length} violations in the history, ${recorded.length} in the record`);
+        expect(got.length + recorded.length).toBeGreaterThan(0);
+      } finally {
+        for (const mend of mends) await mend();
+      }
     },
     PATIENCE,
   );

@@ -2,23 +2,33 @@ import { writeFileSync, rmSync, appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Received } from '../crash/agents.js';
-import { assertionOf, present, startKeyedRun } from './assertions.js';
-import { Chronicle } from './chronicle.js';
-import { Families, pick, startFamily, subjectOf } from './families.js';
 import type { TestRedis } from '../rig/redis.js';
+import { assertionOf, present, type KeyedRun } from './assertions.js';
+import { Chronicle } from './chronicle.js';
+import { Disturbances } from './disturbances.js';
+import { Drills } from './drills.js';
+import { Examination, type Examined } from './examination.js';
+import { Families, pick, startFamily, subjectOf, type Member } from './families.js';
+import { nothing, type Call } from './history.js';
+import { firstVariant, type Resource } from './scaled-catalogue.js';
+import type { RedisFault } from './redis-faults.js';
 import type { ScaledWorld } from './scaled-world.js';
 import { errorOf, type Surface } from './surface.js';
 
-export interface Befallen {
+export interface Befallen extends Examined {
   readonly calls: number;
+  /** Requests that got what they asked for, and those that a stop turned away. */
   readonly got: number;
+  readonly refused: number;
   /** Requests that were told to try again, and those whose connection broke off. */
   readonly unavailable: number;
   readonly brokenOff: number;
-  /** Answers that are neither a token nor `temporarily_unavailable`. */
-  readonly unexpected: readonly unknown[];
+  readonly reasons: ReadonlyMap<string, number>;
+  /** Stops that were acknowledged, and those that were not, which may be in force or not. */
+  readonly stops: number;
+  readonly doubtful: number;
   readonly longest: number;
-  /** Milliseconds from the end of the fault until every replica served a run that was started then. */
+  /** Milliseconds from the end of the fault until all stops were lifted and every replica served a run that was started then. */
   readonly itselfAgain: number;
 }
 
@@ -27,11 +37,17 @@ const AGAIN_WITHIN = 30_000;
 /** Milliseconds: longer than a request waits for the database. */
 const BEYOND_PATIENCE = 5_500;
 
-/** Agents that ask for tokens while something befalls replicas and database. Nothing is stopped, so whoever gets an answer gets a token. */
+/** Milliseconds between two stops. */
+const BETWEEN_STOPS = 150;
+/** Milliseconds: longer than most faults take, so that what was stopped before one is looked for after it. */
+const LONG_STOP = 8_000;
+
+/** Agents that ask for tokens, and stops that come and go, while something befalls replicas and database. */
 export class Chaos {
-  readonly received: Received[] = [];
-  #families: Families;
+  readonly #families: Families;
   readonly #chronicle = new Chronicle();
+  readonly #drills: Drills;
+  readonly #examination: Examination;
 
   constructor(
     private readonly world: ScaledWorld,
@@ -39,33 +55,55 @@ export class Chaos {
     private readonly key: string,
   ) {
     this.#families = new Families(world, surface, this.#chronicle, key);
+    this.#drills = new Drills(surface, this.#chronicle, this.#families);
+    this.#examination = new Examination(world, this.#chronicle, this.#drills);
+  }
+
+  async begin(): Promise<void> {
+    await this.#examination.begin();
+    const disturbances = new Disturbances(this.#drills, this.world, this.surface, this.#chronicle, this.#families);
+    await disturbances.changeCatalogue(firstVariant); // from now on it is known who owns what
+  }
+
+  get received(): readonly Received[] {
+    return this.#examination.received;
   }
 
   /** `fault` ends when nothing hinders any more. */
   async under(fault: () => Promise<void>): Promise<Befallen> {
-    const { calls, unexpected } = this.#chronicle;
-    calls.length = unexpected.length = 0;
+    const { calls, closures, reasons } = this.#chronicle;
+    calls.length = 0;
+    reasons.clear();
+    const before = closures.length;
     for (let replica = 0; replica < 3; replica++) await this.#families.bear(replica);
     let going = true;
     const agents = [0, 1, 2].flatMap((replica) => Array.from({ length: AGENTS_PER_REPLICA }, () => this.#agent(replica, () => going)));
     const births = this.#births(() => going);
+    let stopping = true;
+    const stops = this.#stops(() => stopping);
     await wait(300);
     await fault();
-    const itselfAgain = await this.#untilItselfAgain();
+    const since = performance.now();
+    stopping = false;
+    await stops;
+    await this.#drills.settle();
+    await this.#untilItselfAgain(since);
+    const itselfAgain = performance.now() - since;
     going = false;
     await Promise.all([...agents, births]);
 
-    for (const { outcome, subject, token, entry } of calls) {
-      if (outcome === 'got') this.received.push({ run: subject.runs[0] ?? '', sha256: token ?? '', attribution: entry ?? '' });
-    }
     const lost = calls.filter(({ outcome }) => outcome === 'lost');
-    const refused = calls.filter(({ outcome }) => outcome === 'refused').map(({ error }) => error);
+    const acknowledged = closures.slice(before).filter(({ shut }) => shut.acknowledged !== null).length;
     return {
+      ...(await this.#examination.examine()),
       calls: calls.length,
       got: calls.filter(({ outcome }) => outcome === 'got').length,
-      unavailable: lost.filter(({ error }) => error === 'temporarily_unavailable').length,
+      refused: calls.filter(({ outcome }) => outcome === 'refused').length,
+      unavailable: lost.filter(({ error }) => error !== null).length,
       brokenOff: lost.filter(({ error }) => error === null).length,
-      unexpected: [...unexpected, ...refused].slice(0, 5),
+      reasons: new Map(reasons),
+      stops: acknowledged,
+      doubtful: closures.length - before - acknowledged,
       longest: calls.reduce((longest, { begun, ended }) => Math.max(longest, ended - begun), 0),
       itselfAgain,
     };
@@ -87,9 +125,8 @@ export class Chaos {
   }
 
   /** Meanwhile nobody gets anything, an assertion of a run neither (CONFORMANCE B36). Gives what that was told. */
-  async killPostgres(times: number): Promise<readonly string[]> {
+  async killPostgres(times: number, run: KeyedRun): Promise<readonly string[]> {
     const { postgres, issuer } = this.world;
-    const run = await startKeyedRun(this.surface, 0, this.key);
     const told: string[] = [];
     for (let time = 0; time < times; time++) {
       await postgres.end('SIGKILL');
@@ -102,19 +139,13 @@ export class Chaos {
     return told;
   }
 
-  /** Redis is killed, frozen, filled and flushed in turn, each for longer than it is waited for. */
-  async hurtRedis(redis: TestRedis): Promise<void> {
-    const faults: readonly (readonly [hurt: () => Promise<void> | void, heal: () => Promise<void> | void])[] = [
-      [() => redis.kill(), () => redis.restart()],
-      [() => redis.freeze(), () => redis.thaw()],
-      [() => redis.fill(), () => redis.makeRoom()],
-      [() => redis.flush(), () => undefined],
-    ];
-    for (const [hurt, heal] of faults) {
+  /** One after the other, each for longer than Redis is waited for. */
+  async hurtRedis(faults: readonly RedisFault[]): Promise<void> {
+    for (const { hurt, heal } of faults) {
       await hurt();
       await wait(1_500);
       await heal();
-      await wait(1_500);
+      await wait(1_000);
     }
   }
 
@@ -162,8 +193,7 @@ export class Chaos {
   async #agent(replica: number, going: () => boolean): Promise<void> {
     while (going()) {
       const member = this.#families.any();
-      const resource = pick(['crm', 'files'] as const);
-      const { outcome } = await this.#chronicle.call(subjectOf(member, resource), () => this.surface.ask(replica, member.run, resource));
+      const { outcome } = await this.#ask(replica, member, pick(['crm', 'files']));
       if (outcome === 'lost') await wait(30);
     }
   }
@@ -176,16 +206,35 @@ export class Chaos {
     }
   }
 
-  async #untilItselfAgain(): Promise<number> {
-    const since = performance.now();
+  /** Many short stops of any kind, and beside them long ones of what is only part of everything. */
+  async #stops(going: () => boolean): Promise<void> {
+    const again = async (stop: () => Promise<unknown>): Promise<void> => {
+      while (going()) {
+        await stop();
+        await wait(BETWEEN_STOPS * (0.5 + Math.random()));
+      }
+    };
+    const long = async (): Promise<void> => {
+      for (const until = performance.now() + LONG_STOP * Math.random(); going() && performance.now() < until;) await wait(20);
+    };
+    await Promise.all([
+      again(() => this.#drills.suspend(50 * Math.random())),
+      again(() => this.#drills.suspend(0, pick(['run', 'agent']), long)),
+    ]);
+  }
+
+  async #untilItselfAgain(since: number): Promise<void> {
     const serves = async (replica: number): Promise<boolean> => {
-      const [member] = (await startFamily(this.surface, replica, this.key)) ?? [];
-      return member !== undefined && (await this.surface.ask(replica, member.run, 'crm')).sha256 !== null;
+      const [member] = (await startFamily(this.surface, replica, this.key, (ask) => this.#chronicle.answer(nothing, ask))) ?? [];
+      return member !== undefined && (await this.#ask(replica, member, 'crm')).outcome === 'got';
     };
     while (performance.now() - since < AGAIN_WITHIN) {
       if ((await Promise.all([0, 1, 2].map(serves))).every((served) => served)) break;
       await wait(50);
     }
-    return performance.now() - since;
+  }
+
+  #ask(replica: number, member: Member, resource: Resource): Promise<Call> {
+    return this.#chronicle.call(subjectOf(member, resource), () => this.surface.ask(replica, member.run, resource));
   }
 }

@@ -13,11 +13,18 @@ export class Chronicle implements History {
   readonly closures: Closure[] = [];
   readonly owners: OwnerChange[] = [];
   readonly unexpected: Unexpected[] = [];
-  /** Why requests were told to try again, and how often. */
+  /** Why requests got no answer that says yes or no, and how often. */
   readonly reasons = new Map<string, number>();
 
   now(): number {
     return performance.now();
+  }
+
+  /** A request that brings no token. Whoever asks is told what came back. */
+  async answer(subject: Subject, ask: () => Promise<Answered>): Promise<Answered> {
+    let answer: Answered = null;
+    await this.call(subject, async () => ({ answer: (answer = await ask()), sha256: null, entry: null }));
+    return answer;
   }
 
   async call(subject: Subject, ask: () => Promise<Asked>): Promise<Call> {
@@ -50,18 +57,24 @@ export class Chronicle implements History {
 
   /** What an answer says; what it must not say is kept. */
   read(answer: Answered): { outcome: Outcome; error: string | null } {
-    if (answer === null) return { outcome: 'lost', error: null };
+    if (answer === null) {
+      this.#count('no answer');
+      return { outcome: 'lost', error: null };
+    }
     const { status, body } = answer;
     if (status === 200 || status === 201) return { outcome: 'got', error: null };
     const error = errorOf(answer);
     if (status === 503 && (error === 'temporarily_unavailable' || passing.has(error))) {
-      const reason = JSON.stringify(body['error_description'] ?? body['detail']);
-      this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+      this.#count(`told to try again: ${JSON.stringify(body['error_description'] ?? body['detail'])}`);
       return { outcome: 'lost', error };
     }
     if (status >= 400 && status < 500 && refusals.has(error)) return { outcome: 'refused', error };
     this.unexpected.push({ status, body });
     return { outcome: 'lost', error };
+  }
+
+  #count(reason: string): void {
+    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
   }
 }
 

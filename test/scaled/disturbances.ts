@@ -70,17 +70,16 @@ export class Disturbances {
 
   /** Runs are started with it at all replicas, before it is revoked and after. */
   async #useAndRevokeKey(): Promise<void> {
-    const made = await this.surface.api(anyReplica(), 'POST', '/v1/keys', { name: 'drill', roles: ['runtime'], runtime: 'ci' });
+    const wish = { name: 'drill', roles: ['runtime'], runtime: 'ci' };
+    const made = await this.chronicle.answer(nothing, () => this.surface.api(anyReplica(), 'POST', '/v1/keys', wish));
     if (made?.status !== 201) return;
     const { id, key } = madeKey.parse(made.body);
     let going = true;
     const subject = { ...nothing, key: id };
     const use = async (replica: number): Promise<void> => {
       while (going) {
-        await this.chronicle.call(subject, async () => {
-          const answer = await this.surface.api(replica, 'POST', '/v1/runs', { workflow: 'index', purpose, ttl: 1 }, key);
-          return { answer, sha256: null, entry: null };
-        });
+        const wish = { workflow: 'index', purpose, ttl: 1 };
+        await this.chronicle.answer(subject, () => this.surface.api(replica, 'POST', '/v1/runs', wish, key));
       }
     };
     const using = Promise.all([0, 1, 2].map(use));

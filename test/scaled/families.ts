@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { Random } from '../rig/seeded-random.js';
 import type { Chronicle } from './chronicle.js';
-import type { Closure, Subject } from './history.js';
+import { nothing, type Closure, type Subject } from './history.js';
 import { agentOfPod } from './platforms.js';
 import { clientOf, purposes, workflows, type Resource, type Traits } from './scaled-catalogue.js';
 import type { ScaledWorld } from './scaled-world.js';
-import { byAssertion, bySecret, type AgentRun, type Surface } from './surface.js';
+import { byAssertion, bySecret, errorOf, type AgentRun, type Answered, type Surface } from './surface.js';
 
 /** A run, with what can stop it: of itself and of its ancestors, the nearest first. */
 export interface Member {
@@ -15,6 +16,9 @@ export interface Member {
 }
 
 const started = z.object({ id: z.string(), client_secret: z.string() });
+
+/** Asks, and may note what came of it. */
+type Ask = (ask: () => Promise<Answered>) => Promise<Answered>;
 
 export function subjectOf({ lineage, traits }: Member, resource: Resource): Subject {
   return {
@@ -53,10 +57,15 @@ async function startTree(
 }
 
 /** Such a tree, started with the key of a runtime. */
-export async function startFamily(surface: Surface, replica: number, key: string): Promise<readonly Member[] | null> {
+export async function startFamily(
+  surface: Surface,
+  replica: number,
+  key: string,
+  asking: Ask = (ask) => ask(),
+): Promise<readonly Member[] | null> {
   return startTree(async ({ workflow, purpose, agent, operator }, parent, nth) => {
     const body = { workflow, purpose, agent: { name: agent }, operator, ttl: 3000, parent };
-    const answer = await surface.api(replica + nth, 'POST', '/v1/runs', body, key);
+    const answer = await asking(() => surface.api(replica + nth, 'POST', '/v1/runs', body, key));
     if (answer?.status !== 201) return null;
     const { id, client_secret: secret } = started.parse(answer.body);
     return bySecret(id, secret);
@@ -64,10 +73,15 @@ export async function startFamily(surface: Surface, replica: number, key: string
 }
 
 /** Such a tree of jobs, each of which exchanges the token of its platform for a run. */
-async function startJobs({ platforms, issuer }: ScaledWorld, surface: Surface, replica: number): Promise<readonly Member[] | null> {
+async function startJobs(
+  { platforms, issuer }: ScaledWorld,
+  surface: Surface,
+  replica: number,
+  asking: Ask,
+): Promise<readonly Member[] | null> {
   return startTree(async (traits, parent, nth) => {
     const token = await platforms.tokenOfJob({ ...traits, id: randomUUID() }, issuer);
-    const answer = await surface.api(replica + nth, 'POST', '/v1/runs', { ttl: 3000, parent }, token);
+    const answer = await asking(() => surface.api(replica + nth, 'POST', '/v1/runs', { ttl: 3000, parent }, token));
     if (answer?.status !== 201) return null;
     const { id, client_secret: secret } = started.parse(answer.body);
     return bySecret(id, secret);
@@ -75,12 +89,16 @@ async function startJobs({ platforms, issuer }: ScaledWorld, surface: Surface, r
 }
 
 /** A pod, whose first request at the token endpoint starts its run: here one for a resource that there is not. */
-async function startPod(world: ScaledWorld, surface: Surface, replica: number): Promise<readonly Member[] | null> {
+async function startPod(world: ScaledWorld, surface: Surface, replica: number, asking: Ask): Promise<readonly Member[] | null> {
   const named = { workflow: pick(workflows), purpose: pick(purposes) };
   const traits: Traits = { ...named, agent: agentOfPod(named), operator: null, runtime: 'cluster' };
   const pod = randomUUID();
   const run = byAssertion('', await world.platforms.tokenOfPod({ ...named, id: pod }, world.issuer));
-  await surface.askWith(replica, null, { ...run.parameters, resource: 'https://nowhere.example' });
+  await asking(async () => {
+    const { answer } = await surface.askWith(replica, null, { ...run.parameters, resource: 'https://nowhere.example' });
+    // the run is there by then; what stops it comes first
+    return ['invalid_target', 'access_denied'].includes(errorOf(answer)) ? { status: 200, body: {} } : answer;
+  });
   const id = await world.runOfPod(pod);
   return id === null ? null : [{ run: { ...run, id }, lineage: [id], traits: [traits] }];
 }
@@ -104,11 +122,13 @@ export class Families {
 
   /** In turns by a key, by exchange, and straight at the token endpoint. */
   async bear(replica: number): Promise<void> {
-    const { world, surface, key } = this;
+    const { world, surface, chronicle, key } = this;
+    // no stop keeps a run from being started
+    const asking: Ask = (ask) => chronicle.answer(nothing, ask);
     const ways = [
-      () => startFamily(surface, replica, key),
-      () => startJobs(world, surface, replica),
-      () => startPod(world, surface, replica),
+      () => startFamily(surface, replica, key, asking),
+      () => startJobs(world, surface, replica, asking),
+      () => startPod(world, surface, replica, asking),
     ];
     const family = await ways[this.#born++ % ways.length]?.();
     if (family != null) this.#alive.push(family);
@@ -130,8 +150,8 @@ export class Families {
   }
 }
 
-export function pick<T>(items: readonly T[]): T {
-  const item = items[Math.floor(Math.random() * items.length)];
+export function pick<T>(items: readonly T[], random: Random = Math.random): T {
+  const item = items[Math.floor(random() * items.length)];
   if (item === undefined) throw new RangeError('there is nothing to pick from');
   return item;
 }

@@ -59,10 +59,26 @@ const restarted: Fault = async ({ postgres }) => {
   return `PostgreSQL ended at once and started again, ${(performance.now() - since).toFixed(0)} ms later`;
 };
 
+/** Replicas are killed while everything is being stopped through them, so that whoever stops may never learn whether it did. */
+const killed: Fault = async (world, drills) => {
+  const told: string[] = [];
+  for (const index of [1, 2]) {
+    const replica = world.replica(index);
+    const stopping = drills.suspend(250, 'everything', undefined, [index]);
+    await wait(20 * Math.random());
+    await replica.kill();
+    const took = await stopping;
+    told.push(took === null ? 'without an answer' : 'acknowledged');
+    await replica.stop(); // what the rig made for it goes
+    await world.startReplica(index);
+  }
+  return `replicas killed while they stopped everything (${told.join(', ')})`;
+};
+
 const nothing: Fault = async () => {
   await wait(500);
   return 'no fault';
 };
 
 /** In turns, one each round. */
-export const faults: readonly Fault[] = [frozen, cut, asleep, restarted, frozen, nothing];
+export const faults: readonly Fault[] = [frozen, cut, asleep, restarted, killed, frozen, nothing];

@@ -19,13 +19,16 @@ const jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string() }).transfo
 /** Seconds that an upstream token lives: every one of a round is over before long. */
 const TOKEN_LIFE = 120;
 
-/** How the replicas reach Redis, if there is one, and whether they reach PostgreSQL over wires that can be cut. */
 interface Links {
+  /** Where Redis is, if there is one. */
   readonly redisUrl?: string | undefined;
+  /** Whether the replicas reach both over wires that can be cut. */
   readonly wired?: boolean;
+  /** Seconds that an upstream token lives which nobody can revoke. */
+  readonly jwtLife?: number;
 }
 
-/** PostgreSQL, three replicas that each reach it over a wire of its own, and an authorization server, each a process of its own. */
+/** PostgreSQL and perhaps Redis, three replicas that each reach them over wires of their own, and an authorization server, each a process of its own. */
 export class ScaledWorld {
   readonly replicas: RunningCorridor[] = [];
   #authorizationServer: RunningAuthorizationServer | null = null;
@@ -34,6 +37,7 @@ export class ScaledWorld {
     readonly postgres: RestartablePostgres,
     readonly database: string,
     readonly wires: readonly CuttableWire[],
+    readonly redisWires: readonly CuttableWire[],
     readonly issuer: string,
     private readonly ports: readonly number[],
     private readonly upstreamPort: number,
@@ -41,7 +45,8 @@ export class ScaledWorld {
     private readonly policies: PolicyDirectory,
     readonly platforms: Platforms,
     private readonly secretOf: ReadonlyMap<string, string>,
-    private readonly redisUrl: string | null,
+    private readonly redisUrl: string | undefined,
+    private readonly jwtLife: number,
   ) {}
 
   /**
@@ -49,9 +54,15 @@ export class ScaledWorld {
    * time: where times are measured there are none, and the replicas speak with PostgreSQL as they do anywhere.
    * @throws where there is no PostgreSQL
    */
-  static async start(postgres: RestartablePostgres, name: string, { redisUrl, wired = true }: Links = {}): Promise<ScaledWorld> {
+  static async start(
+    postgres: RestartablePostgres,
+    name: string,
+    { redisUrl, wired = true, jwtLife = TOKEN_LIFE }: Links = {},
+  ): Promise<ScaledWorld> {
     const database = await postgres.freshDatabase(name);
-    const wires = await Promise.all(wired ? SKEWS.map(() => CuttableWire.to(database)) : []);
+    const wiresTo = (url: string): Promise<CuttableWire[]> => Promise.all(wired ? SKEWS.map(() => CuttableWire.to(url)) : []);
+    const wires = await wiresTo(database);
+    const redisWires = redisUrl === undefined ? [] : await wiresTo(redisUrl);
     const [upstreamPort, ...ports] = await Promise.all([freePort(), ...SKEWS.map(() => freePort())]);
     const grants = workflows.flatMap((workflow) =>
       purposes.flatMap((purpose) =>
@@ -62,6 +73,7 @@ export class ScaledWorld {
       postgres,
       name,
       wires,
+      redisWires,
       `http://127.0.0.1:${ports[0]}/oauth2`,
       ports,
       upstreamPort,
@@ -69,7 +81,8 @@ export class ScaledWorld {
       await policyWithGrants(grants),
       await Platforms.start(),
       new Map(secrets.map((secret) => [secret, randomBytes(32).toString('hex')])),
-      redisUrl ?? null,
+      redisUrl,
+      jwtLife,
     );
     try {
       await Promise.all(SKEWS.map((_, index) => world.startReplica(index)));
@@ -111,6 +124,7 @@ export class ScaledWorld {
 
   /** Starts one, in place of the one before it if there was one. The last of them can be frozen. */
   async startReplica(index: number): Promise<RunningCorridor> {
+    const redisUrl = this.redisWires[index]?.url ?? this.redisUrl;
     const here = (script: string): string => path.join(import.meta.dirname, script);
     const serves = index === SKEWS.length - 1 ? here('freezing-corridor.mjs') : here('../../dist/main.js');
     const started = await startCorridor({
@@ -123,7 +137,7 @@ export class ScaledWorld {
         CORRIDOR_DATABASE_URL: this.wires[index]?.url ?? this.postgres.url(this.database),
         CORRIDOR_PUBLIC_URL: new URL(this.issuer).origin,
         CORRIDOR_TEST_SKEW_MS: String(SKEWS[index]),
-        ...(this.redisUrl === null ? {} : { CORRIDOR_REDIS_URL: this.redisUrl }),
+        ...(redisUrl === undefined ? {} : { CORRIDOR_REDIS_URL: redisUrl }),
         ...Object.fromEntries([...this.secretOf].map(([name, secret]) => [`CORRIDOR_CLIENT_${name}`, secret])),
       },
     });
@@ -134,7 +148,8 @@ export class ScaledWorld {
   async stop(): Promise<void> {
     for (const replica of this.replicas) replica.signal('SIGCONT');
     await Promise.all(this.replicas.map((replica) => replica.stop()));
-    await Promise.all([this.#authorizationServer?.stop(), this.policies.remove(), ...this.wires.map((wire) => wire.close())]);
+    const wires = [...this.wires, ...this.redisWires];
+    await Promise.all([this.#authorizationServer?.stop(), this.policies.remove(), ...wires.map((wire) => wire.close())]);
     await rm(this.directory, { recursive: true, force: true });
   }
 
@@ -151,7 +166,7 @@ export class ScaledWorld {
         })),
       ],
       resources: {
-        [resources.crm]: { scopes: [scope], ttl: TOKEN_LIFE, format: 'jwt' },
+        [resources.crm]: { scopes: [scope], ttl: this.jwtLife, format: 'jwt' },
         [resources.files]: { scopes: [scope], ttl: TOKEN_LIFE, format: 'opaque' },
       },
     });

@@ -76,7 +76,6 @@ describe('three replicas on PostgreSQL', () => {
         await run.close();
       }
       const sum = (of: (round: Round) => number): number => all.reduce((total, round) => total + of(round), 0);
-      for (const [reason, count] of run.chronicle.reasons) say(`told to try again ${count} times: ${reason}`);
       say(
         `linearizability: ${sum(({ calls }) => calls)} operations, ${sum(({ closures }) => closures)} closures, ` +
           `${sum(({ entries }) => entries)} entries, ${run.exposuresCompared} issuances looked for in exposures, 0 violations`,
@@ -204,9 +203,10 @@ describe('three replicas on PostgreSQL', () => {
 function sayRound(all: readonly Round[], planned: number): void {
   const last = all.at(-1);
   if (last === undefined) return;
-  const { calls, got, refused, lost, closures, seconds, befell, findings } = last;
+  const { calls, got, refused, lost, closures, seconds, befell, reasons, findings } = last;
   say(
-    `round ${all.length}/${planned}: ${calls} operations in ${seconds.toFixed(1)} s (${got} got, ${refused} refused, ${lost} told to try again), ` +
+    `round ${all.length}/${planned}: ${calls} operations in ${seconds.toFixed(1)} s (${got} got, ${refused} refused, ${lost} lost), ` +
       `${closures} closures, ${befell}: ${findings.length === 0 ? 'ok' : `${findings.length} findings, ${findings[0]}`}`,
   );
+  for (const [reason, count] of reasons) say(`  ${count} times ${reason}`);
 }

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { startFamily } from './families.js';
-import { clientOf, resources, scope } from './scaled-catalogue.js';
+import { clientOf, resources, scope, type Resource } from './scaled-catalogue.js';
 import type { ScaledWorld } from './scaled-world.js';
 import type { Surface } from './surface.js';
 
@@ -14,6 +14,14 @@ export interface Latencies {
   readonly times: readonly number[];
   /** Requests a second that the three replicas answered meanwhile. */
   readonly load: number;
+  /** How many tokens were live when everything was stopped, each time. */
+  readonly live: readonly number[];
+}
+
+/** What the agents ask for: so many families of runs, for tokens of one resource. */
+export interface Wanted {
+  readonly families: number;
+  readonly resource: Resource;
 }
 
 const CONNECTIONS_PER_REPLICA = 4;
@@ -23,23 +31,28 @@ const PAUSE = 20;
 const BETWEEN_STOPS = 200;
 /** Stops that are not counted: what they run through was never run before. */
 const WARM_UP = 25;
-const FAMILIES = 8;
-const raised = z.object({ id: z.string() });
+const raised = z.object({ id: z.string(), exposed: z.object({ revoked: z.number(), pending: z.number(), unsupported: z.number() }) });
 const lastLine = z.object({ counts: z.record(z.string(), z.number()), seconds: z.number() });
 
 /**
- * How long a stop takes to be acknowledged by three replicas that agents ask for tokens all the time, so many times. Their tokens can be
- * revoked: those that cannot would pile up from one stop to the next, as no stop in earnest finds them.
+ * How long a stop takes to be acknowledged by three replicas that agents ask for tokens all the time, so many times. Tokens that nobody
+ * can revoke are live from one stop to the next until they end, as no stop in earnest finds them: how many depends on how long they live.
  */
-export async function stopLatency(world: ScaledWorld, surface: Surface, key: string, stops: number): Promise<Latencies> {
-  const families = await Promise.all(Array.from({ length: FAMILIES }, (_, index) => startFamily(surface, index, key)));
-  const members = families.flatMap((family) => family ?? []);
+export async function stopLatency(
+  world: ScaledWorld,
+  surface: Surface,
+  key: string,
+  stops: number,
+  { families, resource }: Wanted,
+): Promise<Latencies> {
+  const started = await Promise.all(Array.from({ length: families }, (_, index) => startFamily(surface, index, key)));
+  const members = started.flatMap((family) => family ?? []);
   const [first] = members;
   if (first === undefined) throw new Error('no run could be started');
   const targets = [
     { kind: 'workflow', id: 'plan' },
     { kind: 'run', id: first.run.id },
-    { kind: 'resource', id: 'files' },
+    { kind: 'resource', id: resource },
     { kind: 'client', id: clientOf('index') },
     { kind: 'everything' },
   ];
@@ -49,12 +62,13 @@ export async function stopLatency(world: ScaledWorld, surface: Surface, key: str
     JSON.stringify({
       urls: world.replicas.map(({ issuer }) => `${issuer}/token`),
       authorizations: members.map(({ run }) => run.authorization),
-      body: new URLSearchParams({ grant_type: 'client_credentials', resource: resources.files, scope }).toString(),
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource: resources[resource], scope }).toString(),
       connections: CONNECTIONS_PER_REPLICA,
       pause: PAUSE,
     }),
   );
   const times: number[] = [];
+  const live: number[] = [];
   try {
     await wait(1_500);
     for (let stop = -WARM_UP; stop < stops; stop++) {
@@ -62,7 +76,9 @@ export async function stopLatency(world: ScaledWorld, surface: Surface, key: str
       const before = performance.now();
       const answer = await surface.api(stop + WARM_UP, 'POST', '/v1/suspensions', { ...target, reason: 'a drill' });
       if (stop >= 0) times.push(performance.now() - before);
-      await surface.api(stop + WARM_UP + 1, 'DELETE', `/v1/suspensions/${raised.parse(answer?.body).id}`);
+      const { id, exposed } = raised.parse(answer?.body);
+      if (stop >= 0 && target?.kind === 'everything') live.push(exposed.revoked + exposed.pending + exposed.unsupported);
+      await surface.api(stop + WARM_UP + 1, 'DELETE', `/v1/suspensions/${id}`);
       await wait(BETWEEN_STOPS);
     }
   } finally {
@@ -72,7 +88,7 @@ export async function stopLatency(world: ScaledWorld, surface: Surface, key: str
   }
   const { counts, seconds } = lastLine.parse(JSON.parse((await printed).trim().split('\n').at(-1) ?? ''));
   const answered = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  return { times: times.sort((a, b) => a - b), load: answered / seconds };
+  return { times: times.sort((a, b) => a - b), load: answered / seconds, live };
 }
 
 export function percentile(sorted: readonly number[], share: number): number {

@@ -5,9 +5,10 @@ import type { Append, Appended } from '../../src/attribution/entry-log.js';
 import { OAuthError } from '../../src/oauth/errors.js';
 import type { Run } from '../../src/runs/run.js';
 import { MemoryWorld, type MemoryReplica } from '../rig/memory-world.js';
+import { randomOf, type Random } from '../rig/seeded-random.js';
 import { TruthfulServer } from '../rig/truthful-server.js';
 import { RetryModel } from './retry-model.js';
-import { randomOf, Sky, type Random } from './weather.js';
+import { Sky } from './weather.js';
 
 const rounds = Number(process.env['CORRIDOR_TEST_ROUNDS'] ?? 1);
 const REQUESTS = 10_000;

@@ -8,8 +8,8 @@ import { UndiciUpstreamHttp } from '../../src/platform/upstream-http.js';
 import { UpstreamHttp, type UpstreamRequest, type UpstreamResponse } from '../../src/upstreams/upstream-http.js';
 import { hang, HostileAuthorizationServer, json, raw, reset, text, trickle, type Behaviour } from '../rig/hostile-authorization-server.js';
 import { MemoryWorld, type MemoryReplica } from '../rig/memory-world.js';
+import { randomOf } from '../rig/seeded-random.js';
 import { SimulatedClock } from '../rig/simulated-clock.js';
-import { randomOf } from './weather.js';
 
 const rounds = Number(process.env['CORRIDOR_TEST_ROUNDS'] ?? 1);
 const REQUESTS = 1_000;

@@ -2,21 +2,9 @@ import type { UpstreamRequest } from '../../src/upstreams/upstream-http.js';
 import { UpstreamExchangeFailed } from '../../src/upstreams/upstream-http.js';
 import { jwt } from '../upstreams/answers.js';
 import { issuer } from '../rig/memory-world.js';
+import type { Random } from '../rig/seeded-random.js';
 import { answer, type Answer, type TruthfulServer } from '../rig/truthful-server.js';
 import type { Meaning } from './retry-model.js';
-
-/** Numbers from 0 to 1, the same for a seed. */
-export type Random = () => number;
-
-export function randomOf(seed: number): Random {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 export interface Happening {
   readonly answer: Answer;
