@@ -38,6 +38,19 @@ program
     const { acknowledgeRestore } = await import('./acknowledge-restore.js');
     surroundings.out(await acknowledgeRestore(process.env, process.cwd(), reason));
   });
+program
+  .command('recover-admin-key')
+  .description('when nobody has an admin key any more: make one, into admin.key of the data directory')
+  .requiredOption('--reason <text>', 'what happened; it stands in the record')
+  .addHelpText(
+    'after',
+    '\nWho has the database of CORRIDOR_DATABASE_URL and keys/seal.key in CORRIDOR_DATA_DIR may do this, while Corridor serves. The\n' +
+      'embedded database no Corridor may be using.',
+  )
+  .action(async ({ reason }: { reason: string }) => {
+    const { recoverAdminKey } = await import('./recover-admin-key.js');
+    surroundings.out(await recoverAdminKey(process.env, process.cwd(), reason));
+  });
 
 try {
   await program.parseAsync();

@@ -18,6 +18,7 @@ import { countRequests } from './http/count-requests.js';
 import { replacePair } from './http/open-server.js';
 import { furnish, httpAdapter, type Edge } from './http/server.js';
 import { TrustedProxies } from './http/trusted-proxies.js';
+import type { KeyWish } from './issuance/manage-keys.js';
 import { followOthers, renewing, startLoops, watchReadiness } from './loops.js';
 import { newIdentifier, newSecretText, type Randomness } from './oauth/identifier.js';
 import { Secret } from './oauth/secret.js';
@@ -177,9 +178,12 @@ async function ensureAdminKey(platform: Platform, settings: Settings, corridor: 
   if (keys.some(({ roles }) => roles.includes('admin'))) return;
   const file = path.join(settings.dataDirectory, adminKeyFile);
   const key = await keyInFile(file, platform.randomness);
-  const wish = { name: 'admin', roles: ['admin'], runtime: platform.embedded ? localRuntime : null } as const;
-  if (await corridor.manageKeys.createFirst(wish, 'first start', key)) journal.note('info', 'admin_key_made', { file });
+  if (await corridor.manageKeys.createFirst(firstAdmin(platform), 'first start', key)) journal.note('info', 'admin_key_made', { file });
   else await rm(file, { force: true });
+}
+
+export function firstAdmin({ embedded }: Platform): KeyWish {
+  return { name: 'admin', roles: ['admin'], runtime: embedded ? localRuntime : null };
 }
 
 async function keyInFile(file: string, randomness: Randomness): Promise<Secret> {
@@ -197,7 +201,7 @@ async function closeOpenIntents(corridor: Corridor, journal: Journal): Promise<v
 }
 
 /** With another key file nothing that was sealed could be opened: better no start than one that can serve nobody. */
-async function requireSealingKey(corridor: Corridor, settings: Settings): Promise<void> {
+export async function requireSealingKey(corridor: Corridor, settings: Settings): Promise<void> {
   const { catalogue } = await corridor.facts.latest();
   try {
     for (const client of Object.keys(catalogue.clients)) await corridor.versions.current(client);

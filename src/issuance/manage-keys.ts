@@ -67,7 +67,14 @@ export class ManageKeys {
     return registered;
   }
 
-  /** The last admin key stays: nobody could make another. `revokedAt` in milliseconds since 1970. @throws NotFound, Conflict, Unavailable */
+  /** Registers a key that was made already, beside all others; `reason` is why nobody with a key made it. @throws Unavailable */
+  async recover(wish: KeyWish, by: string, reason: string, key: Secret): Promise<{ id: string; entry: string | null }> {
+    const row = this.#row(wish, key);
+    const applied = await this.changeFacts.change((_facts, after) => this.#created(row, by, after, { reason }));
+    return { id: row.id, entry: applied?.entry ?? null };
+  }
+
+  /** The last admin key stays: only who has the database could make another. `revokedAt` in milliseconds since 1970. @throws NotFound, Conflict, Unavailable */
   async revoke(id: string, by: string): Promise<{ revokedAt: number; entry: string | null }> {
     const applied = await this.changeFacts.change((facts, after) => {
       const key = facts.keys.find((candidate) => candidate.id === id);
@@ -89,8 +96,8 @@ export class ManageKeys {
     };
   }
 
-  #created(key: NewKey, by: string, after: Epoch): NonNullable<Planned> {
-    const entry = this.entries.make('key.created', after, { ...keyMembers(key), created_by: by });
+  #created(key: NewKey, by: string, after: Epoch, why: { readonly reason?: string } = {}): NonNullable<Planned> {
+    const entry = this.entries.make('key.created', after, { ...keyMembers(key), created_by: by, ...why });
     return { change: { kind: 'key.created', key }, entries: [entry] };
   }
 }

@@ -30,6 +30,14 @@ export const history =
  */
 const expands = /^\d+_expand_/;
 
+/** The one statement that we use and that refuses a transaction, alone in its script. It can be done again when it did not finish. */
+const buildsIndex = /^(?:\s|--[^\n]*)*create\s+(?:unique\s+)?index\s+concurrently\s+if\s+not\s+exists\s+(?<index>\w+)\s+on\s[^;]*;?\s*$/i;
+
+/** The index that the migration builds while others write, or null when it does anything else. */
+export function indexBuiltBy({ script }: Migration): string | null {
+  return buildsIndex.exec(script)?.groups?.index ?? null;
+}
+
 /** In the order in which they are applied, which is the order of their names. */
 export function readMigrations(folder: string): Migration[] {
   const names = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
@@ -47,13 +55,13 @@ export function isUpToDate(migrations: readonly Migration[], applied: readonly R
   const same = ({ name, sha256 }: Migration, row: Row | undefined): boolean =>
     row?.migration_name === name && row.checksum === sha256 && row.finished === true;
   const later = applied.slice(migrations.length);
-  return (
-    migrations.every((migration, i) => same(migration, applied[i])) &&
-    later.every((row) => row.finished === true && expands.test(String(row.migration_name)))
-  );
+  return migrations.every((migration, i) => same(migration, applied[i])) && later.every((row) => expands.test(String(row.migration_name)));
 }
 
-/** The migrations that the database lacks. One that is newer than all of these may be there if it only expands. @throws MigrationRefused */
+/**
+ * The migrations that the database lacks, and an index that was not finished. One that is newer than all of these may be there if it only
+ * expands, finished or not. @throws MigrationRefused
+ */
 export function missingMigrations(migrations: readonly Migration[], applied: readonly Row[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   const last = migrations.at(-1)?.name ?? '';
@@ -65,7 +73,7 @@ export function missingMigrations(migrations: readonly Migration[], applied: rea
         `The database has the migration ${name}, which this Corridor does not know and could not work with: start the newer Corridor that made it, or put back a backup from before (docs/upgrade.md).`,
       );
     }
-    if (row.finished !== true) {
+    if (migration && row.finished !== true && indexBuiltBy(migration) === null) {
       throw new MigrationRefused(
         `The migration ${name} began in this database and did not finish. See how far it came, complete or undo it, and mend its row in _prisma_migrations ("prisma migrate resolve").`,
       );
@@ -76,7 +84,7 @@ export function missingMigrations(migrations: readonly Migration[], applied: rea
       );
     }
   }
-  const present = new Set(applied.map((row) => row.migration_name));
+  const present = new Set(applied.filter((row) => row.finished === true).map((row) => row.migration_name));
   const missing = migrations.filter((migration) => !present.has(migration.name));
   const overtaken = missing.find((migration) => applied.some((row) => String(row.migration_name) > migration.name));
   if (overtaken) throw new MigrationRefused(`The database lacks the migration ${overtaken.name}, but has later ones.`);

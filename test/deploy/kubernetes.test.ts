@@ -28,7 +28,11 @@ const manifest = z.looseObject({
   metadata: z.looseObject({ name: z.string() }),
   spec: z.unknown().optional(),
 });
-const probe = z.object({ httpGet: z.object({ path: z.string(), port: z.string() }) }).loose();
+const probe = z.looseObject({
+  httpGet: z.object({ path: z.string(), port: z.string() }),
+  periodSeconds: z.number(),
+  failureThreshold: z.number(),
+});
 const container = z.looseObject({
   name: z.string(),
   image: z.string(),
@@ -60,10 +64,14 @@ const deployment = z.looseObject({
   template: z.object({ metadata: z.object({ labels }), spec: pod }),
 });
 
+const jobSpec = z.looseObject({
+  template: z.object({ metadata: z.object({ labels }), spec: z.looseObject({ containers: z.array(container) }) }),
+});
+
 const own = read(folder);
 const policies = read(path.join(root, 'policies'));
 const manifests = own.resources.filter((name) => name.endsWith('.yaml')).flatMap((name) => documents(name));
-const examples = ['ingress.example.yaml', 'secret.example.yaml'].flatMap((name) => documents(name));
+const examples = ['ingress.example.yaml', 'secret.example.yaml', 'migrate.example.yaml'].flatMap((name) => documents(name));
 const generators = [...own.configMapGenerator, ...policies.configMapGenerator];
 const workloads = of('Deployment').map(({ metadata, spec }) => ({ name: metadata.name, ...deployment.parse(spec) }));
 
@@ -151,6 +159,24 @@ describe('deploy/kubernetes', () => {
       const asked = [served?.startupProbe, served?.livenessProbe, served?.readinessProbe].map((one) => one?.httpGet);
       expect(asked).toEqual(['/healthz', '/healthz', '/readyz'].map((route) => ({ path: route, port: 'http' })));
     }
+  });
+
+  it('gives a start half an hour for its migrations', () => {
+    for (const { template } of workloads) {
+      const { periodSeconds = 0, failureThreshold = 0 } = template.spec.containers[0]?.startupProbe ?? {};
+      expect(periodSeconds * failureThreshold).toBe(1_800);
+    }
+  });
+
+  it('has an example of a Job that migrates alone, as a pod of no workload and as locked as theirs', () => {
+    const job = examples.filter(({ kind }) => kind === 'Job').map(({ spec }) => jobSpec.parse(spec))[0]?.template;
+    expect(job?.metadata.labels).toMatchObject({ 'app.kubernetes.io/name': 'corridor' }); // for the network policy
+    for (const { selector: wanted } of workloads) expect(holds(job?.metadata.labels ?? {}, wanted.matchLabels)).toBe(false);
+    expect(job?.spec.containers[0]).toMatchObject({
+      command: ['corridor', 'migrate'],
+      env: [{ name: 'CORRIDOR_DATABASE_URL_FILE', value: settings['CORRIDOR_DATABASE_URL_FILE'] }],
+      securityContext: workloads[0]?.template.spec.containers[0]?.securityContext,
+    });
   });
 
   it('may be run where pods are restricted', () => {

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parse } from 'yaml';
+import { metrics } from '../../src/platform/metrics/definitions.js';
 import { readProjectFile } from '../catalogue/example.js';
 import { basic, crm, form, issue, TokenDoor, type SecretRun } from '../http/token-door.js';
 import { corridorCommand, until } from '../rig/command-line.js';
@@ -76,7 +77,7 @@ describe('the metrics of a running Corridor', () => {
     expect(Math.abs(value('corridor_clock_drift_seconds'))).toBeLessThan(5);
   });
 
-  it('are all that dashboard and rules go by, and all that their page names', () => {
+  it('are all that dashboard and rules go by, all on the dashboard, and all that their page names', () => {
     const families = new Set(
       [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = '', type]) =>
         type === 'histogram' ? ['_bucket', '_sum', '_count'].map((end) => name + end) : [name],
@@ -88,6 +89,8 @@ describe('the metrics of a running Corridor', () => {
     const named = [...readProjectFile('docs/metrics.md').matchAll(/`((?:corridor|process|nodejs)_[a-z0-9_]+)`/g)].map(
       ([, name = '']) => name,
     );
+    const shown = namesIn(readProjectFile('deploy/grafana/corridor.json')).map((name) => name.replace(/_(?:bucket|sum|count)$/, ''));
+    expect(Object.values(metrics).filter(({ name }) => !shown.includes(name))).toEqual([]);
     expect(used.length).toBeGreaterThan(50);
     expect(used.filter((name) => !families.has(name))).toEqual([]);
     expect(named.filter((name) => !families.has(name) && !families.has(`${name}_count`))).toEqual([]);

@@ -1,9 +1,14 @@
 import { PGlite } from '@electric-sql/pglite';
 import { jest } from '@jest/globals';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import pg from 'pg';
 import { PgliteMigrationTarget } from '../../src/platform/embedded/pglite-migration-target.js';
 import { MigrationRefused } from '../../src/platform/migration-history.js';
 import { migrate, migrationsFolder, type MigrationTarget } from '../../src/platform/migrations.js';
@@ -32,6 +37,12 @@ const first: Scripts = {
     create trigger naming before insert on thing for each row execute function naming();`,
 };
 const second: Scripts = { ...first, '3_more': `insert into thing (id) values (1); alter table thing add column more text default ';';` };
+const indexed: Scripts = {
+  ...second,
+  '4_expand_index': `-- while others write
+    create index concurrently if not exists thing_name_idx on thing (name);`,
+  '5_expand_notes': 'alter table thing add column notes text;',
+};
 
 async function folderOf(scripts: Scripts): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'corridor-migrations-'));
@@ -120,6 +131,30 @@ describe.each(targets)('migrations on %s', (_name, open) => {
     expect(await migrate(target, await folderOf(first))).toEqual(['1_things', '2_naming']);
   });
 
+  const indexes = (): Promise<unknown> =>
+    target.query(
+      `select indexrelid::regclass::text as name, indisvalid as valid from pg_index where indrelid = 'thing'::regclass and not indisprimary`,
+    );
+
+  it('that build an index while others write stand outside of any transaction, and those around them within', async () => {
+    const failing = await folderOf({ ...indexed, '6_good': 'create table good (id int);', '7_wrong': 'select 1 / 0;' });
+    await expect(migrate(target, failing)).rejects.toThrow(/7_wrong[^]*division by zero/);
+    expect(await indexes()).toEqual([{ name: 'thing_name_idx', valid: true }]);
+    expect(await tables()).toEqual(['_prisma_migrations', 'thing']);
+    expect(await migrate(target, await folderOf(indexed))).toEqual(['5_expand_notes']);
+  });
+
+  it('that did not finish such an index are done again, and an older Corridor starts meanwhile', async () => {
+    await migrate(target, await folderOf(second));
+    await migrate(target, await folderOf({ ...second, '4_expand_index': indexed['4_expand_index'] ?? '' }));
+    await target.query(`update _prisma_migrations set finished_at = null where migration_name = '4_expand_index'`);
+    await target.query(`update pg_index set indisvalid = false where indexrelid = 'thing_name_idx'::regclass`);
+    expect(await migrate(withoutLock(target), await folderOf(second))).toEqual([]);
+    expect(await migrate(target, await folderOf(indexed))).toEqual(['4_expand_index', '5_expand_notes']);
+    expect(await indexes()).toEqual([{ name: 'thing_name_idx', valid: true }]);
+    expect(await migrate(withoutLock(target), await folderOf(indexed))).toEqual([]);
+  });
+
   const refused: readonly (readonly [string, Scripts, RegExp])[] = [
     [
       'that the database has and this Corridor does not know',
@@ -143,7 +178,8 @@ describe.each(targets)('migrations on %s', (_name, open) => {
       /has the migration 3_expand_more, which this Corridor does not know/,
     );
     await target.query(`update _prisma_migrations set finished_at = null where migration_name = '3_expand_more'`);
-    await expect(migrate(target, await folderOf(first))).rejects.toThrow(/The migration 3_expand_more began in this database/);
+    expect(await migrate(withoutLock(target), await folderOf(first))).toEqual([]);
+    await expect(migrate(target, await folderOf(expanded))).rejects.toThrow(/The migration 3_expand_more began in this database/);
     await target.query('update _prisma_migrations set finished_at = now()');
     expect(await migrate(target, await folderOf(contracted))).toEqual(['4_drop']);
     for (const older of [first, expanded]) {
@@ -203,6 +239,93 @@ if (server) {
       await busy.close();
       expect(await result).toEqual([]);
       await waiting.close();
+    });
+
+    it('are refused when another takes longer than they wait', async () => {
+      const url = await server.freshDatabase();
+      const [busy, waiting] = [new PostgresMigrationTarget(url), new PostgresMigrationTarget(url, 500)];
+      await busy.lock();
+      await expect(migrate(waiting, await folderOf(first))).rejects.toThrow(/Another process has been migrating this database/);
+      await busy.close();
+      await waiting.close();
+    });
+  });
+
+  describe('an index that is built while others write', () => {
+    let url: string;
+    /** Its snapshot is older than the index, which therefore waits for its end. */
+    let reader: pg.Client;
+    let onlooker: pg.Client;
+
+    beforeEach(async () => {
+      url = await server.freshDatabase();
+      await openPostgres(url, { migrations: await folderOf(second) }).then((database) => database.close());
+      [reader, onlooker] = [new pg.Client({ connectionString: url }), new pg.Client({ connectionString: url })];
+      await reader.connect();
+      await onlooker.connect();
+      await reader.query('begin isolation level repeatable read');
+      await reader.query('select * from thing');
+    });
+
+    afterEach(async () => {
+      await reader.end();
+      await onlooker.end();
+    });
+
+    /** The server's process that builds the index, once it waits for those who read. */
+    async function builder(): Promise<number> {
+      for (;;) {
+        const { rows } = await onlooker.query<{ pid: number }>(
+          `select pid from pg_stat_activity where query ~ 'create index concurrently' and wait_event = 'virtualxid' and pid <> pg_backend_pid()`,
+        );
+        if (rows[0]) return rows[0].pid;
+        await wait(50);
+      }
+    }
+
+    async function start(scripts: Scripts): Promise<readonly string[]> {
+      const database = await openPostgres(url, { migrations: await folderOf(scripts) });
+      await database.close();
+      return database.migrated;
+    }
+
+    const validity = async (): Promise<unknown> =>
+      (await onlooker.query(`select indisvalid as valid from pg_index where indexrelid = to_regclass('thing_name_idx')`)).rows;
+
+    it('is awaited by those who start meanwhile, and waits neither for them nor in vain for who reads for long', async () => {
+      const both = [start(indexed), start(indexed)];
+      await builder();
+      expect(await start(second)).toEqual([]);
+      await wait(6_000); // longer than any lock is waited for in a transaction
+      await reader.query('commit');
+      expect((await Promise.all(both)).map((migrated) => migrated.length).sort()).toEqual([0, 2]);
+      expect(await validity()).toEqual([{ valid: true }]);
+    });
+
+    it('is built anew when the server ended it in the middle', async () => {
+      const ended = start(indexed);
+      const refusal = expect(ended).rejects.toThrow();
+      await onlooker.query('select pg_terminate_backend($1)', [await builder()]);
+      await refusal;
+      await reader.query('commit');
+      expect(await validity()).toEqual([{ valid: false }]);
+      expect(await start(second)).toEqual([]);
+      expect(await start(indexed)).toEqual(['4_expand_index', '5_expand_notes']);
+      expect(await validity()).toEqual([{ valid: true }]);
+    });
+
+    it('is taken as it is when whoever asked for it was killed, and the server went on', async () => {
+      const module = pathToFileURL(path.resolve('dist/platform/postgres/open-postgres.js')).href;
+      const script = `const { openPostgres } = await import(${JSON.stringify(module)}); await openPostgres(...${JSON.stringify([url, { migrations: await folderOf(indexed) }])})`;
+      const killed = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' });
+      await builder();
+      killed.kill('SIGKILL');
+      await once(killed, 'exit');
+      const next = start(indexed);
+      expect(await start(second)).toEqual([]);
+      await reader.query('commit');
+      expect(await next).toEqual(['4_expand_index', '5_expand_notes']);
+      expect(await validity()).toEqual([{ valid: true }]);
     });
   });
 }

@@ -210,6 +210,14 @@ afterAll(async () => {
     expect(await operate.run('readyz-details', env)).toMatch(/"warnings":.*"clients":\[\{"client":"indexer"/);
   }, 60_000);
 
+  it('gets another admin key when the last one is lost', async () => {
+    const said = await operate.run('recover-admin-key', env);
+    expect(said).toContain(path.join(env['CORRIDOR_DATA_DIR'] ?? '', 'admin.key'));
+    const id = await keyOf('admin', path.join(env['CORRIDOR_DATA_DIR'] ?? '', 'admin.key'));
+    expect(said).toContain(id);
+    await corridor('key', 'revoke', id);
+  }, 60_000);
+
   it('hands out a first token, and takes a change of the catalogue', async () => {
     expect(await operate.run('first-token', asKey('grace.key'))).toMatch(/"kty"[^]*Client indexer[^]*\n\d\d+\n[^]*token\.released/);
     await operate.run('apply', asKey('olga.key'));

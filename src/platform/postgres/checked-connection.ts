@@ -28,8 +28,8 @@ export const serving: Settings = {
   bytea_output: 'hex',
 };
 
-/** For the connection that migrates: its statements take what they take, and their locks do not make others wait for long. */
-export const migrating: Settings = { ...serving, statement_timeout: '0', idle_in_transaction_session_timeout: '60s' };
+/** For the connection that migrates: its statements take what they take. How long one waits for locks is for each migration to say. */
+export const migrating: Settings = { ...serving, statement_timeout: '0', lock_timeout: '0', idle_in_transaction_session_timeout: '60s' };
 
 /** Connections that are fit to use: TLS, user, host and database are what the URL says, and nothing is lost that was seen. */
 export function connectionTo(url: string, settings: Settings, lastSeen: LastSeen | null = null): PoolConfig {
