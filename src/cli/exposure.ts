@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { suspensionKinds } from '../suspensions/suspension.js';
 import { UsageWrong } from './command-failed.js';
 import { corridor, show, table, type Register } from './command.js';
+import type { CorridorApi } from './corridor-api.js';
 
 const listed = z.object({
   at: z.string(),
@@ -21,7 +22,7 @@ const listed = z.object({
       released: z.number(),
     }),
   ),
-  more: z.boolean(),
+  next: z.string().nullable(),
 });
 type Listed = z.infer<typeof listed>;
 type Token = Listed['tokens'][number];
@@ -47,12 +48,24 @@ export const registerExposure: Register = (program, surroundings) => {
       return typeof which === 'string' ? [[kind, which]] : [];
     });
     if (chosen.length > 1) throw new UsageWrong(`give at most one of ${kinds.map((kind) => `--${optionOf(kind)}`).join(', ')}`);
-    const found = await (await corridor(surroundings)).call('GET', `/v1/exposure?${new URLSearchParams(chosen).toString()}`, listed);
-    show(surroundings, options['json'] === true, found, print);
+    show(surroundings, options['json'] === true, await all(await corridor(surroundings), chosen), print);
   });
 };
 
-function print({ at, tokens, more }: Listed): string {
+/** All pages of it as one. */
+async function all(api: CorridorApi, filter: string[][]): Promise<Listed> {
+  const page = (more: string[][]): Promise<Listed> =>
+    api.call('GET', `/v1/exposure?${new URLSearchParams([...filter, ...more]).toString()}`, listed);
+  const whole = await page([]);
+  while (whole.next !== null) {
+    const { tokens, next } = await page([['cursor', whole.next]]);
+    whole.tokens.push(...tokens);
+    whole.next = next;
+  }
+  return whole;
+}
+
+function print({ at, tokens }: Listed): string {
   if (tokens.length === 0) return `No token is live at ${at}.`;
   const heads = ['issuance', 'run', 'workflow', 'client', 'resource', 'until', 'what is known of it'];
   const rows = tokens.map((token) => [
@@ -64,7 +77,7 @@ function print({ at, tokens, more }: Listed): string {
     token.expires_at,
     remarks(token).join(', '),
   ]);
-  return [table([heads, ...rows]), summary(tokens, at, more)].join('\n');
+  return [table([heads, ...rows]), summary(tokens, at)].join('\n');
 }
 
 function remarks({ state, revocation, revocable, binding, audience, released }: Token): string[] {
@@ -85,7 +98,7 @@ function revocationRemark(revocation: Token['revocation'], revocable: Token['rev
 }
 
 /** The line to read when there is time for one. */
-function summary(tokens: readonly Token[], at: string, more: boolean): string {
+function summary(tokens: readonly Token[], at: string): string {
   const count = (which: (token: Token) => boolean): number => tokens.filter(which).length;
   const parts = [
     [count(({ revocable }) => revocable === false), 'not revocable'],
@@ -97,6 +110,5 @@ function summary(tokens: readonly Token[], at: string, more: boolean): string {
   ];
   const said = parts.filter(([tokensOf]) => tokensOf !== 0).map(([tokensOf, what]) => `${tokensOf} ${what}`);
   const which = said.length === 0 ? '' : ` (${said.join(', ')})`;
-  const all = more ? `More than ${tokens.length} tokens are live at ${at}; these live longest` : `${tokens.length} live at ${at}`;
-  return `${all}${which}. The last lives until ${tokens[0]?.expires_at ?? at}.`;
+  return `${tokens.length} live at ${at}${which}. The last lives until ${tokens[0]?.expires_at ?? at}.`;
 }

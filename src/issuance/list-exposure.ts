@@ -4,7 +4,7 @@ import { declared } from '../catalogue/look-up.js';
 import { isCommitment } from '../runs/operator-of.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { RunStore } from '../runs/run-store.js';
-import type { ExposureList, LiveToken } from '../suspensions/exposure.js';
+import type { ExposureList, LivePlace, LiveToken } from '../suspensions/exposure.js';
 import type { MetadataCache } from '../upstreams/metadata-cache.js';
 import type { FactsSource } from './facts.js';
 import { requireTarget, type Aim } from './suspension-target.js';
@@ -16,7 +16,7 @@ export interface ListedToken extends LiveToken {
   readonly revocable: boolean | null;
 }
 
-/** What is live now, the longest-lived first; `more` when there is more than was asked for. */
+/** What is live now, the longest-lived first, and after one that is given; `more` when there is more than was asked for. */
 export class ListExposure {
   constructor(
     private readonly facts: FactsSource,
@@ -27,11 +27,11 @@ export class ListExposure {
   ) {}
 
   /** A misspelt name must not pass for nothing exposed. @throws NotFound */
-  async of({ kind, target }: Aim, limit: number): Promise<{ tokens: readonly ListedToken[]; more: boolean }> {
+  async of({ kind, target }: Aim, limit: number, after?: LivePlace): Promise<{ tokens: readonly ListedToken[]; more: boolean }> {
     const stored = kind === 'operator' && target !== null ? await this.#commitment(target) : target;
     const { catalogue } = await this.facts.latest();
-    const live = await this.exposure.live(kind, stored, limit + 1);
-    if (live.length === 0) await requireTarget({ kind, target }, catalogue, this.runs);
+    const live = await this.exposure.live(kind, stored, limit + 1, after);
+    if (live.length === 0 && after === undefined) await requireTarget({ kind, target }, catalogue, this.runs);
     const tokens = await Promise.all(live.slice(0, limit).map((token) => this.#listed(token, catalogue)));
     return { tokens, more: live.length > limit };
   }

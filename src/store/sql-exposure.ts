@@ -1,4 +1,12 @@
-import { ExposureList, mostReleasesCounted, type Fate, type LiveToken, type SuspensionExposure } from '../suspensions/exposure.js';
+import { timestamp } from '../oauth/clock.js';
+import {
+  ExposureList,
+  mostReleasesCounted,
+  type Fate,
+  type LivePlace,
+  type LiveToken,
+  type SuspensionExposure,
+} from '../suspensions/exposure.js';
 import type { SuspensionKind } from '../suspensions/suspension.js';
 import type { Database } from './database.js';
 import { activeRow, liveTokenRow, suspensionExposureRow } from './exposure-row.js';
@@ -12,11 +20,14 @@ const REVOCATION = `case when i.revocation is not null and ${NEVER_SEEN} then 'u
 // The fence keeps the planner from the index by type: every release there ever was.
 const LIVE = `
   with live as (
-    select * from issuances_covered($1, $2)
-    order by case when state in ('open', 'unknown') then exposed_until else expires_at end desc, id limit $3
+    select * from (
+      select *, case when state in ('open', 'unknown') then exposed_until else expires_at end as ends from issuances_covered($1, $2)
+    ) covered
+    where $4::timestamptz is null or ends < $4 or ends = $4 and id > $5
+    order by ends desc, id limit $3
   )
   select ${WHICH}, i.isolation, ${REVOCATION} as revocation, case when i.audience_verified then i.audience end as audience,
-    i.binding, case when i.state in ('open', 'unknown') then i.exposed_until else i.expires_at end as ends,
+    i.binding, i.ends,
     (select count(*)::int from (select from (select e.type from entry e where e.issuance = i.id offset 0) named
       where named.type = 'token.released' limit ${mostReleasesCounted}) counted) as released
   from live i order by ends desc, i.id`;
@@ -52,8 +63,9 @@ export class SqlExposure extends ExposureList {
     super();
   }
 
-  async live(kind: SuspensionKind, target: string | null, limit: number): Promise<readonly LiveToken[]> {
-    const rows = await this.database.query(LIVE, [kind, target, limit]);
+  async live(kind: SuspensionKind, target: string | null, limit: number, after?: LivePlace): Promise<readonly LiveToken[]> {
+    const place = after === undefined ? [null, null] : [timestamp(after.expiresAt), after.issuance];
+    const rows = await this.database.query(LIVE, [kind, target, limit, ...place]);
     return rows.map((row) => liveTokenRow.parse(row));
   }
 

@@ -30,6 +30,9 @@ export interface LiveToken extends Exposed {
   readonly released: number;
 }
 
+/** Where one stands in the list of those that are live. */
+export type LivePlace = Pick<LiveToken, 'expiresAt' | 'issuance'>;
+
 export const mostReleasesCounted = 1000;
 
 export const fates = ['revoked', 'pending', 'given_up', 'unsupported', 'expired', 'never_issued'] as const;
@@ -66,13 +69,14 @@ export interface SuspensionExposure {
 /**
  * Where exposure is looked up.
  *
- * live lists what a suspension of this kind and target would cover and that was not confirmed revoked, the longest-lived first.
+ * live lists what a suspension of this kind and target would cover and that was not confirmed revoked, the longest-lived first and after
+ * the one given.
  * What runs hold includes what their descendants hold, and shared tokens that any of them holds.
  * ofSuspension counts what a suspension exposed when it was raised, whatever became of it, and lists it by issuance and after the one given.
  * activeRuns counts the runs that it would cover now and that are not over.
  */
 export abstract class ExposureList {
-  abstract live(kind: SuspensionKind, target: string | null, limit: number): Promise<readonly LiveToken[]>;
+  abstract live(kind: SuspensionKind, target: string | null, limit: number, after?: LivePlace): Promise<readonly LiveToken[]>;
   abstract ofSuspension(suspension: string, after: string, limit: number): Promise<SuspensionExposure>;
   abstract activeRuns(kind: SuspensionKind, target: string | null): Promise<number>;
 }

@@ -2,7 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { crm, startWorld, type RunBySecret, type World } from '../interop/world.js';
 
-const listed = z.object({ at: z.string(), tokens: z.array(z.looseObject({ issuance: z.string(), run: z.string() })), more: z.boolean() });
+const listed = z.object({
+  at: z.string(),
+  tokens: z.array(z.looseObject({ issuance: z.string(), run: z.string() })),
+  next: z.string().nullable(),
+});
 
 let world: World;
 let run: RunBySecret;
@@ -49,7 +53,7 @@ describe('exposure', () => {
           released: 3,
         },
       ],
-      more: false,
+      next: null,
     });
   });
 
@@ -68,8 +72,16 @@ describe('exposure', () => {
     expect((await exposed(`?${filter}`)).tokens).toMatchObject([{ run: run.id }]);
   });
 
+  it('goes on after the place that a cursor names', async () => {
+    const [token] = (await exposed('')).tokens;
+    const ends = Date.parse(String(token?.['expires_at']));
+    expect((await exposed(`?run=${run.id}&cursor=${ends + 1}.iss01`)).tokens).toEqual([token]);
+    expect((await exposed(`?cursor=${ends}.iss01`)).tokens).toEqual([token]);
+    expect(await exposed(`?run=${run.id}&cursor=${ends}.${token?.issuance ?? ''}`)).toMatchObject({ tokens: [], next: null });
+  });
+
   it.each([['runtime=local'], ['resource=billing'], ['agent=another']])('is none by %s', async (filter) => {
-    expect(await exposed(`?${filter}`)).toMatchObject({ tokens: [], more: false });
+    expect(await exposed(`?${filter}`)).toMatchObject({ tokens: [], next: null });
   });
 
   it.each([
@@ -77,6 +89,8 @@ describe('exposure', () => {
     ['operator=nobody', 404, 'target_unknown'],
     ['run=run01nobody', 404, 'target_unknown'],
     ['planet=mars', 400, 'malformed'],
+    ['cursor=iss01', 400, 'malformed'],
+    ['cursor=x.iss01', 400, 'malformed'],
     ['workflow=nightly-index&resource=crm', 400, 'malformed'],
     ['workflow=', 400, 'malformed'],
   ])('takes no %s for nothing exposed', async (filter, status, code) => {

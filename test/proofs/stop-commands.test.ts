@@ -32,7 +32,7 @@ describe('corridor exposure', () => {
     expect(row).toMatch(new RegExp(`^iss\\w+ +${run.id} +nightly-index +indexer +crm +\\S+ +revocable, bearer, released 1 times$`));
     expect(sum).toMatch(/^1 live at \S+\. The last lives until \S+\.$/);
     const { out } = await corridor('exposure', '--authorization-server', 'upstream', '--json');
-    expect(JSON.parse(out)).toMatchObject({ tokens: [{ run: run.id, binding: 'none' }], more: false });
+    expect(JSON.parse(out)).toMatchObject({ tokens: [{ run: run.id, binding: 'none' }], next: null });
     expect((await corridor('exposure', '--runtime', 'local')).out).toMatch(/^No token is live at/);
   });
 
@@ -45,7 +45,7 @@ describe('corridor exposure', () => {
       ...token,
       ...{ binding, expires_at: '2026-03-03T14:05:00.000Z', audience: ['r'], released: 0 },
     }));
-    const api = await answering(200, { at: '2026-03-03T13:05:00.000Z', tokens, more: false });
+    const api = await answering(200, { at: '2026-03-03T13:05:00.000Z', tokens, next: null });
     const { out } = await corridorCommand(['exposure'], { ...env, CORRIDOR_URL: api.url });
     api.close();
     const told = out.split('\n').flatMap((line) => /revocable, (.*never released)/.exec(line)?.[1] ?? []);

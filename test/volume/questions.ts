@@ -103,7 +103,8 @@ async function suspend(database: Database, world: World, kind: 'workflow' | 'own
   if (raised.verdict !== 'applied') throw new Error('the suspension was not raised');
   const exposure = new SqlExposure(database);
   await exposure.ofSuspension(suspension.id, '', 1000);
-  await exposure.live(kind, target, 1000);
+  const page = await exposure.live(kind, target, 1000);
+  await exposure.live(kind, target, 1000, page.at(-1));
   await exposure.activeRuns(kind, target);
   await world.change({ kind: 'suspension.lifted', suspension: suspension.id, liftedBy: 'key01' });
 }
