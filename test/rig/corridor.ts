@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { constants, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -170,11 +171,16 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** Below those that the system gives to whoever asks for any, so that nobody gets it before the process that is started with it. */
 export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new TypeError('the port is unknown');
-  return address.port;
+  for (;;) {
+    const port = randomInt(15_000, 32_000);
+    const server = net.createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    server.close();
+    if (isFree) return port;
+  }
 }
