@@ -57,6 +57,7 @@ import { EndRun } from './runs/end-run.js';
 import { ExchangeAssertion } from './runs/exchange-assertion.js';
 import { FailedAttempts } from './runs/failed-attempts.js';
 import { RunDirectory } from './runs/run-directory.js';
+import { unlimited } from './runs/start-limits.js';
 import { StartRun } from './runs/start-run.js';
 import { VerifyWorkload } from './runs/verify-workload.js';
 import { IssuanceRows } from './store/issuance-rows.js';
@@ -141,7 +142,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   const replayGuard = new SqlReplayGuard(database);
   const limits = new LimitRequests(runs, log, entries, clock, randomness);
   const startRun = new StartRun(facts, runStore, runs, entries, clock, randomness, limits);
-  const startOwnRun = new StartRun(facts, runStore, runs, entries, clock, randomness);
+  const startOwnRun = new StartRun(facts, runStore, runs, entries, clock, randomness, unlimited);
   const workloads = new VerifyWorkload(metadata.issuer, facts, new IssuerKeyCache(http, clock), replayGuard, clock);
   const authenticateWorkload = new AuthenticateWorkload(workloads, runs, startRun);
   const authenticateRun = new AuthenticateRun(

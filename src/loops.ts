@@ -14,10 +14,18 @@ interface Chores {
   readonly kind?: WorkKind;
 }
 
-/** Those that the role has: what is left to be done is a worker's; what rests on the memory of who answers is not. */
-export function startLoops(corridor: Corridor, { inputRetention, role }: Settings, journal: Journal): WorkLoop[] {
+/** Those that the role has: what is left to be done is a worker's; what rests on the memory of who answers is not. `renew`: `renewing`. */
+export function startLoops(
+  corridor: Corridor,
+  { inputRetention, role }: Settings,
+  journal: Journal,
+  renew: () => Promise<void>,
+): WorkLoop[] {
   const { notice } = corridor;
-  const chores = [...(role === 'api' ? [] : workOf(corridor, inputRetention, journal)), ...(role === 'worker' ? [] : ownOf(corridor))];
+  const chores = [
+    ...(role === 'api' ? [] : workOf(corridor, inputRetention, journal, renew)),
+    ...(role === 'worker' ? [] : ownOf(corridor)),
+  ];
   const loops = chores.map(({ chore, every, kind }) => {
     const loop = new WorkLoop(chore, every, (error) => corridor.faultLog.write(error));
     loop.start();
@@ -34,7 +42,7 @@ function ownOf(corridor: Corridor): readonly Chores[] {
   return [{ chore: () => corridor.renewTokens.turn(), every: 500 }];
 }
 
-function workOf(corridor: Corridor, inputRetention: number, journal: Journal): readonly Chores[] {
+function workOf(corridor: Corridor, inputRetention: number, journal: Journal, renew: () => Promise<void>): readonly Chores[] {
   return [
     { kind: 'revocations', chore: () => corridor.revokeDue.turn(), every: 500 },
     { chore: () => corridor.changeFacts.withdrawMore(null), every: 1_000 },
@@ -43,7 +51,7 @@ function workOf(corridor: Corridor, inputRetention: number, journal: Journal): r
     { kind: 'rotations', chore: () => corridor.rotateCredentials.turn(), every: 1_000 },
     { chore: async () => (await corridor.replayGuard.forget()) > 0, every: 30_000 },
     { chore: async () => (await corridor.decisionInputs.forget(inputRetention)) > 0, every: 30_000 },
-    { kind: 'credentials', chore: once(renewing(corridor, journal)), every: 30_000 },
+    { kind: 'credentials', chore: once(renew), every: 30_000 },
     { chore: once(() => refreshMetadata(corridor, journal)), every: 30_000 },
   ];
 }

@@ -88,13 +88,13 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   });
   const epoch = await corridor.facts.initialise(newIdentifier('inc', platform.clock.now(), platform.randomness));
   platform.lastSeen?.noteEpoch(epoch);
-  platform.lastSeen?.noteEpoch(epoch);
   await requireSealingKey(corridor, settings);
   await offerCatalogue(corridor, settings, source, journal);
   await ensureAdminKey(platform, settings, corridor, journal);
   if (platform.embedded) await closeOpenIntents(corridor, journal);
   await corridor.keptTokens.load();
-  await reportCredentials(corridor, journal);
+  const renew = renewing(corridor, journal);
+  await reportCredentials(corridor, journal, renew);
   // a worker decides nothing
   const answers = settings.role !== 'worker';
   const policy = new WatchedPolicy(corridor.activatePolicy, settings.policyDirectory, journal, corridor.faultLog);
@@ -112,7 +112,7 @@ export async function startUpon(platform: Platform, settings: Settings, source: 
   await app.listen(settings.port, settings.host);
   tls?.follow((pair) => replacePair(app.getHttpServer(), pair));
   await metering?.serve(corridor);
-  const loops = [...startLoops(corridor, settings, journal), watchReadiness(corridor, journal)];
+  const loops = [...startLoops(corridor, settings, journal, renew), watchReadiness(corridor, journal)];
   if (!platform.embedded) loops.push(...followOthers(platform, answers ? policy : null, corridor));
   if (answers) await writePrivateFile(path.join(settings.dataDirectory, addressFile), `${JSON.stringify({ url: settings.publicUrl })}\n`);
   const { policyRevision } = await corridor.facts.current();
@@ -253,8 +253,8 @@ async function applyFirst(corridor: Corridor, settings: Settings, source: string
   }
 }
 
-async function reportCredentials(corridor: Corridor, journal: Journal): Promise<void> {
-  await renewing(corridor, journal)();
+async function reportCredentials(corridor: Corridor, journal: Journal, renew: () => Promise<void>): Promise<void> {
+  await renew();
   const { catalogue } = await corridor.facts.latest();
   const observed = { ...(await corridor.observeWorld.observe()), rotations: await corridor.rotations.latest() };
   const found = findings(catalogue, await corridor.versions.inUse(), corridor.clock.now(), observed);

@@ -16,6 +16,8 @@ export type Applied = Extract<FactChanged, { verdict: 'applied' }> & { readonly 
 
 /** Milliseconds for which a change is tried that others overtake, and that it waits for those of this process before it. */
 const PATIENCE = 5_000;
+/** How often it is tried at least, however long its plan takes. */
+const ATTEMPTS = 5;
 /** Milliseconds: the pause before another attempt is at most so much longer each time, and never more than the second. */
 const PAUSE_GROWS = 10;
 const LONGEST_PAUSE = 100;
@@ -50,7 +52,7 @@ export class ChangeFacts {
       if (planned === null) return null;
       const changed = await this.#apply(planned, facts.epoch);
       if (changed.verdict === 'applied') return { ...changed, entry: planned.entries[0]?.id ?? null };
-      if (this.clock.now() >= until) break;
+      if (attempt >= ATTEMPTS && this.clock.now() >= until) break;
       await delay(this.#pause(attempt));
     }
     throw new Unavailable('facts_moving', 'others change the same facts at the same time: try again');

@@ -90,7 +90,7 @@ export function epochAfter(epoch: Epoch): Epoch {
  * when it is called again with the same entries after an answer was lost.
  * Raising a suspension withdraws every live issuance and every attempt under way that it covers, shared ones included, and keeps what it
  * found exposed: the first 10,000 in the same step. That there may be others is kept with the suspension, which keeps them from being
- * released until withdrawMore has withdrawn them; one that has others left cannot be lifted. A catalogue that gives an owner who is
+ * released while it is in force; withdrawMore withdraws them, and one that has others left cannot be lifted. A catalogue that gives an owner who is
  * suspended another workflow withdraws what that workflow holds, in the same way.
  *
  * withdrawMore goes on with one suspension, the one that is named or any, for as much as apply does at once, and gives whether there is

@@ -36,7 +36,7 @@ export type Proof =
 const ATTEMPTS = 3;
 /** Questions to the server, one after another, before it is left alone until the next time. */
 const QUESTIONS = 20;
-/** Milliseconds after which no further one is begun. */
+/** Milliseconds after which no further one is begun, nor all of them anew because facts have moved. */
 const PATIENCE = 20_000;
 
 /** What is said of the request alone: another may be granted. */
@@ -79,8 +79,9 @@ export class ProveCredential {
   /** @throws LogUnavailable when the record cannot be written */
   async prove(credential: Credential, rotation: string): Promise<Proof> {
     try {
-      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const proof = await this.#attempt(credential, rotation, await this.facts.latest());
+      const until = this.clock.now() + PATIENCE;
+      for (let attempt = 0; attempt < ATTEMPTS && this.clock.now() <= until; attempt++) {
+        const proof = await this.#attempt(credential, rotation, await this.facts.latest(), until);
         if (proof !== 'stale') return proof;
       }
       return { kind: 'held', fault: 'facts_moving' };
@@ -90,14 +91,13 @@ export class ProveCredential {
     }
   }
 
-  async #attempt(credential: Credential, rotation: string, facts: Facts): Promise<Proof | 'stale'> {
+  async #attempt(credential: Credential, rotation: string, facts: Facts, until: number): Promise<Proof | 'stale'> {
     const client = declared(facts.catalogue.clients, credential.client);
     const server = client === null ? null : declared(facts.catalogue.authorizationServers, client.authorizationServer);
     if (client === null || server === null) return { kind: 'held', fault: 'nothing_to_ask_for' };
     const all = leastOfClient(facts.catalogue, client);
     if (all.length === 0) return { kind: 'held', fault: 'nothing_to_ask_for' };
     const open = all.filter((least) => !this.#isStopped(client, least, facts));
-    const until = this.clock.now() + PATIENCE;
     const rejected = new Set<string>();
     let first: Proof | null = null;
     for (const least of open.slice(0, QUESTIONS)) {

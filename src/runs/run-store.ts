@@ -39,8 +39,8 @@ export interface NewRun {
  * For a run that is attested, the platform's run id of its runtime takes the place of the key, for ever: one run is ever opened
  *   for it. repeated: it is active and attests the same; a credential of its own is replaced as above. conflict: it attests
  *   something else, or authenticates otherwise.
- * spent: the assertion was used before, and not by this start. A key that names the assertion too makes its start repeatable: then
- *   the run that it started with that key within 10 minutes, of the same platform run and with the same body, is repeated.
+ * spent: the assertion was used before, and not by this start. A key makes its use repeatable for 10 minutes: with the same key and
+ *   body, and for the same platform run, whether that was started by it or found.
  * parent_over: one of the ancestors is unknown, has ended or has expired.
  * stale: facts changed since the caller was found entitled; look again.
  * After any but the first two nothing has changed. Times in milliseconds since 1970.

@@ -15,7 +15,7 @@ import { UsedBefore } from './compact-jws.js';
 import type { AssertionUse } from './replay-guard.js';
 import type { RunDirectory } from './run-directory.js';
 import type { RunStore, StartedRun } from './run-store.js';
-import { unlimited, type StartLimits } from './start-limits.js';
+import type { StartLimits } from './start-limits.js';
 import { isOver, localRuntime, maxAncestors, type Agent, type Attested, type Run, type RunCredential } from './run.js';
 import type { VerifiedWorkload } from './verify-workload.js';
 import { whoMembers } from './who-members.js';
@@ -70,7 +70,7 @@ export class StartRun {
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
     private readonly randomness: Randomness,
-    private readonly limits: StartLimits = unlimited,
+    private readonly limits: StartLimits,
   ) {}
 
   /**
@@ -80,8 +80,28 @@ export class StartRun {
   async start(runtime: string, wish: RunWish, repeatOf: RepeatOf | null): Promise<RunStarted> {
     const parent = await this.#parentOf(wish, runtime);
     const { credential, secret } = await this.#credentialOf(wish, runtime);
-    let facts = await this.facts.latest();
+    const facts = await this.facts.latest();
     const takeBack = this.limits.countStart(runtime, entitledWorkflow(facts.catalogue, runtime, wish).id, facts.catalogue);
+    let began = false;
+    try {
+      const started = await this.#record(runtime, wish, repeatOf, { parent, credential }, facts);
+      began = 'run' in started;
+      return this.#started(started, secret, wish.signed !== undefined);
+    } finally {
+      // whoever replays an assertion, or comes while nothing can be recorded, must not use up what others may start
+      if (!began) takeBack();
+    }
+  }
+
+  /** The run with its entry, under the latest facts. @throws NotAllowed, Invalid, Unavailable */
+  async #record(
+    runtime: string,
+    wish: RunWish,
+    repeatOf: RepeatOf | null,
+    { parent, credential }: { readonly parent: Run | null; readonly credential: RunCredential },
+    first: Entitlement,
+  ): Promise<StartedRun> {
+    let facts = first;
     const operator = wish.operator === null ? null : await operatorOf(wish.operator, this.store, this.randomness);
     const id = newIdentifier('run', this.clock.now(), this.randomness);
     const { attested: signed, use } = wish.signed ?? {};
@@ -113,11 +133,7 @@ export class StartRun {
         const { startedAt, expiresAt } = started;
         this.runs.remember({ ...run, operator, startedAt, expiresAt, endedAt: null });
       }
-      if (started.verdict !== 'stale') {
-        // whoever replays an assertion must not use up what others may start
-        if (!('run' in started)) takeBack();
-        return this.#started(started, secret, signed !== undefined);
-      }
+      if (started.verdict !== 'stale') return started;
       facts = await this.facts.latest();
     }
     throw new Unavailable('facts_moving', 'the catalogue changes too often: try again');

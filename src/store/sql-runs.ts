@@ -116,7 +116,7 @@ export class SqlRuns extends RunStore {
       idempotency_body: run.idempotency?.body ?? null,
       platform_run: run.attested === undefined ? null : platformRun(run.runtime, run.attested.runId),
       attested: run.attested ?? null,
-      assertion: run.spends === undefined ? null : spending(run.spends, run.id),
+      assertion: run.spends === undefined ? null : spending(run.spends, run),
     });
     const parameters = [given, epoch.incarnation, epoch.number, entryRows([entry])];
     const [row] = await repeatOnce(() => this.database.query(START, parameters));
@@ -170,9 +170,10 @@ export class SqlRuns extends RunStore {
   }
 }
 
-/** One that is used once is bound to this very start, which so finds itself again. */
-function spending({ sha256, holder, expiresAt }: AssertionUse, run: string): Readonly<Record<string, string>> {
-  return { sha256, expires_at: timestamp(expiresAt), holder: holder ?? run };
+/** One that is used once is bound to this start, which so finds itself again: by its key, where it has one, or this very call. */
+function spending({ sha256, holder, expiresAt }: AssertionUse, { id, idempotency, attested }: NewRun): Readonly<Record<string, unknown>> {
+  const start = idempotency === null ? id : JSON.stringify([idempotency.key, idempotency.body, attested?.runId]);
+  return { sha256, expires_at: timestamp(expiresAt), holder: holder ?? start, for_good: holder !== null };
 }
 
 /** As JSON, so that no two pairs run together into one text. */

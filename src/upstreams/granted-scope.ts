@@ -22,7 +22,7 @@ export interface GrantedScope {
  */
 export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | null, mustSay = false): GrantedScope {
   const { scopeClaims } = wish.server.profile;
-  const stated = [scopeOfMember(member, wish.server.profile), ...scopesOfClaims(claims, scopeClaims)];
+  const stated = [scopeOfMember(member, wish.server.profile), ...scopesOfClaims(claims, scopeClaims, wish.server.profile)];
   const isSilent = stated.every((one) => one === null);
   if (isSilent && mustSay && !wish.scope.isEmpty && canNarrow(wish.server.profile)) return { granted: Scope.none, fault: 'scope_unusable' };
   return narrowed(wish, null, stated);
@@ -30,7 +30,8 @@ export function grantedScope(wish: TokenWish, member: unknown, claims: Claims | 
 
 /** What of a token's scopes its server confirms when it is asked: by `scope` (RFC 7662 §2.2), and by the claims that its tokens use. */
 export function confirmedScope(wish: TokenWish, granted: Scope, members: Claims): GrantedScope {
-  return narrowed(wish, granted, scopesOfClaims(members, new Set(['scope', ...wish.server.profile.scopeClaims])));
+  const { profile } = wish.server;
+  return narrowed(wish, granted, scopesOfClaims(members, new Set(['scope', ...profile.scopeClaims]), profile));
 }
 
 type Stated = Scope | null | 'unclear';
@@ -58,23 +59,23 @@ function narrowed(wish: TokenWish, known: Scope | null, statements: readonly Sta
  * One string, by the standard, or as the profile says. Null is not by the standard either, but only another way to leave it out
  * (CONFORMANCE Q24, Q36).
  */
-function scopeOfMember(member: unknown, { scopeAnswer }: Profile): Stated {
+function scopeOfMember(member: unknown, profile: Profile): Stated {
   if (member === undefined || member === null) return null;
-  if (typeof member === 'string') return scopeOf([scopeAnswer === 'commas' ? member.replaceAll(',', ' ') : member]);
-  return scopeAnswer === 'list' ? scopeOfClaim(member) : 'unclear';
+  if (typeof member === 'string') return scopeOf([member], profile);
+  return profile.scopeAnswer === 'list' ? scopeOfClaim(member, profile) : 'unclear';
 }
 
-function scopesOfClaims(claims: Claims | null, names: Iterable<string>): readonly Stated[] {
-  return Array.from(names, (name) => scopeOfClaim(claims?.get(name)));
+function scopesOfClaims(claims: Claims | null, names: Iterable<string>, profile: Profile): readonly Stated[] {
+  return Array.from(names, (name) => scopeOfClaim(claims?.get(name), profile));
 }
 
-function scopeOfClaim(claim: unknown): Stated {
+function scopeOfClaim(claim: unknown, profile: Profile): Stated {
   const values = stringsOf(claim);
-  return values === null || values === 'unclear' ? values : scopeOf(values);
+  return values === null || values === 'unclear' ? values : scopeOf(values, profile);
 }
 
-function scopeOf(texts: readonly string[]): Scope | 'unclear' {
-  const tokens = texts.flatMap((text) => text.split(' ')).filter((token) => token !== '');
+function scopeOf(texts: readonly string[], { scopeAnswer }: Profile): Scope | 'unclear' {
+  const tokens = texts.flatMap((text) => text.split(scopeAnswer === 'commas' ? /[ ,]/ : ' ')).filter((token) => token !== '');
   return tokens.every((token) => Scope.isToken(token)) ? Scope.of(tokens) : 'unclear';
 }
 

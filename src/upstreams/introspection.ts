@@ -1,5 +1,5 @@
 import { Secret } from '../oauth/secret.js';
-import { isJson, readMembers } from './answer-body.js';
+import { isAbsent, isJson, readMembers } from './answer-body.js';
 import type { Signing } from './client-assertion.js';
 import { authenticateClient, type Party } from './client-authentication.js';
 import { endpointsFor } from './endpoints.js';
@@ -90,10 +90,6 @@ function activeMembers(answer: UpstreamAnswer): Members | null {
   if (answer instanceof UpstreamExchangeFailed || answer.status !== 200 || !isJson(answer)) return null;
   const members = readMembers(answer.body);
   return members?.get('active') === true ? members : null;
-}
-
-function isAbsent(member: unknown): boolean {
-  return member === undefined || member === null;
 }
 
 /** The type is optional here (RFC 7662 §2.2); some servers name the kind of token in its place. */

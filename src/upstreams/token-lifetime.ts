@@ -1,4 +1,5 @@
 import type { Claims } from './access-token-claims.js';
+import { isAbsent } from './answer-body.js';
 import type { TokenWish } from './token.js';
 
 /** Times in milliseconds since 1970. */
@@ -39,7 +40,7 @@ export function tokenLifetime({ client, server }: TokenWish, expiresIn: unknown,
 
 /** A number, or digits in a string as some servers send it (CONFORMANCE A52, Q22). */
 function readExpiresIn(expiresIn: unknown, longest: number): Statement {
-  if (expiresIn === undefined || expiresIn === null || expiresIn === '') return { seconds: null, usable: true };
+  if (isAbsent(expiresIn)) return { seconds: null, usable: true };
   const seconds = typeof expiresIn === 'string' && DIGITS.test(expiresIn) ? Number(expiresIn) : expiresIn;
   if (typeof seconds !== 'number') return { seconds: null, usable: false };
   return { seconds, usable: seconds >= 1 && seconds <= longest };

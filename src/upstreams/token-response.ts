@@ -60,7 +60,8 @@ function seenToken(body: Uint8Array): string | null {
 }
 
 function judge(wish: TokenWish, members: Members, text: string, sentAt: number): UpstreamOutcome {
-  const { token, fault } = understood(wish, members, text, sentAt);
+  const { token: read, fault } = understood(wish, members, text, sentAt);
+  const token = { ...read, said: saidOfToken(members) };
   return fault === null ? { kind: 'token', token } : refused(fault, token);
 }
 
@@ -109,7 +110,6 @@ function understood(
     granted,
     grantedDetails: details.granted,
     audience,
-    said: saidOfToken(members),
   };
   return { token, fault: faults.find((fault) => fault !== null) ?? null };
 }

@@ -39,7 +39,7 @@ export interface UpstreamToken {
   readonly grantedDetails: AuthorizationDetails;
   /** What could be learned of the audience. */
   readonly audience: readonly string[] | 'unverified';
-  /** Absent of a token that was kept. */
+  /** Absent of a token that was kept, and of one in an answer that could not be read. */
   readonly said?: SaidOfToken;
 }
 

@@ -72,6 +72,18 @@ describe('a change of facts that others overtake', () => {
     await expect(changeFacts.change(plan)).rejects.toMatchObject({ code: 'facts_moving' });
     expect(now).toBe(1_005_000);
   });
+
+  it('is tried a few times also where its plan alone takes longer', async () => {
+    busy.overtaken = 4;
+    const plan: Plan = (facts, after) => {
+      now += 60_000;
+      return lift(facts, after);
+    };
+    await expect(changeFacts.change(plan)).resolves.toMatchObject({ verdict: 'applied', epoch: { number: 6 } });
+    busy.overtaken = Infinity;
+    await expect(changeFacts.change(plan)).rejects.toMatchObject({ code: 'facts_moving' });
+    expect(now).toBe(1_000_000 + 10 * 60_000);
+  });
 });
 
 describe('changes that take turns', () => {

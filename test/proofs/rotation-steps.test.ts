@@ -278,7 +278,7 @@ describe('a rotation', () => {
     await corridor.rotate.turn();
     expect(await current(world)).toBe(made);
     let requests = 0;
-    world.server.onRequest = () => (world.server.knows = new Set(requests++ % 3 === 0 ? [old] : [old, made]));
+    world.server.onRequest = () => void (world.server.knows = new Set(requests++ % 3 === 0 ? [old] : [old, made]));
     for (let request = 0; request < 6; request++) expect(await corridor.ask()).toMatch(token);
     expect(new Set(world.server.asked.filter(({ accepted }) => accepted).map(({ by }) => by))).toEqual(new Set([old, made]));
     expect(world.server.asked.filter(({ accepted }) => !accepted).length).toBeGreaterThan(1);
@@ -463,6 +463,23 @@ describe('a rotation', () => {
       await world.replica().rotate.turn();
       expect(world.server.wanted).toHaveLength(6);
       expect(await world.rotation()).toMatchObject({ state: 'proving', fault: 'scope_rejected' });
+    });
+
+    it('begins no question when 20 seconds are over, also where facts change meanwhile', async () => {
+      const world = await begun();
+      const corridor = world.replica();
+      world.server.refuses = () => 'invalid_scope';
+      await corridor.rotate.turn(); // it knows the server's metadata now
+      await world.pass(600);
+      world.server.wanted.length = 0;
+      let later = 0;
+      world.clock.now = () => Date.now() + later;
+      world.server.onRequest = async () => {
+        later += 11_000;
+        await world.world.change(suspension('resource', `other-${later}`));
+      };
+      await corridor.rotate.turn();
+      expect([world.server.wanted.length, await world.rotation()]).toMatchObject([2, { state: 'proving' }]);
     });
 
     it('asks once where it is the client that is refused', async () => {

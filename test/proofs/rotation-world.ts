@@ -65,13 +65,13 @@ export class LearningServer extends UpstreamHttp {
   readonly wanted: string[] = [];
   /** How it says that it does not accept a client. */
   refusal: readonly [status: number, error: string] = [401, 'invalid_client'];
-  /** Called before it looks at a request. */
-  onRequest: () => void = () => undefined;
+  /** What it does before it looks at a request. */
+  onRequest: () => void | Promise<void> = () => undefined;
 
   override async exchange(request: UpstreamRequest): Promise<UpstreamResponse> {
     if (request.method === 'GET') return response(200, JSON.stringify(metadata));
     const form = new URLSearchParams(request.body);
-    this.onRequest();
+    await this.onRequest();
     const by = identityOf(request, form);
     const accepted = this.knows.has(by);
     if (request.url.endsWith('/token')) this.asked.push({ by, accepted });

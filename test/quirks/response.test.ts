@@ -14,6 +14,7 @@ import {
 } from '../rig/hostile-authorization-server.js';
 import { closeOpened } from '../upstreams/exchanges.js';
 import { converse } from '../upstreams/profiles/conversation.js';
+import { jwt } from '../upstreams/answers.js';
 import { inShort, tokenOf } from '../upstreams/reading.js';
 import { NOW } from '../upstreams/wish.js';
 import { quirk } from './quirk.js';
@@ -85,6 +86,12 @@ quirk('Q24', async () => {
     unclear,
     unclear,
   ]);
+  const claimed = ['crm:read,crm:read', 'crm:read,crm:admin'].map((scope) => saying({ access_token: jwt({ scope }) }));
+  expect((await outcomesOf(claimed, { profile: standardBut({ scopeAnswer: 'commas' }) })).map(({ kind }) => kind)).toEqual([
+    'token',
+    'refused',
+  ]);
+  expect((await outcomesOf(claimed)).map(({ kind }) => kind)).toEqual(['refused', 'refused']);
 });
 
 quirk('Q25', async () => {

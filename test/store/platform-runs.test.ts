@@ -180,6 +180,7 @@ describe.each(databases)("a platform's own run on %s", (_name, open) => {
     it('may be used again by its holder', async () => {
       const again: AssertionUse = useOf(['iss', 'sub', 'again'], later, '["ci","4711-1"]');
       const run = await world.running(direct({ spends: again }));
+      await world.rows(`update assertion_seen set seen_at = seen_at - interval '11 minutes'`);
       expect(await world.start(direct({ spends: again }))).toMatchObject({ verdict: 'repeated', run });
       expect(await new SqlReplayGuard(database).spend(again)).toBe(true);
       expect(await world.start(direct({ ...build('2'), spends: { ...again, holder: '["ci","2"]' } }))).toEqual({ verdict: 'spent' });
@@ -197,6 +198,15 @@ describe.each(databases)("a platform's own run on %s", (_name, open) => {
         expect(await world.rows('select from entry')).toHaveLength(1);
       });
 
+      it('gives the run that it found again, with a new secret', async () => {
+        const run = await world.running(exchanged('of another job'));
+        expect(await world.start(keyed('one'))).toMatchObject({ verdict: 'repeated', run });
+        const again = keyed('two');
+        expect(await world.start(again)).toMatchObject({ verdict: 'repeated', run });
+        expect((await world.runs.find(run))?.credential).toEqual(again.credential);
+        expect(await world.start(keyed('three', { idempotency: { key: 'ci nightly of it', body: 'bb' } }))).toEqual({ verdict: 'spent' });
+      });
+
       it.each([
         ['another key', { idempotency: { key: 'ci weekly of it', body: 'aa' } }],
         ['no key', { idempotency: null }],
@@ -211,7 +221,7 @@ describe.each(databases)("a platform's own run on %s", (_name, open) => {
 
       it('is spent ten minutes later, and where it was used without it', async () => {
         await world.running(keyed('one'));
-        await world.rows(`update run set started_at = started_at - interval '11 minutes'`);
+        await world.rows(`update assertion_seen set seen_at = seen_at - interval '11 minutes'`);
         expect(await world.start(keyed('two'))).toEqual({ verdict: 'spent' });
         const elsewhere = useOf(['iss', 'sub', 'elsewhere'], later);
         await new SqlReplayGuard(database).spend(elsewhere);

@@ -6,7 +6,7 @@ import { SlowDown, TemporarilyUnavailable } from '../../src/oauth/errors.js';
 import { AuthenticateWorkload } from '../../src/runs/authenticate-workload.js';
 import { AssertionRefused } from '../../src/runs/compact-jws.js';
 import { RunDirectory } from '../../src/runs/run-directory.js';
-import type { StartLimits } from '../../src/runs/start-limits.js';
+import { unlimited, type StartLimits } from '../../src/runs/start-limits.js';
 import { StartRun } from '../../src/runs/start-run.js';
 import { VerifyWorkload } from '../../src/runs/verify-workload.js';
 import { Database, DatabaseUnavailable, type Row } from '../../src/store/database.js';
@@ -54,19 +54,32 @@ function factsThatMove(facts: SqlFacts): Pick<SqlFacts, 'latest'> {
   return { latest };
 }
 
-/** A limit that is reached. */
-const noMore: StartLimits = {
-  countStart: () => {
-    throw new SlowDown('too many starts');
-  },
-};
+const asTheyAre = (facts: SqlFacts): SqlFacts => facts;
+
+/** Counts what was started. */
+class Counting implements StartLimits {
+  started = 0;
+
+  constructor(private readonly limit = Infinity) {}
+
+  countStart(): () => void {
+    if (this.started >= this.limit) throw new SlowDown('too many starts');
+    this.started++;
+    return () => void this.started--;
+  }
+}
 
 /** What one replica has to find the run of an assertion; replicas share the database alone. */
 class Replica {
   private readonly workloads: VerifyWorkload;
   private readonly authenticateWorkload: AuthenticateWorkload;
 
-  constructor(database: Database, instance: string, facts: Pick<SqlFacts, 'latest'> = new SqlFacts(database), limits?: StartLimits) {
+  constructor(
+    database: Database,
+    instance: string,
+    facts: Pick<SqlFacts, 'latest'> = new SqlFacts(database),
+    limits: StartLimits = unlimited,
+  ) {
     const store = new SqlRuns(database);
     const runs = new RunDirectory(store);
     const startRun = new StartRun(facts, store, runs, new EntryMaker(instance, clock, randomness), clock, randomness, limits);
@@ -202,12 +215,14 @@ describe.each(databases)('workload assertions at three replicas over %s', (_name
   });
 
   it.each([
-    ['when facts move all the time', () => new Replica(database, 'ins4', factsThatMove(new SqlFacts(database))), TemporarilyUnavailable],
-    ['when there are too many', () => new Replica(database, 'ins4', new SqlFacts(database), noMore), SlowDown],
-    ['when the connection is lost before', () => new Replica(new WithoutReplays(database), 'ins4'), DatabaseUnavailable],
-  ] as const)('are not spent by a start that fails %s', async (_title, make, failure) => {
+    ['when facts move all the time', Infinity, () => database, factsThatMove, TemporarilyUnavailable],
+    ['when there are too many', 0, () => database, asTheyAre, SlowDown],
+    ['when the connection is lost before', Infinity, () => new WithoutReplays(database), asTheyAre, DatabaseUnavailable],
+  ] as const)('are not spent by a start that fails %s, and it is not counted', async (_title, limit, reached, facts, failure) => {
     const one = await assertion('https://once.example');
-    await expect(make().runOf(one)).rejects.toThrow(failure);
+    const limits = new Counting(limit);
+    await expect(new Replica(reached(), 'ins4', facts(new SqlFacts(database)), limits).runOf(one)).rejects.toThrow(failure);
+    expect(limits.started).toBe(0);
     expect(await replicas[0]?.runOf(one)).toMatch(/^run/);
     expect(await replicas[1]?.runOf(one)).toBe('assertion used before');
   });

@@ -108,6 +108,7 @@ CREATE TABLE "assertion_seen" (
     "sha256" TEXT NOT NULL,
     "expires_at" TIMESTAMPTZ(3) NOT NULL,
     "bound_to" TEXT,
+    "seen_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "assertion_seen_pkey" PRIMARY KEY ("sha256")
 );

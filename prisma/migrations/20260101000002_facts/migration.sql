@@ -1,7 +1,7 @@
 -- Changing a fact, and what else is written beside the log: runs that begin and end (DESIGN §7).
 --
--- The three procedures at the end are called on their own, like append_entries: each begins with COMMIT, which raises 2D000 inside a
--- client's transaction, and ends with COMMIT, so that a client that is frozen before it ends the exchange keeps no lock. What they
+-- The procedures at the end are called on their own, like append_entries: each begins with COMMIT, which raises 2D000 inside a
+-- client's transaction, and ends with COMMIT or ROLLBACK, so that a client that is frozen before it ends the exchange keeps no lock. What they
 -- compare is read by later statements than those that take the locks: a statement's snapshot is older than what it waits for.
 --
 -- Locks are taken in the order that append_entries names: the advisory lock of the facts (42), runs, issuances by id.
@@ -425,10 +425,9 @@ begin
     if assertion is not null then
       insert into assertion_seen (sha256, expires_at, bound_to)
         values (assertion, (given #>> '{assertion,expires_at}')::timestamptz, holder) on conflict do nothing;
-      -- its holder may use it again, and so may whoever repeats what it started: the key names the assertion as well
-      if not found and not exists (select from assertion_seen a where a.sha256 = assertion and a.bound_to = holder)
-        and not exists (select from run r where r.idempotency_key = key and r.idempotency_body = given ->> 'idempotency_body'
-          and r.platform_run = of_platform and r.started_at > clock_timestamp() - interval '10 minutes') then
+      -- its holder may use it again: a run for good, and who repeats a start for as long as a key is taken
+      if not found and not exists (select from assertion_seen a where a.sha256 = assertion and a.bound_to = holder
+          and (given #>> '{assertion,for_good}' = 'true' or a.seen_at > clock_timestamp() - interval '10 minutes')) then
         verdict := 'spent';
         return;
       end if;

@@ -102,13 +102,13 @@ export class Thread {
     await this.#worker.terminate();
   }
 
-  /** Milliseconds, of Linux (proc_pid_schedstat(5)). */
+  /** Milliseconds, of Linux (proc_pid_schedstat(5)); null where the kernel does not count, and says 0. */
   #processorTime(): number | null {
     const id = Atomics.load(this.#stamp, SYSTEM_ID);
     if (id === 0n) return null;
     try {
       const nanoseconds = Number.parseInt(readFileSync(`/proc/self/task/${id}/schedstat`, 'latin1'), 10);
-      return Number.isNaN(nanoseconds) ? null : nanoseconds / 1e6;
+      return nanoseconds > 0 ? nanoseconds / 1e6 : null;
     } catch {
       return null;
     }
