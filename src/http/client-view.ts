@@ -1,7 +1,6 @@
 import type { Client } from '../catalogue/catalogue.js';
 import type { Rotation } from '../credentials/rotation.js';
 import type { CredentialVersion } from '../credentials/sealed-credential.js';
-import { rotatesByItself } from '../issuance/begin-rotation.js';
 import { timestamp } from '../oauth/clock.js';
 import type { Finding } from '../posture/finding.js';
 
@@ -61,4 +60,9 @@ export function printRotation(rotation: Rotation): Record<string, unknown> {
 
 function orNull(time: number | null): string | null {
   return time === null ? null : timestamp(time);
+}
+
+/** Whether its server learns of new keys without anybody's help. */
+function rotatesByItself(client: Client): boolean {
+  return client.credential.kind === 'generate' && client.keyRegistration === 'jwks_uri';
 }

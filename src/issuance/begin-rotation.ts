@@ -119,11 +119,6 @@ export class BeginRotation {
   }
 }
 
-/** Whether its server learns of new keys without anybody's help. */
-export function rotatesByItself(client: Client): boolean {
-  return client.credential.kind === 'generate' && client.keyRegistration === 'jwks_uri';
-}
-
 export function currentOf(client: string, versions: readonly CredentialVersion[]): CredentialVersion | null {
   return versions.find((version) => version.client === client && version.state === 'current') ?? null;
 }
