@@ -153,10 +153,9 @@ describe('ending a run', () => {
         .object({ entries: z.array(z.looseObject({ type: z.string() })) })
         .parse((await world.corridor.api('GET', `/v1/entries?run=${run.id}`)).body)
         .entries.map(({ type }) => type);
-    for (let look = 0; look < 50 && !(await types()).some((type) => type === 'token.exposed' || type === 'token.revoked'); look++)
-      await new Promise((resolve) => setTimeout(resolve, 200));
+    await until(async () => (await types()).some((type) => type === 'token.exposed' || type === 'token.revoked'));
     expect(await types()).toContain('token.exposed');
-  });
+  }, 60_000);
 });
 
 describe('a child run', () => {
@@ -181,10 +180,10 @@ describe('a child run', () => {
       z
         .looseObject({ entries: z.array(z.unknown()) })
         .parse((await world.corridor.api('GET', `/v1/entries?run=${child.id}&type=run.ended`)).body).entries;
-    for (let look = 0; look < 50 && (await ended()).length === 0; look++) await new Promise((resolve) => setTimeout(resolve, 100));
+    await until(async () => (await ended()).length > 0);
     expect(await ended()).toMatchObject([{ cause: 'ancestor_ended', ancestors: [parent.id] }]);
     expect(await token(child)).toMatchObject({ body: { reasons: [{ code: 'run_ended', ancestor: parent.id }] } });
-  });
+  }, 60_000);
 
   it('is suspended with its parent', async () => {
     const parent = await startedRun();

@@ -13,6 +13,7 @@ import { FaultLog } from '../../src/access/fault-log.js';
 import { connectionLimits, replacePair } from '../../src/http/open-server.js';
 import { furnish, httpAdapter, type Edge } from '../../src/http/server.js';
 import { TrustedProxies } from '../../src/http/trusted-proxies.js';
+import { awake } from '../rig/awake.js';
 import { createAuthority, type Certified } from '../rig/certificates.js';
 import { parseAnswer, sendRaw, sendSlowly } from '../rig/raw-http.js';
 
@@ -57,12 +58,12 @@ async function open(edge: Edge = {}): Promise<{ app: NestFastifyApplication; url
   return { app, server, url: new URL(`${edge.tls ? 'https' : 'http'}://127.0.0.1:${port}`) };
 }
 
-/** Milliseconds until the other side has closed it, be it in order or not. */
+/** Milliseconds awake until the other side has closed it, be it in order or not. */
 async function closedAfter(socket: net.Socket): Promise<number> {
-  const began = performance.now();
+  const began = awake();
   socket.on('error', () => undefined).resume();
   await new Promise((resolve) => socket.once('close', resolve));
-  return performance.now() - began;
+  return awake() - began;
 }
 
 const hardening = {

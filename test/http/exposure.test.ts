@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { until } from '../rig/command-line.js';
 import { crm, startWorld, type RunBySecret, type World } from '../interop/world.js';
 
 const listed = z.object({
@@ -102,8 +103,7 @@ describe('exposure', () => {
     await token(other);
     await world.endRun(other.id);
     const tokens = async () => (await exposed(`?run=${other.id}`)).tokens;
-    for (let look = 0; look < 50 && (await tokens())[0]?.['revocation'] !== 'unsupported'; look++)
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    await until(async () => (await tokens())[0]?.['revocation'] === 'unsupported');
     expect(await tokens()).toMatchObject([{ run: other.id, revocation: 'unsupported', revocable: false }]);
-  });
+  }, 60_000);
 });

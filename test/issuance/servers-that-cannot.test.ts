@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { until } from '../rig/command-line.js';
 import { startCorridor, type RunningCorridor } from '../rig/corridor.js';
 import { HostileAuthorizationServer, json } from '../rig/hostile-authorization-server.js';
 import { policyOf, type PolicyDirectory } from '../rig/policy-directory.js';
@@ -248,9 +249,7 @@ describe('a server that gives one text to two runs', () => {
 async function untilRevoked(name: string, text: unknown): Promise<void> {
   const isRevoked = (): boolean =>
     servers[name]?.requestsAt('/revoke').some(({ body }) => new URLSearchParams(body).get('token') === text) === true;
-  for (const until = performance.now() + 10_000; !isRevoked() && performance.now() < until;)
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(isRevoked()).toBe(true);
+  await until(isRevoked);
 }
 
 function catalogue(): string {

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { LogUnavailable } from '../../src/attribution/entry-log.js';
+import { until } from '../rig/command-line.js';
 import { success } from '../upstreams/answers.js';
 import { ScriptedHttp } from '../upstreams/scripted-http.js';
 import { ISSUER, metadata, profile, server, signing, wish } from '../upstreams/wish.js';
@@ -30,11 +30,11 @@ describe('a token whose outcome cannot be recorded', () => {
     const { mintToken, log } = minter(http, signing());
     log.answers = (call) => call !== 2; // the outcome: kept, and the answer is lost
     await expect(mintToken.mint(mintingOf(wish(), metadata()))).rejects.toThrow(LogUnavailable);
-    for (let look = 0; look < 100 && log.story().length < 4; look++) await delay(50);
+    await until(() => log.story().length >= 4);
     expect(log.story()).toEqual(['token.requested', 'token.issued none', 'token.released none', 'token.refused not_recorded none']);
     expect(log.kept.at(-1)?.effect).toMatchObject({ kind: 'outcome', state: 'refused', token: { sealed: Buffer.from('sealed') } });
     expect(http.urls).toEqual([`${ISSUER}/token`, `${ISSUER}/revoke`]);
-  });
+  }, 60_000);
 
   it.each(failures)('is left alone when its entry %s and its server repeats its texts: a run may hold it', async (_, fail) => {
     expect(await urlsOf(true, fail)).toEqual([`${ISSUER}/token`]);

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { openDataDirectory } from '../../src/platform/embedded/data-directory.js';
 import { PlatformUnusable } from '../../src/platform/platform-unusable.js';
+import { awake } from '../rig/awake.js';
 
 const alone = { exclusive: true };
 const processes: Contender[] = [];
@@ -121,9 +122,9 @@ describe('the data directory', () => {
     expect(await holder.answer()).toBe('done');
     await holder.end('SIGKILL');
     expect(await readdir(path.join(wanted, 'lock'))).toHaveLength(1);
-    const began = performance.now();
+    const began = awake();
     const directory = await openDataDirectory(wanted, alone);
-    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(awake() - began).toBeLessThan(3_000);
     expect(await readdir(path.join(wanted, 'lock'))).toHaveLength(1);
     await directory.close();
   }, 15_000);

@@ -66,6 +66,13 @@ async function poolWith(limits: ConstructorParameters<typeof WorkerPool>[0] = {}
   return pool;
 }
 
+/** An evaluation, and whether it is over. */
+function watched(result: Promise<unknown>): { readonly result: Promise<unknown>; readonly isOver: boolean } {
+  const state = { result, isOver: false };
+  void result.then(() => (state.isOver = true));
+  return state;
+}
+
 describe('the evaluation of a policy', () => {
   let pool: WorkerPool;
   const evaluate = (input: string, entrypoint = tokenEntrypoint) => pool.evaluate('r1', entrypoint, input);
@@ -131,7 +138,7 @@ describe('the deadline of an evaluation', () => {
     expect(await pool.evaluate('r1', tokenEntrypoint, loop)).toEqual({ kind: 'timeout' });
     const took = performance.now() - start;
     expect(took).toBeGreaterThanOrEqual(50);
-    expect(took).toBeLessThan(2000);
+    expect(took).toBeLessThan(10_000); // the loop runs for minutes
     expect(pool.restarts).toBe(1);
   });
 
@@ -144,12 +151,11 @@ describe('the deadline of an evaluation', () => {
   });
 
   it('lets others pass by one that takes too long while a thread is free', async () => {
-    const pool = await poolWith({ deadline: 1000 });
-    const looping = pool.evaluate('r1', tokenEntrypoint, loop);
-    const start = performance.now();
+    const pool = await poolWith({ deadline: 3000 });
+    const looping = watched(pool.evaluate('r1', tokenEntrypoint, loop));
     for (let n = 0; n < 20; n++) expect(await pool.evaluate('r1', tokenEntrypoint, echo(n))).toMatchObject({ kind: 'value' });
-    expect(performance.now() - start).toBeLessThan(900);
-    expect(await looping).toEqual({ kind: 'timeout' });
+    expect(looping.isOver).toBe(false);
+    expect(await looping.result).toEqual({ kind: 'timeout' });
   });
 
   it('counts from the start of the evaluation, not from its turn in the queue', async () => {
@@ -210,12 +216,11 @@ describe('the queue of evaluations', () => {
   });
 
   it('does not let anything wait for longer than its patience', async () => {
-    const pool = await poolWith({ threads: 1, deadline: 1500, patience: 100 });
-    const looping = pool.evaluate('r1', tokenEntrypoint, loop);
-    const start = performance.now();
+    const pool = await poolWith({ threads: 1, deadline: 3000, patience: 100 });
+    const looping = watched(pool.evaluate('r1', tokenEntrypoint, loop));
     expect(await pool.evaluate('r1', tokenEntrypoint, echo(1))).toEqual({ kind: 'overloaded' });
-    expect(performance.now() - start).toBeLessThan(1200);
-    await looping;
+    expect(looping.isOver).toBe(false);
+    await looping.result;
   });
 });
 

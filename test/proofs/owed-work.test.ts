@@ -36,7 +36,7 @@ describe.each(databases)('work that is owed, on %s', (_name, open) => {
     const id = await world.issuance({ run, revocation: 'pending', ...row });
     await world.rows(`update issuance set sealed = 'x' where id = $1`, id);
     await world.rows(
-      `insert into work (id, kind, subject, created_at, due_at) values ($1, 'revoke', $2, ${since(5)}, now())`,
+      `insert into work (id, kind, subject, created_at, due_at) values ($1, 'revoke', $2, ${since(5)}, now() - interval '1 second')`,
       identifier('wrk'),
       id,
     );
@@ -55,7 +55,7 @@ describe.each(databases)('work that is owed, on %s', (_name, open) => {
     return id;
   }
 
-  async function rotation(state = 'proving', dueIn = 0): Promise<string> {
+  async function rotation(state = 'proving', dueIn = -1): Promise<string> {
     const id = identifier('rot');
     await world.rows(
       `insert into rotation (id, client, credential, replaces, state, begun_by, begun_at, due_at, attempts, fault)
@@ -192,7 +192,7 @@ describe.each(databases)('work that is owed, on %s', (_name, open) => {
     const rows = new IssuanceRows(database);
     expect(await rows.takeDueRevocations(10, 30_000)).toMatchObject([{ issuance: revocation, attempts: 1 }]);
     expect(await workOf(revocation)).toMatchObject({ state: 'waiting', attempts: 1, lastError: null });
-    await world.rows(`update work set due_at = now()`); // the worker died, and its time is over
+    await world.rows(`update work set due_at = now() - interval '1 second'`); // the worker died, and its time is over
     expect(await workOf(revocation)).toMatchObject({ state: 'due' });
     expect(await rows.takeDueRevocations(10, 30_000)).toMatchObject([{ issuance: revocation, attempts: 2 }]);
     expect(await work.postpone({ kind: 'revoke', subject: revocation }, 'server_unavailable', pauses)).toMatchObject({ attempts: 2 });
@@ -208,7 +208,7 @@ describe.each(databases)('work that is owed, on %s', (_name, open) => {
     expect(await workOf(intent)).toMatchObject({ state: 'waiting', since: open?.deadline, attempts: 1, lastError: 'not_recorded' });
     expect(await workOf(expired)).toMatchObject({ state: 'waiting', since: over?.expiresAt, attempts: 1 });
     expect([await rows.openPastDeadline(10), await world.runs.overdue(10), await world.runs.orphaned(10)]).toEqual([[], [], []]);
-    await world.rows('update work set due_at = now()');
+    await world.rows(`update work set due_at = now() - interval '1 second'`);
     expect(await rows.openPastDeadline(10)).toMatchObject([{ issuance: intent }]);
     // its deadline ended it, no ancestor
     expect([await world.runs.overdue(10), await world.runs.orphaned(10)]).toMatchObject([[{ id: expired }], []]);
@@ -236,7 +236,7 @@ describe.each(databases)('work that is owed, on %s', (_name, open) => {
       expect(await change(id ?? '', 'given_up', kind === 'revoke' ? revocation : null)).toEqual({ verdict: 'late', recorded: false });
       expect(await work.find(id ?? '')).toMatchObject({ kind, state: 'given_up', givenUpAt: any, nextAttemptAt: null });
     }
-    await world.rows('update work set due_at = now()');
+    await world.rows(`update work set due_at = now() - interval '1 second'`);
     const takenUp = async () => [
       (await rows.takeDueRevocations(10, 0)).map(({ issuance }) => issuance),
       (await rows.openPastDeadline(10)).map(({ issuance }) => issuance),
@@ -293,7 +293,7 @@ describe.each(databases)('work that is owed, on %s', (_name, open) => {
     const { fates, liveUntil } = (await exposure.ofSuspension(id, '', 10)).summary;
     expect(fates).toEqual({ revoked: 1, pending: 0, given_up: 1, unsupported: 0, expired: 0, never_issued: 0 });
     expect(Math.round(((liveUntil ?? 0) - Date.now()) / 100_000)).toBe(3);
-    await world.rows('update issuance set expires_at = now() where id = $1', revocation);
+    await world.rows(`update issuance set expires_at = now() - interval '1 second' where id = $1`, revocation);
     expect(await followed()).toMatchObject({ fate: 'expired' });
     expect(await new IssuanceRows(database).wipeDead(10)).toBe(1);
     expect(await listed()).toEqual([]);

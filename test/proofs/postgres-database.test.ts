@@ -6,6 +6,8 @@ import { unfit } from '../../src/platform/postgres/checked-connection.js';
 import { openPostgres } from '../../src/platform/postgres/open-postgres.js';
 import { PostgresDatabase } from '../../src/platform/postgres/postgres-database.js';
 import { DatabaseUnavailable, StatementRefused } from '../../src/store/database.js';
+import { awake } from '../rig/awake.js';
+import { freePort } from '../rig/corridor.js';
 import { startPostgres } from '../rig/postgres.js';
 import { databaseContract } from '../store/database-contract.js';
 
@@ -39,10 +41,7 @@ describe('a PostgreSQL server', () => {
   });
 
   it('that cannot be reached stops the start, with its address', async () => {
-    const closed = net.createServer().listen(0, '127.0.0.1');
-    await once(closed, 'listening');
-    const { port } = closed.address() as net.AddressInfo;
-    closed.close();
+    const port = await freePort();
     const start = openPostgres(`postgresql://someone:s3cret@127.0.0.1:${port}/corridor`);
     await expect(start).rejects.toBeInstanceOf(PlatformUnusable);
     await expect(start).rejects.toThrow(`ECONNREFUSED 127.0.0.1:${port}`);
@@ -54,15 +53,15 @@ describe('a PostgreSQL server', () => {
     await once(silent, 'listening');
     const { port } = silent.address() as net.AddressInfo;
     const database = new PostgresDatabase(`postgresql://someone@127.0.0.1:${port}/corridor`, []);
-    const began = performance.now();
+    const began = awake();
     const waiting = Promise.allSettled(Array.from({ length: 1_010 }, () => database.query('select 1')));
     await expect(database.query('select 1')).rejects.toThrow('Too much waits for a connection');
-    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(awake() - began).toBeLessThan(4_000);
     expect((await waiting).filter((one) => one.status === 'fulfilled' || !(one.reason instanceof DatabaseUnavailable))).toEqual([]);
-    expect(performance.now() - began).toBeLessThan(8_000);
+    expect(awake() - began).toBeLessThan(8_000);
     await database.close();
     silent.close();
-  }, 15_000);
+  }, 60_000);
 });
 
 if (server) {

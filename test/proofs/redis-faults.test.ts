@@ -25,8 +25,12 @@ const START_BOUND = 3_000;
 /** What the operator read, in order. */
 const eventsOf = ({ lines }: View): readonly unknown[] => lines.map((line) => (JSON.parse(line) as { event: unknown }).event);
 
-/** That Redis was lost, and that it was back, in turns: where the machine has other things to do, more than once. */
-function expectTurns(view: View, last: 'redis_lost' | 'redis_back'): void {
+/**
+ * That Redis was lost, and that it was back, in turns: where the machine has other things to do, more than once. What is well may just be
+ * lost again for a moment.
+ */
+async function expectTurns(view: View, last: 'redis_lost' | 'redis_back'): Promise<void> {
+  if (last === 'redis_back') await until(() => eventsOf(view).at(-1) === last);
   const events = eventsOf(view);
   expect(events).toEqual(events.map((_, index) => (index % 2 === 0 ? 'redis_lost' : 'redis_back')));
   expect(events.at(-1)).toBe(last);
@@ -124,13 +128,13 @@ async function useUnasked(view: View): Promise<void> {
         await until(() => !view.health.up);
         expect(view.health.failures).toBeGreaterThan(failures);
         await useUnasked(view);
-        expectTurns(view, 'redis_lost');
+        await expectTurns(view, 'redis_lost');
       } finally {
         await heal();
       }
-      await until(() => view.health.up, 20_000);
+      await until(() => view.health.up);
       await put(view, 'c');
-      expectTurns(view, 'redis_back');
+      await expectTurns(view, 'redis_back');
       woken.clear();
       await until(() => {
         view.notice.workLeft('revocations');
@@ -138,7 +142,7 @@ async function useUnasked(view: View): Promise<void> {
         return woken.size === 2;
       });
     },
-    60_000,
+    150_000,
   );
 
   it('slow is left alone', async () => {
@@ -168,10 +172,10 @@ async function useUnasked(view: View): Promise<void> {
       expect(far.lines.at(-1)).toMatch(/"redis_lost","why":"no answer within 40 ms"/);
       await delay(6_500); // until it has given up the connection, too, and another one is swallowed
       await useUnasked(far);
-      expectTurns(far, 'redis_lost');
+      await expectTurns(far, 'redis_lost');
       wire.carry();
-      await until(() => far.health.up, 20_000);
-      expectTurns(far, 'redis_back');
+      await until(() => far.health.up);
+      await expectTurns(far, 'redis_back');
       await put(far, 'b');
     } finally {
       await far.close();
@@ -189,8 +193,8 @@ async function useUnasked(view: View): Promise<void> {
       expect(eventsOf(far)).toEqual(['redis_lost']);
       expect(await use(far)).toBeLessThan(BOUND);
       wire.carry();
-      await until(() => far.health.up, 20_000);
-      expectTurns(far, 'redis_back');
+      await until(() => far.health.up);
+      await expectTurns(far, 'redis_back');
       await put(far, 'b');
     } finally {
       const closing = awake();
@@ -215,8 +219,8 @@ async function useUnasked(view: View): Promise<void> {
       expect(eventsOf(early)).toEqual(['redis_lost']);
       expect(await use(early)).toBeLessThan(BOUND);
       await redis.restart();
-      await until(() => early.health.up, 20_000);
-      expectTurns(early, 'redis_back');
+      await until(() => early.health.up);
+      await expectTurns(early, 'redis_back');
     } finally {
       await early.close();
     }

@@ -96,7 +96,7 @@ describe.each(databases)('a rotation on %s', (_name, open) => {
     const step = async () => (await work.list({ kind: 'rotate' })).work[0];
     expect(await step()).toMatchObject({ state: 'waiting', attempts: 1, lastError: 'StatementRefused P0001', client: 'indexer' });
     expect(world.alarms).toEqual([expect.stringContaining('not this')]);
-    await database.query('update rotation set attempts = 299, due_at = now()');
+    await database.query(`update rotation set attempts = 299, due_at = now() - interval '1 second'`);
     await corridor.work();
     expect(await step()).toMatchObject({ state: 'given_up', attempts: 300 });
     expect(world.alarms.at(-1)).toMatch(/WorkGivenUp: rotate of rot\w+ was given up after 300 attempts \(StatementRefused P0001\)/);

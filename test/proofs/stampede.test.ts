@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startAuthorizationServer, type RunningAuthorizationServer } from '../rig/authorization-server.js';
 import { freePort } from '../rig/corridor.js';
 import { catalogueOf } from './catalogue.js';
@@ -62,14 +62,31 @@ afterAll(async () => {
 const asked = async (): Promise<number> => (await server.requests())['POST /token'] ?? 0;
 const tokenOf = ({ body }: TokenAnswer): unknown => body['access_token'];
 
+/** For what those were turned away who asked again. */
+const turnedAway = new Set<string>();
+beforeEach(() => turnedAway.clear());
+/** Very many decisions at once may be more than a busy machine makes in time: who is told so, and nothing else, asks again. */
+async function askUntil(run: AgentRun, wish: Readonly<Record<string, string>>): Promise<TokenAnswer> {
+  for (let attempt = 0; ; attempt++) {
+    const answer = await door.ask(run, wish);
+    if (answer.status === 200 || attempt === 20) return answer;
+    turnedAway.add(JSON.stringify(answer.body['reasons']));
+    await wait(Number(answer.headers.get('retry-after') ?? 1) * 1_000);
+  }
+}
+function expectBusyAtMost(): void {
+  expect([...turnedAway].filter((reasons) => !/^\[\{"code":"policy_(overloaded|timeout)"\}\]$/.test(reasons))).toEqual([]);
+}
+
 describe('a stampede', () => {
   it('of 1,000 who ask for the same at once makes one upstream call, and 1,000 releases with an entry each', async () => {
     const run = await door.startRun('nightly-index');
     const before = await asked();
     await server.delay({ before: 1_000 });
-    const answers = await Promise.all(Array.from({ length: 1_000 }, () => door.ask(run, { resource: crm, scope: 'things:read' })));
+    const answers = await Promise.all(Array.from({ length: 1_000 }, () => askUntil(run, { resource: crm, scope: 'things:read' })));
     await server.delay({ before: 0 });
 
+    expectBusyAtMost();
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(answers.map(tokenOf)).size).toBe(1);
     expect((await asked()) - before).toBe(1);
@@ -82,7 +99,7 @@ describe('a stampede', () => {
     expect(released.filter(({ cached }) => cached === false)).toHaveLength(1);
     expect([ofType('token.requested').length, ofType('token.issued').length]).toEqual([1, 1]);
     expect(new Set(entries.flatMap(({ issuance }) => issuance ?? [])).size).toBe(1);
-  }, 60_000);
+  }, 180_000);
 
   it('of requests that differ in one input each has a token of its own', async () => {
     const [run, sister, other] = [
@@ -100,14 +117,15 @@ describe('a stampede', () => {
     ];
     const before = await asked();
     await server.delay({ before: 300 });
-    const answers = await Promise.all(asks.flatMap(([, who, wish]) => Array.from({ length: 20 }, () => door.ask(who, wish))));
+    const answers = await Promise.all(asks.flatMap(([, who, wish]) => Array.from({ length: 20 }, () => askUntil(who, wish))));
     await server.delay({ before: 0 });
 
+    expectBusyAtMost();
     const tokensOf = asks.map((_, index) => new Set(answers.slice(index * 20, index * 20 + 20).map(tokenOf)));
     expect(tokensOf.map((tokens, index) => [asks[index]?.[0], tokens.size])).toEqual(asks.map(([name]) => [name, 1]));
     expect(new Set(tokensOf.flatMap((tokens) => [...tokens])).size).toBe(asks.length);
     expect((await asked()) - before).toBe(asks.length);
-  }, 60_000);
+  }, 180_000);
 
   it('of 1,000 runs at start-up over 50 keys that they share makes 50 upstream calls, and 1,000 releases with an entry each (A66)', async () => {
     const runs: AgentRun[] = [];
@@ -115,18 +133,8 @@ describe('a stampede', () => {
       runs.push(...(await Promise.all(Array.from({ length: 50 }, () => door.startRun('nightly-index')))));
     }
     const before = await asked();
-    const turnedAway = new Set<string>();
-    /** A thousand decisions at once may be more than a busy machine makes in time: who is told so asks again. */
-    const askUntil = async (run: AgentRun, scope: string): Promise<TokenAnswer> => {
-      for (let attempt = 0; ; attempt++) {
-        const answer = await door.ask(run, { resource: many, scope });
-        if (answer.status === 200 || attempt === 20) return answer;
-        turnedAway.add(JSON.stringify(answer.body['reasons']));
-        await wait(Number(answer.headers.get('retry-after') ?? 1) * 1_000);
-      }
-    };
-    const answers = await Promise.all(runs.map((run, index) => askUntil(run, manyScopes[index % 50] ?? '')));
-    expect([...turnedAway].filter((reasons) => !/^\[\{"code":"policy_(overloaded|timeout)"\}\]$/.test(reasons))).toEqual([]);
+    const answers = await Promise.all(runs.map((run, index) => askUntil(run, { resource: many, scope: manyScopes[index % 50] ?? '' })));
+    expectBusyAtMost();
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect((await asked()) - before).toBe(50);
     expect(new Set(answers.map(tokenOf)).size).toBe(50);

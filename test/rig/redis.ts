@@ -98,7 +98,7 @@ async function run(binary: string, port: number, directory: string): Promise<Chi
   const memory = ['--maxmemory', ROOM, '--maxmemory-policy', 'noeviction', '--save', '', '--appendonly', 'no'];
   const where = ['--bind', '127.0.0.1', '--port', String(port), '--dir', directory];
   const server = spawn(binary, [...where, ...memory], { stdio: 'ignore' });
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 1_200; attempt++) {
     if (server.exitCode !== null) throw new Error(`redis-server ended with ${server.exitCode}`);
     const redis = new Redis(port, '127.0.0.1', { ...quick, lazyConnect: true, retryStrategy: () => null });
     redis.on('error', () => undefined);

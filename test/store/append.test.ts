@@ -148,7 +148,7 @@ describe.each(databases)('the record on %s', (_, open) => {
     });
 
     it('that has expired by the clock of the database is over', async () => {
-      await database.query('update run set expires_at = clock_timestamp()');
+      await database.query(`update run set expires_at = now() - interval '1 second'`);
       expect(await recording.verdict(denial(run))).toBe('run_over');
     });
 
@@ -166,7 +166,7 @@ describe.each(databases)('the record on %s', (_, open) => {
       expect(await recording.verdicts(denial(child), denial(orphan))).toEqual(['recorded', 'run_over']);
       await database.query('update run set ended_at = now() where id = $1', [grandparent.id]);
       expect(await recording.verdicts(denial(child), denial(parent), denial(other))).toEqual(['run_over', 'run_over', 'recorded']);
-      await database.query('update run set ended_at = null, expires_at = now() where id = $1', [grandparent.id]);
+      await database.query(`update run set ended_at = null, expires_at = now() - interval '1 second' where id = $1`, [grandparent.id]);
       expect(await recording.verdicts(denial(child), denial(parent), denial(other))).toEqual(['run_over', 'run_over', 'recorded']);
     });
 
@@ -187,7 +187,7 @@ describe.each(databases)('the record on %s', (_, open) => {
       ['was withdrawn', `update issuance set revocation = 'pending'`],
       ['was revoked', `update issuance set revocation = 'revoked'`],
       ['cannot be revoked but was withdrawn', `update issuance set revocation = 'unsupported'`],
-      ['may not be served any longer', `update issuance set served_until = clock_timestamp()`],
+      ['may not be served any longer', `update issuance set served_until = now() - interval '1 second'`],
       ['never was served', `update issuance set served_until = null`],
       ['was refused', `update issuance set state = 'refused'`],
       ['is not known to be issued', `update issuance set state = 'unknown'`],

@@ -139,7 +139,7 @@ describe.each(databases)('figures on %s', (_name, open) => {
     const run = await world.running();
     for (let n = 0; n < 3; n++) await world.issuance({ run });
     expect(await new SqlFigures(database, 2).exposure()).toMatchObject({ live: 2 });
-    await world.rows(`update issuance set state = 'open', deadline = now()`);
+    await world.rows(`update issuance set state = 'open', deadline = now() - interval '1 second'`);
     expect(await new SqlFigures(database, 2).work()).toMatchObject([{ kind: 'close_intent', waiting: 2 }]);
   });
 

@@ -64,7 +64,7 @@ describe.each(databases)('tokens that runs were given, on %s', (_name, open) => 
   it('are live for nobody when they may be served no longer, though they work', async () => {
     const run = await world.running();
     const issuance = await world.issuance({ run });
-    await world.rows(`update issuance set served_until = now() where id = $1`, issuance);
+    await world.rows(`update issuance set served_until = now() - interval '1 second' where id = $1`, issuance);
     expect(await tokens.live(sha256(issuance), { resource: 'crm' })).toBeNull();
   });
 
@@ -76,7 +76,7 @@ describe.each(databases)('tokens that runs were given, on %s', (_name, open) => 
     expect(await tokens.live(sha256(shared), { run: first })).toBeNull();
     expect(await tokens.live(sha256(shared), { run: second })).toMatchObject({ isolation: 'workflow' });
     expect(await tokens.live(sha256(shared), { resource: 'crm' })).toMatchObject({ isolation: 'workflow' });
-    await world.rows(`update run set expires_at = now() where id = $1`, second);
+    await world.rows(`update run set expires_at = now() - interval '1 second' where id = $1`, second);
     expect(await tokens.live(sha256(shared), { run: second })).toBeNull();
     expect(await tokens.live(sha256(shared), { resource: 'crm' })).toBeNull();
   });

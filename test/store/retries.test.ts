@@ -89,12 +89,13 @@ describe.each(databases)('work that fails, on %s', (_name, open) => {
   async function withdrawn(row: Partial<IssuanceRow> = {}): Promise<string> {
     const id = await world.issuance({ run, ...row });
     await world.rows('update issuance set sealed = $2 where id = $1', id, sealer.seal(`issuance ${id}`, new Secret(`token of ${id}`)));
-    await world.rows(`select withdraw_issuances(array[$1], now())`, id);
+    await world.rows(`select withdraw_issuances(array[$1], now() - interval '1 second')`, id);
     return id;
   }
 
   /** Time passes until everything is due again, and as much was tried as is given. */
-  const dueAfter = (attempts: number) => world.rows('update work set due_at = now(), attempts = $1 where done_at is null', attempts);
+  const dueAfter = (attempts: number) =>
+    world.rows(`update work set due_at = now() - interval '1 second', attempts = $1 where done_at is null`, attempts);
 
   async function entriesOf(type: string): Promise<readonly z.infer<typeof entry>[]> {
     const rows = await world.rows('select bytes from entry where type = $1 order by number', type);
@@ -221,7 +222,7 @@ describe.each(databases)('work that fails, on %s', (_name, open) => {
   it('is over when the token has died unrevoked, which is recorded once', async () => {
     const token = await withdrawn();
     await revoke();
-    await world.rows('update issuance set expires_at = now() where id = $1', token);
+    await world.rows(`update issuance set expires_at = now() - interval '1 second' where id = $1`, token);
     await revoke();
     await revoke();
     expect(await entriesOf('token.exposed')).toMatchObject([

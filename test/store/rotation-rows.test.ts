@@ -28,7 +28,7 @@ describe.each(databases)('a failed attempt at a step of a rotation, on %s', (_na
     const id = identifier('rot');
     await world.rows(
       `insert into rotation (id, client, credential, replaces, state, begun_by, begun_at, due_at, deadline)
-       values ($1, 'indexer', 'cre2', 'cre1', 'proving', 'ada', now(), now(), now() + interval '1 day')`,
+       values ($1, 'indexer', 'cre2', 'cre1', 'proving', 'ada', now(), now() - interval '1 second', now() + interval '1 day')`,
       id,
     );
     expect(await rotations.takeDue(1, 60_000)).toMatchObject([{ id, state: 'proving' }]);

@@ -50,7 +50,7 @@ describe.each(databases)('what a suspension exposed, on %s', (_name, open) => {
     const pauses = { first: 60_000, longest: 60_000, shortest: 0 };
     await new SqlOwedWork(database).postpone({ kind: 'revoke', subject: waiting }, 'server_unavailable', pauses);
     await world.rows(`update issuance set revocation = 'given_up' where id = $1`, givenUp);
-    await world.rows(`update issuance set expires_at = now() where id = $1`, dying);
+    await world.rows(`update issuance set expires_at = now() - interval '1 second' where id = $1`, dying);
     await world.rows(`update issuance set state = 'failed' where id = $1`, failing);
 
     const none = { attempts: 0, lastError: null, nextAttemptAt: null, revokedAt: null };

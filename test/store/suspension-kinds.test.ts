@@ -89,7 +89,7 @@ describe.each(databases)('a suspension on %s', (_name, open) => {
     const parent = await world.running();
     await world.running({ ancestors: [parent] });
     const expired = await world.running();
-    await world.rows(`update run set expires_at = now() where id = $1`, expired);
+    await world.rows(`update run set expires_at = now() - interval '1 second' where id = $1`, expired);
     expect(await exposure.activeRuns('everything', null)).toBe(2);
     await world.end(parent);
     expect(await exposure.activeRuns('everything', null)).toBe(0);

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../rig/command-line.js';
 import { pooledDatabase } from '../rig/databases.js';
 import { crm, TokenDoor } from '../http/token-door.js';
 
@@ -24,7 +24,7 @@ export async function storyOfRun(url: string): Promise<Story> {
     for (let release = 0; release < RELEASES; release++) await door.ask(run);
     await door.ask(run, { resource: crm, scope: 'crm:write' });
     await door.endRun(run.id);
-    for (let look = 0; look < 100 && (await door.entriesOf(run.id)).length < ENTRIES_OF_RUN; look++) await delay(100);
+    await until(async () => (await door.entriesOf(run.id)).length >= ENTRIES_OF_RUN);
     return await read(url, run.id);
   } finally {
     await door.close();

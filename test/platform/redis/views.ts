@@ -56,8 +56,8 @@ export function tokenOf(more: Partial<SharedToken> = {}): SharedToken {
   };
 }
 
-/** Waits until something is so, for a few seconds. */
-export async function until(isSo: () => boolean | Promise<boolean>, milliseconds = 8_000): Promise<void> {
+/** Waits until something is so, for half a minute at most unless it is told otherwise. */
+export async function until(isSo: () => boolean | Promise<boolean>, milliseconds = 30_000): Promise<void> {
   for (const deadline = Date.now() + milliseconds; !(await isSo()); await delay(10)) {
     if (Date.now() > deadline) throw new Error('it did not become so in time');
   }

@@ -19,7 +19,8 @@ import { askedOf, refuse, type Vendor } from './vendor.js';
 export interface Conversation {
   readonly origin: string;
   readonly requests: HostileAuthorizationServer['requests'];
-  obtain(scopes?: readonly string[]): Promise<UpstreamOutcome>;
+  /** `deadline`: milliseconds for the exchange. */
+  obtain(scopes?: readonly string[], deadline?: number): Promise<UpstreamOutcome>;
   revoke(token: UpstreamToken): Promise<RevocationOutcome>;
   /** Answers token requests in this way from now on. */
   answer(behaviour: Behaviour): void;
@@ -35,8 +36,6 @@ export interface Deviation {
   /** Of another resource than the vendor's. */
   readonly uri?: string;
   readonly secret?: string;
-  /** Milliseconds for an exchange. */
-  readonly deadline?: number;
   /** With a proof of possession, for a token that is bound to its key (RFC 9449). */
   readonly proves?: true;
 }
@@ -61,13 +60,9 @@ export async function converse(vendor: Vendor, deviation: Deviation = {}): Promi
   return {
     origin: at.issuer,
     requests: at.requests,
-    obtain: async (scopes = vendor.resource.scopes) => {
+    obtain: async (scopes = vendor.resource.scopes, deadline = 5_000) => {
       const asked = { ...one, scope: Scope.of(scopes) };
-      return readTokenResponse(
-        asked,
-        await sendTokenRequest(await prepareTokenRequest(asked, about, means), http, deviation.deadline ?? 5_000),
-        NOW,
-      );
+      return readTokenResponse(asked, await sendTokenRequest(await prepareTokenRequest(asked, about, means), http, deadline), NOW);
     },
     revoke: async (token) => {
       const prepared = await prepareRevocation(one, token.text, about, means);
