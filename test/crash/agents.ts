@@ -15,7 +15,7 @@ export interface Received {
 
 const AGENTS = 6;
 /** Milliseconds: if Corridor has not died by then, it does not die of this. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 /** How often one token is asked for, and how long after it was said that no evaluation of the policy came in time: its `Retry-After`. */
 const TRIES = 5;
 const RETRY_AFTER = 1_000;
