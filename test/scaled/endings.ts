@@ -38,7 +38,7 @@ export async function stopInOrder(world: ScaledWorld, surface: Surface, reader: 
   await until(async () => (await asked()) >= before + members.length);
   await wait(300); // a token may have been renewed meanwhile: then one of them is not there yet
   replica.signal('SIGTERM');
-  await Promise.race([replica.ended, wait(END)]);
+  await Promise.race([replica.ended, wait(END, undefined, { ref: false })]);
   await replica.stop();
   const answers = await Promise.all(asking);
   await world.authorizationServer.delay({ before: 0 });
