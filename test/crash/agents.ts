@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import type { RunningCorridor } from '../rig/corridor.js';
+import { isOfStarvedPolicy } from '../rig/starved-policy.js';
 import { purpose, resources, scopes, workflows } from './crash-world.js';
 
 /** A token that an agent has in its hands. */
@@ -13,7 +15,10 @@ export interface Received {
 
 const AGENTS = 6;
 /** Milliseconds: if Corridor has not died by then, it does not die of this. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
+/** How often one token is asked for, and how long after it was said that no evaluation of the policy came in time: its `Retry-After`. */
+const TRIES = 5;
+const RETRY_AFTER = 1_000;
 
 const runStarted = z.object({ id: z.string(), client_secret: z.string() });
 const released = z.object({ access_token: z.string(), attribution: z.string() });
@@ -27,6 +32,8 @@ export class Agents {
   readonly received: Received[] = [];
   /** Answers that are no tokens: there should be none. */
   readonly unexpected: unknown[] = [];
+  /** How often somebody was told that no evaluation of the policy came in time, and asked again. */
+  starved = 0;
   readonly #until = performance.now() + PATIENCE;
 
   constructor(
@@ -59,13 +66,21 @@ export class Agents {
   }
 
   async #ask(run: string, secret: string, wish: { readonly resource: string; readonly scope: string }): Promise<void> {
-    const response = await fetch(`${this.corridor.issuer}/token`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${Buffer.from(`${run}:${secret}`).toString('base64')}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', ...wish }),
-    });
-    const text = await response.text();
-    if (response.status !== 200) return void this.unexpected.push(text);
+    const ask = async (): Promise<{ readonly status: number; readonly text: string }> => {
+      const response = await fetch(`${this.corridor.issuer}/token`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${Buffer.from(`${run}:${secret}`).toString('base64')}` },
+        body: new URLSearchParams({ grant_type: 'client_credentials', ...wish }),
+      });
+      return { status: response.status, text: await response.text() };
+    };
+    let { status, text } = await ask();
+    for (let time = 1; time < TRIES && status === 503 && isOfStarvedPolicy(status, JSON.parse(text)); time++) {
+      this.starved++;
+      await wait(RETRY_AFTER);
+      ({ status, text } = await ask());
+    }
+    if (status !== 200) return void this.unexpected.push(text);
     const { access_token: token, attribution } = released.parse(JSON.parse(text));
     this.received.push({ run, attribution, sha256: createHash('sha256').update(token).digest('hex') });
   }

@@ -38,7 +38,7 @@ describe.each(steps.filter((step) => plan.some((planned) => planned.step === ste
       const corridor = await world.start();
       try {
         const testimony = await witness.examine(corridor, died);
-        tally.add({ round, step, occurrence, ...testimony });
+        tally.add({ round, step, occurrence, starved: died.starved, ...testimony });
         expect({ unexpected: died.unexpected, findings: testimony.findings }).toEqual({ unexpected: [], findings: [] });
       } finally {
         await corridor.stop();

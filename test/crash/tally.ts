@@ -4,6 +4,8 @@ interface Round extends Testimony {
   readonly round: number;
   readonly step: string;
   readonly occurrence: number;
+  /** How often an agent asked again, since no evaluation of the policy came in time. */
+  readonly starved: number;
 }
 
 /** Tells how it goes, round by round, and what came of it, step by step. */
@@ -14,8 +16,10 @@ export class Tally {
 
   add(round: Round): void {
     this.#rounds.push(round);
-    const { issuanceOf, inDoubt, vain, findings } = round;
-    const counts = `${issuanceOf.size} issued, ${round.received} received, ${inDoubt} in doubt, ${vain} in vain, ${round.exposed} listed`;
+    const { issuanceOf, inDoubt, vain, findings, starved } = round;
+    const counts =
+      `${issuanceOf.size} issued, ${round.received} received, ${inDoubt} in doubt, ${vain} in vain, ${round.exposed} listed` +
+      (starved === 0 ? '' : `, ${starved} asked for again`);
     const verdict = findings.length === 0 ? 'ok' : findings.join('; ');
     say(`round ${round.round}/${this.planned}, killed ${round.step} (no. ${round.occurrence}): ${counts}: ${verdict}`);
   }

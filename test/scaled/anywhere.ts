@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { patiently } from './patience.js';
 import { purpose } from './scaled-catalogue.js';
 import type { ScaledWorld } from './scaled-world.js';
 import { bySecret, type AgentRun, type Surface } from './surface.js';
@@ -26,7 +27,7 @@ export async function repeatElsewhere(
     return bySecret(id, secret);
   };
   const everywhere = (run: AgentRun): Promise<readonly unknown[]> =>
-    Promise.all([0, 1, 2].map(async (replica) => (await surface.ask(replica, run, 'crm')).answer?.status));
+    Promise.all([0, 1, 2].map(async (replica) => (await patiently(() => surface.ask(replica, run, 'crm'))).answer?.status));
   const before = await start(0);
   const first = await everywhere(before);
   const after = await start(1);

@@ -2,6 +2,7 @@ import { writeFileSync, rmSync, appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Received } from '../crash/agents.js';
+import { until } from '../rig/command-line.js';
 import type { TestRedis } from '../rig/redis.js';
 import { assertionOf, present, type KeyedRun } from './assertions.js';
 import { Chronicle } from './chronicle.js';
@@ -82,6 +83,10 @@ export class Chaos {
     let stopping = true;
     const stops = this.#stops(() => stopping);
     await wait(300);
+    // there is something to hinder, also where the machine is slow
+    await until(
+      () => calls.some(({ outcome }) => outcome === 'got') && closures.slice(before).some(({ shut }) => shut.acknowledged !== null),
+    );
     await fault();
     const since = performance.now();
     stopping = false;

@@ -7,6 +7,11 @@ import type { RecordReader } from './record-reader.js';
 import type { ScaledWorld } from './scaled-world.js';
 import type { Surface } from './surface.js';
 
+/** Milliseconds that the authorization server takes then: time for all to be under way, and less than an exchange may take. */
+const SLOW = 6_000;
+/** Milliseconds for what is under way when a replica is told to stop. */
+const END = 60_000;
+
 /** Members of families that have not asked for anything yet. */
 async function freshMembers(surface: Surface, key: string, families: number): Promise<readonly Member[]> {
   const started = await Promise.all(Array.from({ length: families }, (_, index) => startFamily(surface, index, key)));
@@ -25,13 +30,15 @@ export interface Stopped {
 export async function stopInOrder(world: ScaledWorld, surface: Surface, reader: RecordReader, key: string): Promise<Stopped> {
   const members = await freshMembers(surface, key, 4);
   await reader.more();
-  await world.authorizationServer.delay({ before: 3_000 });
+  await world.authorizationServer.delay({ before: SLOW });
   const asked = async (): Promise<number> => (await world.authorizationServer.requests())['POST /token'] ?? 0;
   const before = await asked();
   const replica = world.replica(1);
   const asking = members.map(({ run }) => surface.ask(1, run, 'files'));
-  await until(async () => (await asked()) > before);
-  await wait(1_000); // and the others
+  await until(async () => (await asked()) >= before + members.length);
+  await wait(300); // a token may have been renewed meanwhile: then one of them is not there yet
+  replica.signal('SIGTERM');
+  await Promise.race([replica.ended, wait(END, undefined, { ref: false })]);
   await replica.stop();
   const answers = await Promise.all(asking);
   await world.authorizationServer.delay({ before: 0 });
@@ -57,7 +64,7 @@ export async function leaveIntentsOpen(world: ScaledWorld, surface: Surface, rea
   const [first, second] = await freshMembers(surface, key, 1);
   if (first === undefined || second === undefined) throw new Error('no run could be started');
   await reader.more();
-  await world.authorizationServer.delay({ before: 3_000 });
+  await world.authorizationServer.delay({ before: SLOW });
   const frozen = world.replica(2);
   const moment = await arm(frozen, 'token request, after');
   const dying = surface.ask(1, first.run, 'files');

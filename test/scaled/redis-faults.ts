@@ -12,6 +12,21 @@ export interface RedisFault {
 /** Why requests fail that do not fail for loss of Redis: for the changes under them, or for want of a core. */
 export const notForRedis = /changes too often|others change the same facts|facts could not be changed|the policy gave no answer/;
 
+/**
+ * What a round and its repetition both gave as reasons without the fault explaining it: what is for loss of Redis comes again, what a
+ * disk brings that is slow for a moment does not. Where all is explained there is no repetition.
+ */
+export async function recurring(
+  explained: RegExp,
+  round: () => Promise<{ readonly reasons: ReadonlyMap<string, number> }>,
+): Promise<readonly string[]> {
+  const strange = async (): Promise<readonly string[]> => [...(await round()).reasons.keys()].filter((reason) => !explained.test(reason));
+  const first = await strange();
+  if (first.length === 0) return first;
+  const again = await strange();
+  return first.filter((reason) => again.includes(reason));
+}
+
 /** Each of them; `wires`: those by which the replicas reach Redis, each a wire of its own. */
 export function redisFaults(redis: TestRedis, wires: readonly CuttableWire[], random: Random): readonly RedisFault[] {
   const partOf = (parted: readonly CuttableWire[]): Pick<RedisFault, 'hurt' | 'heal'> => ({

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { assertionOf, present, startKeyedRun } from './assertions.js';
+import { isStarved, patiently } from './patience.js';
 import type { ScaledWorld } from './scaled-world.js';
 import { purpose } from './scaled-catalogue.js';
 import { errorOf, type Asked, type Surface } from './surface.js';
@@ -10,7 +11,9 @@ const turnedAway = new Set(['invalid_client', 'slow_down', 'assertion_refused', 
 export interface Replayed {
   readonly presented: number;
   readonly accepted: number;
-  /** Answers that are neither a token nor a refusal of the assertion. */
+  /** Answers that say no more than that no evaluation of the policy came in time: one of them may have been to whoever spent it. */
+  readonly starved: number;
+  /** Answers that are none of that, nor a refusal of the assertion. */
   readonly others: readonly unknown[];
 }
 
@@ -28,7 +31,10 @@ async function presentAll(
   return {
     presented: TIMES,
     accepted: asked.filter(({ sha256 }) => sha256 !== null).length,
-    others: asked.filter(({ answer, sha256 }) => sha256 === null && !turnedAway.has(errorOf(answer))).map(({ answer }) => answer),
+    starved: asked.filter(isStarved).length,
+    others: asked
+      .filter((each) => each.sha256 === null && !isStarved(each) && !turnedAway.has(errorOf(each.answer)))
+      .map(({ answer }) => answer),
   };
 }
 
@@ -41,7 +47,8 @@ export interface Reused extends Replayed {
 export async function reuse(world: ScaledWorld, surface: Surface): Promise<Reused> {
   const id = randomUUID();
   const token = await world.platforms.tokenOfPod({ workflow: 'index', purpose, id }, world.issuer);
-  return { ...(await presentAll(surface, token)), runs: await world.runsOfPlatform('cluster', id) };
+  const ask = (replica: number): Promise<Asked> => patiently(() => present(surface, replica, token));
+  return { ...(await presentAll(surface, token, ask)), runs: await world.runsOfPlatform('cluster', id) };
 }
 
 /** The token of a job many times at once, at all replicas, at the token endpoint and to be exchanged in turns: it is spent at one of them. */
@@ -56,6 +63,9 @@ export async function spendOnce(world: ScaledWorld, surface: Surface): Promise<R
   const all = await presentAll(surface, token, (replica, turn) => (turn % 2 === 0 ? present(surface, replica, token) : exchange(replica)));
   return { ...all, runs: await world.runsOfPlatform('jobs', id) };
 }
+
+/** What became of an attempt of which no evaluation of the policy came in time. */
+export const STARVED = 'no evaluation in time';
 
 /** Tries to spend the `jti` of a run's assertion before the run does, in every way that others have. Gives what each brought. */
 export async function burn({ issuer }: ScaledWorld, surface: Surface, key: string): Promise<Readonly<Record<string, string>>> {
@@ -79,6 +89,7 @@ export async function burn({ issuer }: ScaledWorld, surface: Surface, key: strin
   return brought;
 }
 
-function outcome({ answer, sha256 }: Awaited<ReturnType<typeof present>>): string {
-  return sha256 === null ? errorOf(answer) || 'no answer' : 'a token';
+function outcome(asked: Asked): string {
+  if (isStarved(asked)) return STARVED;
+  return asked.sha256 === null ? errorOf(asked.answer) || 'no answer' : 'a token';
 }

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { startFamily } from './families.js';
 import { clientOf, resources, scope, type Resource } from './scaled-catalogue.js';
 import type { ScaledWorld } from './scaled-world.js';
-import type { Surface } from './surface.js';
+import type { Answered, Surface } from './surface.js';
 
 export interface Latencies {
   /** Milliseconds from the call to its acknowledgement, in ascending order. */
@@ -22,6 +22,11 @@ export interface Latencies {
 export interface Wanted {
   readonly families: number;
   readonly resource: Resource;
+}
+
+/** How a stop is insisted on: for so many milliseconds it is asked for again where it was told to try again, which counts as its time. */
+export interface Insistence {
+  readonly insist: number;
 }
 
 const CONNECTIONS_PER_REPLICA = 4;
@@ -43,7 +48,7 @@ export async function stopLatency(
   surface: Surface,
   key: string,
   stops: number,
-  { families, resource }: Wanted,
+  { families, resource, insist }: Wanted & Insistence,
 ): Promise<Latencies> {
   const started = await Promise.all(Array.from({ length: families }, (_, index) => startFamily(surface, index, key)));
   const members = started.flatMap((family) => family ?? []);
@@ -74,9 +79,11 @@ export async function stopLatency(
     for (let stop = -WARM_UP; stop < stops; stop++) {
       const target = targets[(stop + WARM_UP) % targets.length];
       const before = performance.now();
-      const answer = await surface.api(stop + WARM_UP, 'POST', '/v1/suspensions', { ...target, reason: 'a drill' });
+      const raise = (): Promise<Answered> => surface.api(stop + WARM_UP, 'POST', '/v1/suspensions', { ...target, reason: 'a drill' });
+      let answer = await raise();
+      while (answer?.status === 503 && performance.now() - before < insist) answer = await raise();
       if (stop >= 0) times.push(performance.now() - before);
-      const { id, exposed } = raised.parse(answer?.body);
+      const { id, exposed } = acknowledged(answer);
       if (stop >= 0 && target?.kind === 'everything') live.push(exposed.revoked + exposed.pending + exposed.unsupported);
       await surface.api(stop + WARM_UP + 1, 'DELETE', `/v1/suspensions/${id}`);
       await wait(BETWEEN_STOPS);
@@ -89,6 +96,13 @@ export async function stopLatency(
   const { counts, seconds } = lastLine.parse(JSON.parse((await printed).trim().split('\n').at(-1) ?? ''));
   const answered = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return { times: times.sort((a, b) => a - b), load: answered / seconds, live };
+}
+
+function acknowledged(answer: Answered): z.infer<typeof raised> {
+  const { success, data } = raised.safeParse(answer?.body);
+  if (!success)
+    throw new Error(`a stop was not acknowledged: ${answer === null ? 'no answer' : `${answer.status} ${JSON.stringify(answer.body)}`}`);
+  return data;
 }
 
 export function percentile(sorted: readonly number[], share: number): number {

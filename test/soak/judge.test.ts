@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { timesOf } from './core-times.js';
 import { draw, graphsOf } from './graphs.js';
 import { judge } from './judge.js';
 import { fillSoakPage } from './page.js';
@@ -131,6 +132,12 @@ describe('the judge of a soak', () => {
     ]);
     expect(failed(soak(undefined, { accounts: { ...accounts, released: 4999 } }))).toEqual(['releases in the record']);
   });
+});
+
+it('takes time that a hypervisor gave to others for busy, and not time in which a disk was waited for', () => {
+  const stat = 'cpu  100 10 50 300 999 5 15 120 40 0\ncpu0 1 1 1 1 1 1 1 1 1 1\nintr 1\n';
+  expect(timesOf(stat)).toEqual({ idle: 300, all: 600 });
+  expect(() => timesOf('intr 1\n')).toThrow(TypeError);
 });
 
 describe('the graphs of a soak', () => {

@@ -1,6 +1,6 @@
-import os from 'node:os';
 import { z } from 'zod';
 import { valueOf } from '../rig/metrics-text.js';
+import { coreTimes } from './core-times.js';
 import type { Interval } from './load.js';
 import type { ProcessSample, Remains, Sample } from './samples.js';
 import { database, processes, type SoakWorld } from './soak-world.js';
@@ -80,12 +80,4 @@ export class Sampler {
     this.#times = now;
     return 1 - (now.idle - before.idle) / Math.max(1, now.all - before.all);
   }
-}
-
-function coreTimes(): { readonly idle: number; readonly all: number } {
-  const times = os.cpus().map((core) => core.times);
-  return {
-    idle: times.reduce((sum, { idle }) => sum + idle, 0),
-    all: times.reduce((sum, each) => sum + each.user + each.nice + each.sys + each.idle + each.irq, 0),
-  };
 }

@@ -16,9 +16,13 @@ const RUNS = 10_000 * rounds ** 2;
 const TIMES = 100;
 /** So that there is a whole page of every kind of entry. */
 const FEWEST_RUNS = 6_000;
-/** How many times as long what a request makes the database do may take. */
-const LIMIT = 1.1;
-const HOT = { block: rounds < 10 ? 20 : 40, fewest: 40, most: 400, limit: LIMIT };
+const isFull = rounds >= 10;
+/**
+ * How many times as long what a request makes the database do may take. The claim is the full run's. What is nearly a tenth slower is
+ * told from that by long blocks on a quiet machine alone: few rounds only look for what grows with the data.
+ */
+const LIMIT = isFull ? 1.1 : 1.25;
+const HOT = { ...(isFull ? { block: 40, most: 800 } : { block: 20, most: 400 }), fewest: 40, limit: LIMIT };
 const OTHERS = { block: 15, fewest: 9, most: 9, limit: Infinity };
 const SETTINGS = ['shared_buffers=1GB', 'max_wal_size=4GB', 'checkpoint_timeout=15min'];
 const PATIENCE = 3_600_000;
@@ -75,7 +79,7 @@ const both = <T>(of: (side: Side) => Promise<T>): Promise<readonly [T, T]> => Pr
     expect(full.filled.entries).toBe(10 * RUNS);
   });
 
-  it('serves requests no more than a tenth slower than with a hundredth of that', () => {
+  it(`serves requests in no more than ${LIMIT} times as long as with a hundredth of that${isFull ? '' : ', of few rounds'}`, () => {
     expect(hot.size).toBe(4);
     expect([...hot].filter(([, { median }]) => !(median <= LIMIT))).toEqual([]);
   });
