@@ -1,4 +1,5 @@
 // What this machine has: programs, ports, users.
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -30,16 +31,22 @@ export function unprivileged() {
   return { uid: Number(user[2]), gid: Number(user[3]) };
 }
 
-/** A port on loopback: the wished one where it is free. */
-export async function freePort(wished = 0) {
+const given = new Set();
+
+/**
+ * A port on loopback that is given to nobody else: the wished one where it is free, or one below those that the system gives to whoever
+ * asks for any, so that it is still free for the process that is started with it.
+ */
+export async function freePort(wished = randomInt(15_000, 32_000)) {
+  if (given.has(wished)) return freePort();
+  given.add(wished); // before anything is awaited: others may draw meanwhile
   const server = net.createServer().listen(wished, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-    return server.address().port;
-  } catch (error) {
-    if (wished === 0) throw error;
-    return freePort();
-  } finally {
-    server.close();
-  }
+  const isFree = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (!isFree) return freePort();
+  server.close();
+  await once(server, 'close');
+  return wished;
 }
