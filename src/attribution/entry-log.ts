@@ -83,6 +83,7 @@ export interface Intent {
   readonly run: string | null;
   readonly workflow: string | null;
   readonly client: string;
+  readonly clientId: string;
   readonly authorizationServer: string;
   readonly resource: string;
   readonly scope: readonly string[];

@@ -7,6 +7,8 @@ export interface Attempt {
   readonly run: string | null;
   readonly workflow: string | null;
   readonly client: string;
+  /** What the server knew the client by: the catalogue may say another one since. */
+  readonly clientId: string;
   readonly authorizationServer: string;
   readonly resource: string;
   /** The credential's id. */

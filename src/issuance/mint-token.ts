@@ -258,6 +258,7 @@ export class MintToken {
         run: run.id,
         workflow: run.workflow,
         client: wish.client.id,
+        clientId: wish.client.clientId,
         authorizationServer: wish.server.id,
         resource: wish.resource.id,
         scope: allowed.scope.tokens,

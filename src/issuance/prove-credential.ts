@@ -147,6 +147,7 @@ export class ProveCredential {
         run: null,
         workflow: null,
         client: wish.client.id,
+        clientId: wish.client.clientId,
         authorizationServer: wish.server.id,
         resource: wish.resource.id,
         scope: wish.scope.tokens,

@@ -151,12 +151,14 @@ export class RevokeDue {
 
   async #attempt(due: DueRevocation, { catalogue }: Facts): Promise<DueOutcome> {
     const server = declared(catalogue.authorizationServers, due.authorizationServer);
-    const client = declared(catalogue.clients, due.client);
-    const credential = client === null ? null : await this.credentials.current(client.id);
+    const declaredClient = declared(catalogue.clients, due.client);
+    const credential = declaredClient === null ? null : await this.credentials.current(declaredClient.id);
     // what is no longer in the catalogue cannot be reached: the token ends by itself
-    if (server === null || client === null || credential === null) return { kind: 'lost', fault: 'credential_unavailable' };
+    if (server === null || declaredClient === null || credential === null) return { kind: 'lost', fault: 'credential_unavailable' };
     // a server that is declared anew may be another: it is not sent what it did not issue, nor believed when it says that this is gone
     if ((await this.credentials.issuerOf(due.credential)) !== server.issuer) return { kind: 'lost', fault: 'credential_bound_elsewhere' };
+    // RFC 7009 §2.1: a token is its client's to revoke; of another's a server may say that there is none
+    const client = { ...declaredClient, clientId: due.clientId };
     try {
       const token = this.sealer.open(`issuance ${due.issuance}`, due.sealed);
       const metadata = await this.metadata.get(server);

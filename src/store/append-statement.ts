@@ -70,6 +70,7 @@ function printEffect(effect: Append['effect']): object {
       const { kind, issuance, instance, run, workflow, client, resource, scope, credential, isolation } = effect;
       return {
         ...{ kind, issuance, instance, run, workflow, client, resource, scope, credential, isolation },
+        client_id: effect.clientId,
         authorization_server: effect.authorizationServer,
         cache_key: effect.cacheKey,
         assertion_jti: effect.assertionJti,

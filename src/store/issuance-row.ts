@@ -8,14 +8,15 @@ const forWhom = {
   run: z.string().nullable(),
   workflow: z.string().nullable(),
   client: z.string(),
+  client_id: z.string(),
   authorization_server: z.string(),
   resource: z.string(),
   credential: z.string(),
 };
 
 function attemptOf(row: z.infer<z.ZodObject<typeof forWhom>>): Attempt {
-  const { id, run, workflow, client, authorization_server, resource, credential } = row;
-  return { issuance: id, run, workflow, client, authorizationServer: authorization_server, resource, credential };
+  const { id, run, workflow, client, client_id, authorization_server, resource, credential } = row;
+  return { issuance: id, run, workflow, client, clientId: client_id, authorizationServer: authorization_server, resource, credential };
 }
 
 export const openRow = z

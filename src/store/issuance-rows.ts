@@ -11,7 +11,7 @@ import {
 import type { Database } from './database.js';
 import { dueRow, expiredRow, liveRow, openRow } from './issuance-row.js';
 
-const FOR_WHOM = `i.id, i.run, i.workflow, i.client, i.authorization_server, i.resource, i.credential`;
+const FOR_WHOM = `i.id, i.run, i.workflow, i.client, i.client_id, i.authorization_server, i.resource, i.credential`;
 
 const OPEN = `select ${FOR_WHOM}, i.scope, i.assertion_jti, i.instance, i.opened_at, i.deadline, i.exposed_until from issuance i where i.state = 'open'`;
 // looked up one by one: a join would be planned for the few rows that there were once

@@ -119,7 +119,15 @@ function world(dead: () => Promise<UpstreamResponse>) {
   const add = (name: Name, count: number): void => {
     for (let number = 0; number < count; number++) {
       const issuance = `${name} ${number}`;
-      const who = { issuance, run: 'run1', workflow: 'nightly-index', client: name, authorizationServer: name, resource: 'crm' };
+      const who = {
+        issuance,
+        run: 'run1',
+        workflow: 'nightly-index',
+        client: name,
+        clientId: 'of-old',
+        authorizationServer: name,
+        resource: 'crm',
+      };
       const token = { sealed: Buffer.from(issuance), tokenSha256: issuance, tokenJti: null, expiresAt: clock.at + 3_600_000 };
       store.rows.set(issuance, { due: { ...who, credential: `cre ${name}`, ...token, attempts: 1 }, at: clock.at });
     }
@@ -130,7 +138,7 @@ function world(dead: () => Promise<UpstreamResponse>) {
     while (await revokeDue.turn());
     await passed();
   };
-  return { clock, store, log, faults, revokeDue, add, sentTo, sweep };
+  return { clock, http, store, log, faults, revokeDue, add, sentTo, sweep };
 }
 
 describe('revocations that are due', () => {
@@ -238,6 +246,16 @@ describe('revocations that are due', () => {
     await sweep();
     await revokeDue.settled();
     expect([sentTo('living'), log.revoked, log.unsupported]).toEqual([0, [], ['living 0 credential_bound_elsewhere']]);
+  });
+
+  it('are asked for in the name that the client had when the token came (RFC 7009 §2.1)', async () => {
+    const { http, log, revokeDue, add, sweep } = world(async () => response(200, ''));
+    add('living', 1);
+    await sweep();
+    await revokeDue.settled();
+    const [authorization = ''] = http.requests.flatMap(({ headers }) => headers['authorization'] ?? []);
+    expect(Buffer.from(authorization.replace('Basic ', ''), 'base64').toString()).toMatch(/^of-old:/);
+    expect(log.revoked).toEqual(['living 0']);
   });
 
   it('that cannot be recorded are an alarm, and are taken up again', async () => {

@@ -300,9 +300,9 @@ describe.each(databases)('work that is owed, on %s', (_name, open) => {
   });
 
   it('is read no further than it must', async () => {
-    await world.rows(`insert into issuance (id, state, client, authorization_server, resource, scope, credential, cache_key, isolation, counters,
+    await world.rows(`insert into issuance (id, state, client, client_id, authorization_server, resource, scope, credential, cache_key, isolation, counters,
         instance, opened_at, deadline, exposed_until)
-      select 'iss' || i, case when i % 1000 = 0 then 'open' else 'failed' end, 'indexer', 'demo', 'crm', '{}', 'cre1', 'key', 'run', '{}', 'ins',
+      select 'iss' || i, case when i % 1000 = 0 then 'open' else 'failed' end, 'indexer', 'corridor-indexer', 'demo', 'crm', '{}', 'cre1', 'key', 'run', '{}', 'ins',
         now(), now() - interval '1 minute', now() from generate_series(1, 20000) i`);
     await world.rows(`insert into work (id, kind, subject, created_at, due_at, done_at)
       select 'wrk' || i, 'revoke', 'iss' || i, now() - make_interval(secs => i), now(), case when i % 100 <> 0 then now() end

@@ -102,12 +102,13 @@ export class MemoryLog extends EntryLog {
     }
     if (effect?.kind === 'intent') {
       if (this.#issuances.has(effect.issuance)) return 'bad';
-      const { run: ofRun, workflow, client, authorizationServer, resource, credential, cacheKey, isolation } = effect;
+      const { run: ofRun, workflow, client, clientId, authorizationServer, resource, credential, cacheKey, isolation } = effect;
       const attempt = {
         issuance: effect.issuance,
         run: ofRun,
         workflow,
         client,
+        clientId,
         authorizationServer,
         resource,
         credential,

@@ -215,6 +215,7 @@ describe.each(databases)('the record on %s', (_, open) => {
         run: run.id,
         workflow: 'nightly-index',
         client: 'indexer',
+        client_id: 'corridor-indexer',
         authorization_server: 'demo',
         resource: 'crm',
         scope: ['crm:read', 'crm:write'],

@@ -108,7 +108,7 @@ describe.each(databases)('exposure on %s', (_name, open) => {
     const run = await world.running();
     const one = await world.issuance({ run });
     await world.rows(
-      `insert into issuance select 'iss' || n, state, run, workflow, client, authorization_server, resource, scope, credential, cache_key, isolation,
+      `insert into issuance select 'iss' || n, state, run, workflow, client, client_id, authorization_server, resource, scope, credential, cache_key, isolation,
          assertion_jti, counters, instance, opened_at, deadline, exposed_until, closed_at, null, null, null, issued_at, expires_at, served_until
        from issuance, generate_series(1, 10100) n where id = $1`,
       one,

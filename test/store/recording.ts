@@ -50,6 +50,7 @@ export function intentOf(
     run: run.id,
     workflow: 'nightly-index',
     client: 'indexer',
+    clientId: 'corridor-indexer',
     authorizationServer: 'demo',
     resource: 'crm',
     scope: ['crm:read', 'crm:write'],

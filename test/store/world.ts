@@ -94,9 +94,9 @@ export class World {
   async issuance(row: IssuanceRow): Promise<string> {
     const id = row.id ?? identifier('iss');
     await this.database.query(
-      `insert into issuance (id, state, run, workflow, client, authorization_server, resource, scope, credential, cache_key, isolation, counters,
+      `insert into issuance (id, state, run, workflow, client, client_id, authorization_server, resource, scope, credential, cache_key, isolation, counters,
          instance, opened_at, deadline, exposed_until, token_sha256, token_jti, issued_at, expires_at, served_until, granted, revocation, binding)
-       select $1, $2, $3, $4, $5, 'demo', $6, '{crm:read}', 'cre1', 'key', $7, '{}', 'ins-test', now(), now() + interval '10 s',
+       select $1, $2, $3, $4, $5, 'corridor-indexer', 'demo', $6, '{crm:read}', 'cre1', 'key', $7, '{}', 'ins-test', now(), now() + interval '10 s',
          now() + make_interval(secs => $8), $9, $10, ended, ended, ended, '{crm:read}', $12, $13
        from (select case when $2 in ('issued', 'refused') then now() + make_interval(secs => $11) end as ended) life`,
       [

@@ -22,10 +22,10 @@ const runs = `
 
 /** Half of them issued by servers that cannot revoke, one in a hundred with an unknown outcome. */
 const issuances = `
-  insert into issuance (id, state, run, workflow, client, authorization_server, resource, scope, credential, cache_key, isolation, counters,
+  insert into issuance (id, state, run, workflow, client, client_id, authorization_server, resource, scope, credential, cache_key, isolation, counters,
     instance, opened_at, deadline, exposed_until, closed_at, token_sha256, token_jti, issued_at, expires_at, served_until, granted, revocation)
   select 'isspast' || $1::int || 'x' || n || 'x' || t, case when n % 100 = 0 then 'unknown' else 'issued' end, 'runpast' || $1::int || 'x' || n,
-    'workflow' || n % 50, 'client' || n % 50, 'demo', 'resource' || n % 20, '{crm:read}', 'cre1', md5($1::text || n || t), 'run', '{}',
+    'workflow' || n % 50, 'client' || n % 50, 'client' || n % 50, 'demo', 'resource' || n % 20, '{crm:read}', 'cre1', md5($1::text || n || t), 'run', '{}',
     'ins1', ${AT}, ${AT} + interval '10 s', ${AT} + interval '1 hour', ${AT},
     encode(sha256(convert_to($1::text || 'x' || n || 'x' || t, 'UTF8')), 'hex'), 'jti' || $1::int || 'x' || n || 'x' || t,
     ${AT}, ${AT} + interval '1 hour', ${AT} + interval '5 minutes', '{crm:read}', case when n % 2 = 0 then 'unsupported' else 'revoked' end

@@ -129,6 +129,7 @@ CREATE TABLE "issuance" (
     "run" TEXT,
     "workflow" TEXT,
     "client" TEXT NOT NULL,
+    "client_id" TEXT NOT NULL,
     "authorization_server" TEXT NOT NULL,
     "resource" TEXT NOT NULL,
     "scope" TEXT[],

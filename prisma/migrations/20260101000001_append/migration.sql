@@ -88,14 +88,14 @@ create function append_intent(effect jsonb, clock timestamptz) returns text lang
 declare
   keys text[] := array(select key from jsonb_to_recordset(effect -> 'counters') as read (key text));
 begin
-  insert into issuance (id, state, run, workflow, client, authorization_server, resource, scope, credential, cache_key, isolation,
-      assertion_jti, counters, instance, opened_at, deadline, exposed_until)
-    select intent.issuance, 'open', intent.run, intent.workflow, intent.client, intent.authorization_server, intent.resource, intent.scope,
-        intent.credential, intent.cache_key, intent.isolation, intent.assertion_jti, keys, intent.instance, clock,
+  insert into issuance (id, state, run, workflow, client, client_id, authorization_server, resource, scope, credential, cache_key,
+      isolation, assertion_jti, counters, instance, opened_at, deadline, exposed_until)
+    select intent.issuance, 'open', intent.run, intent.workflow, intent.client, intent.client_id, intent.authorization_server, intent.resource,
+        intent.scope, intent.credential, intent.cache_key, intent.isolation, intent.assertion_jti, keys, intent.instance, clock,
         clock + intent.deadline_in * interval '1 millisecond',
         clock + (intent.deadline_in + intent.longest_life) * interval '1 millisecond'
-      from jsonb_to_record(effect) as intent (issuance text, run text, workflow text, client text, authorization_server text,
-        resource text, scope text[], credential text, cache_key text, isolation text, assertion_jti text, instance text,
+      from jsonb_to_record(effect) as intent (issuance text, run text, workflow text, client text, client_id text,
+        authorization_server text, resource text, scope text[], credential text, cache_key text, isolation text, assertion_jti text, instance text,
         deadline_in float8, longest_life float8);
   if keys <> '{}' then
     update counter set tokens = tokens + 1, version = version + 1 where key = any (keys);

@@ -31,8 +31,8 @@ end $$;
 -- Gives them as they are now. None: no such token lives. One with `given` false: it lives, but was never given to `holder`, and nothing
 -- has changed. Locks in the order that append_entries names.
 create function withdraw_given(presented text, holder text, again_in float8)
-  returns table (given boolean, id text, run text, workflow text, client text, authorization_server text, resource text, credential text,
-    cache_key text, revocation text, sealed bytea, token_sha256 text, token_jti text, expires_at timestamptz, attempts int)
+  returns table (given boolean, id text, run text, workflow text, client text, client_id text, authorization_server text, resource text,
+    credential text, cache_key text, revocation text, sealed bytea, token_sha256 text, token_jti text, expires_at timestamptz, attempts int)
   language plpgsql volatile set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
@@ -49,8 +49,8 @@ begin
       where kind = 'revoke' and subject = any (alive) and done_at is null and given_up_at is null;
   end if;
   return query
-    select is_given, i.id, i.run, i.workflow, i.client, i.authorization_server, i.resource, i.credential,
-      i.cache_key, i.revocation, i.sealed, i.token_sha256, i.token_jti, i.expires_at, coalesce(w.attempts, 0)
+    select is_given, i.id, i.run, i.workflow, i.client, i.client_id, i.authorization_server, i.resource,
+      i.credential, i.cache_key, i.revocation, i.sealed, i.token_sha256, i.token_jti, i.expires_at, coalesce(w.attempts, 0)
     from issuance i left join work w on w.kind = 'revoke' and w.subject = i.id
     where i.id = any (alive) order by i.id;
 end $$;
