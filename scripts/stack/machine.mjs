@@ -41,11 +41,12 @@ export async function freePort(wished = randomInt(15_000, 32_000)) {
   if (given.has(wished)) return freePort();
   given.add(wished); // before anything is awaited: others may draw meanwhile
   const server = net.createServer().listen(wished, '127.0.0.1');
-  const isFree = await once(server, 'listening').then(
-    () => true,
-    () => false,
-  );
-  if (!isFree) return freePort();
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error;
+    return freePort();
+  }
   server.close();
   await once(server, 'close');
   return wished;

@@ -61,7 +61,9 @@ const profile = z.union([
     default_token_life: span('write a duration').optional().describe('The life of a token whose server does not say expires_in'),
     scope_answer: oneOf(['standard', 'list', 'commas'], 'write standard, list or commas')
       .optional()
-      .describe('How the scope of its answers may be written besides the standard (one text, with spaces): as a list, or with commas'),
+      .describe(
+        'How the scope of its answers may be written besides the standard (one text, with spaces): as a list, or with commas, which then part scopes in its tokens and its introspection too',
+      ),
     scope_claims: words('list claims').optional().describe("The claims that name a token's scopes"),
     tolerated_extra_scopes: scopes('list scopes').optional().describe('Scopes that the server adds unasked and that are no over-grant'),
     tolerated_extra_audiences: words('list audiences')

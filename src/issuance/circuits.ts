@@ -201,9 +201,9 @@ export class Circuits {
   }
 }
 
-/** An authorization server and a client there; with another credential, or at another address, it is another pair (CONFORMANCE A68). */
+/** An authorization server and a client there; by another name, with another credential or at another address it is another pair (CONFORMANCE A68). */
 export function pairAt({ server, client, credential }: Party, endpoint: string): string {
-  return `${server.id} ${client.id} ${credential.id} ${endpoint}`;
+  return `${server.id} ${client.id} ${client.clientId} ${credential.id} ${endpoint}`;
 }
 
 const full: Kept = { kind: 'kept', by: 'concurrency_limit', fault: 'overloaded', retryAfter: 1 };

@@ -30,6 +30,8 @@ export interface LiveGivenToken {
   readonly workflow: string;
   readonly isolation: 'run' | 'workflow';
   readonly client: string;
+  /** What the server knew the client by. */
+  readonly clientId: string;
   readonly authorizationServer: string;
   readonly resource: string;
   readonly jti: string | null;

@@ -75,14 +75,13 @@ export class IntrospectToken {
 /** What left the catalogue is vouched for no more. */
 function introspectionOf(live: LiveGivenToken, asker: Asker, { catalogue }: Facts, token: Secret): Introspection | null {
   const server = declared(catalogue.authorizationServers, live.authorizationServer);
-  const client = declared(catalogue.clients, live.client);
   const resource = declared(catalogue.resources, live.resource);
-  if (server === null || client === null || resource === null) return null;
+  if (server === null || declared(catalogue.clients, live.client) === null || resource === null) return null;
   const isShared = live.isolation === 'workflow';
   return {
     issuer: server.issuer,
-    clientId: client.clientId,
-    subject: subjectOf(token) ?? client.clientId,
+    clientId: live.clientId,
+    subject: subjectOf(token) ?? live.clientId,
     scope: Scope.of(live.granted),
     details: AuthorizationDetails.restore(live.grantedDetails),
     // of an opaque token the audience cannot be read: it was asked for this resource, and is handed out for no other

@@ -91,7 +91,10 @@ export class RevokeDue {
     for (let due = first; due.length > 0; due = await this.issuances.takeDueRevocations(AT_ONCE, LEASE, { only: client })) {
       const facts = await this.facts.current();
       const outcomes = await Promise.all(due.map((one) => this.#take(one, facts)));
-      const wait = Math.max(...outcomes.map((outcome) => (outcome?.kind === 'pending' ? (outcome.retryAfter ?? 0) : 0)));
+      // what is said to a name that the client had before does not keep it waiting by its own
+      const own = declared(facts.catalogue.clients, client)?.clientId;
+      const saidToOwn = outcomes.filter((_, index) => due[index]?.clientId === own);
+      const wait = Math.max(0, ...saidToOwn.map((outcome) => (outcome?.kind === 'pending' ? (outcome.retryAfter ?? 0) : 0)));
       if (wait > 0) this.#leftAlone.set(client, this.clock.now() + wait * 1000);
       if (wait > 0 || this.#isEnding) return;
     }

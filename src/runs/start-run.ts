@@ -88,7 +88,7 @@ export class StartRun {
       began = 'run' in started;
       return this.#started(started, secret, wish.signed !== undefined);
     } finally {
-      // whoever replays an assertion, or comes while nothing can be recorded, must not use up what others may start
+      // whoever replays an assertion, or comes while the record fails, must not use up what others may start
       if (!began) takeBack();
     }
   }

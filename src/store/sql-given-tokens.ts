@@ -8,8 +8,8 @@ import { repeatOnce } from './repeat-once.js';
 
 // No join: with outdated statistics whole tables would be read for it. A text that was revoked in one issuance is dead in all of them.
 const LIVE = `
-  select i.id, i.run, (select r.purpose from run r where r.id = i.run) as purpose, i.workflow, i.isolation, i.client, i.authorization_server,
-    i.resource, i.token_jti, i.granted, i.granted_details, i.audience, i.issued_at, i.served_until
+  select i.id, i.run, (select r.purpose from run r where r.id = i.run) as purpose, i.workflow, i.isolation, i.client, i.client_id,
+    i.authorization_server, i.resource, i.token_jti, i.granted, i.granted_details, i.audience, i.issued_at, i.served_until
   from issuance i
   where i.token_sha256 = $1 and i.state = 'issued' and i.revocation is null and i.served_until > now()
     and not exists (select from issuance twin where twin.token_sha256 = $1 and twin.revocation in ('pending', 'given_up', 'revoked'))
@@ -24,6 +24,7 @@ const liveRow = z
     workflow: z.string(),
     isolation: z.enum(['run', 'workflow']),
     client: z.string(),
+    client_id: z.string(),
     authorization_server: z.string(),
     resource: z.string(),
     token_jti: z.string().nullable(),
@@ -33,16 +34,19 @@ const liveRow = z
     issued_at: time,
     served_until: time,
   })
-  .transform(({ id, authorization_server, token_jti, granted_details, audience, issued_at, served_until, ...live }): LiveGivenToken => ({
-    ...live,
-    issuance: id,
-    authorizationServer: authorization_server,
-    jti: token_jti,
-    grantedDetails: granted_details,
-    audience: audience ?? 'unverified',
-    issuedAt: issued_at,
-    servedUntil: served_until,
-  }));
+  .transform(
+    ({ id, client_id, authorization_server, token_jti, granted_details, audience, issued_at, served_until, ...live }): LiveGivenToken => ({
+      ...live,
+      issuance: id,
+      clientId: client_id,
+      authorizationServer: authorization_server,
+      jti: token_jti,
+      grantedDetails: granted_details,
+      audience: audience ?? 'unverified',
+      issuedAt: issued_at,
+      servedUntil: served_until,
+    }),
+  );
 
 const WITHDRAW = 'select * from withdraw_given($1, $2, $3)';
 

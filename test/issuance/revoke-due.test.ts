@@ -9,7 +9,7 @@ import { RevokeDue } from '../../src/issuance/revoke-due.js';
 import { RevokeToken } from '../../src/issuance/revoke-token.js';
 import { Secret } from '../../src/oauth/secret.js';
 import { MetadataCache } from '../../src/upstreams/metadata-cache.js';
-import { UpstreamExchangeFailed, type UpstreamResponse } from '../../src/upstreams/upstream-http.js';
+import { UpstreamExchangeFailed, type UpstreamRequest, type UpstreamResponse } from '../../src/upstreams/upstream-http.js';
 import { response } from '../upstreams/answers.js';
 import { KeptPins } from '../upstreams/kept-pins.js';
 import { ScriptedHttp } from '../upstreams/scripted-http.js';
@@ -71,6 +71,12 @@ class OpenSealer extends Sealer {
   override open = (_context: string, sealed: Uint8Array): Secret => new Secret(Buffer.from(sealed).toString());
 }
 
+/** As whom a request authenticates. */
+const nameOf = (request: UpstreamRequest | undefined): string =>
+  Buffer.from((request?.headers['authorization'] ?? '').replace('Basic ', ''), 'base64')
+    .toString()
+    .split(':')[0] ?? '';
+
 const issuerOf = (name: string): string => `https://${name}.example`;
 
 /** Two servers with a client each, of which one answers as the test says. */
@@ -116,15 +122,15 @@ function world(dead: () => Promise<UpstreamResponse>) {
     { write: (error) => void faults.push(error) },
     clock,
   );
-  const add = (name: Name, count: number): void => {
+  const add = (name: Name, count: number, clientId = client().clientId): void => {
     for (let number = 0; number < count; number++) {
-      const issuance = `${name} ${number}`;
+      const issuance = clientId === client().clientId ? `${name} ${number}` : `${name} ${clientId} ${number}`;
       const who = {
         issuance,
         run: 'run1',
         workflow: 'nightly-index',
         client: name,
-        clientId: 'of-old',
+        clientId,
         authorizationServer: name,
         resource: 'crm',
       };
@@ -250,12 +256,23 @@ describe('revocations that are due', () => {
 
   it('are asked for in the name that the client had when the token came (RFC 7009 §2.1)', async () => {
     const { http, log, revokeDue, add, sweep } = world(async () => response(200, ''));
-    add('living', 1);
+    add('living', 1, 'of-old');
     await sweep();
     await revokeDue.settled();
-    const [authorization = ''] = http.requests.flatMap(({ headers }) => headers['authorization'] ?? []);
-    expect(Buffer.from(authorization.replace('Basic ', ''), 'base64').toString()).toMatch(/^of-old:/);
-    expect(log.revoked).toEqual(['living 0']);
+    expect(http.requests.map(nameOf).filter(Boolean)).toEqual(['of-old']);
+    expect(log.revoked).toEqual(['living of-old 0']);
+  });
+
+  it('that are refused to a name of before keep nothing else of the client from being revoked', async () => {
+    const headers = { 'content-type': 'application/json', 'retry-after': '60' };
+    const refused = response(401, JSON.stringify({ error: 'invalid_client' }), headers);
+    const made = world(async () => (nameOf(made.http.requests.at(-1)) === 'of-old' ? refused : response(200, '')));
+    const { log, add, sweep } = made;
+    add('dead', 10, 'of-old');
+    await sweep();
+    add('dead', 3);
+    await sweep();
+    expect(log.revoked).toEqual(['dead 0', 'dead 1', 'dead 2']);
   });
 
   it('that cannot be recorded are an alarm, and are taken up again', async () => {

@@ -33,6 +33,7 @@ describe.each(databases)('tokens that runs were given, on %s', (_name, open) => 
       workflow: 'nightly-index',
       isolation: 'run',
       client: 'indexer',
+      clientId: 'corridor-indexer',
       authorizationServer: 'demo',
       resource: 'crm',
       jti: 'jti1',
