@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { openPostgres } from '../../src/platform/postgres/open-postgres.js';
 import type { Database } from '../../src/store/database.js';
 import { pooledDatabase } from '../rig/databases.js';
@@ -26,6 +27,9 @@ const HOT = { ...(isFull ? { block: 40, most: 800 } : { block: 20, most: 400 }),
 const OTHERS = { block: 15, fewest: 9, most: 9, limit: Infinity };
 const SETTINGS = ['shared_buffers=1GB', 'max_wal_size=4GB', 'checkpoint_timeout=15min'];
 const PATIENCE = 3_600_000;
+/** How often a question that reads too much is asked once more, and how long after the time before. */
+const AGAIN = 5;
+const CLEANED_AFTER = 2_000;
 
 const postgres = await startPostgres(SETTINGS);
 afterAll(async () => postgres?.stop());
@@ -38,7 +42,12 @@ let small: Side;
 let full: Side;
 const hot = new Map<string, Ratio>();
 const others = new Map<string, Ratio>();
-const read = new Map<string, { readonly small: number; readonly full: number; readonly scanned: readonly string[] }>();
+interface RowsOfBoth {
+  readonly small: number;
+  readonly full: number;
+  readonly scanned: readonly string[];
+}
+const read = new Map<string, RowsOfBoth>();
 
 const both = <T>(of: (side: Side) => Promise<T>): Promise<readonly [T, T]> => Promise.all([of(small), of(full)]);
 
@@ -68,8 +77,6 @@ const both = <T>(of: (side: Side) => Promise<T>): Promise<readonly [T, T]> => Pr
 
     // one connection each, so that what it has counted can be told
     const counted = await both(async ({ url }) => pooledDatabase(url, 1));
-    // what the hot path left dead in indexes counts as read, for as long as nobody has cleaned up
-    for (const database of counted) await database.query('vacuum');
     await ask(counted);
     await Promise.all(counted.map((database) => database.close()));
   }, PATIENCE);
@@ -86,8 +93,7 @@ const both = <T>(of: (side: Side) => Promise<T>): Promise<readonly [T, T]> => Pr
 
   it('reads no table that grows from end to end, and for no question more rows than with a hundredth of that', () => {
     expect(read.size).toBeGreaterThan(30);
-    const bad = [...read].filter(([, { small: few, full: many, scanned }]) => scanned.length > 0 || many > 2 * few + 100);
-    expect(bad).toEqual([]);
+    expect([...read].filter(([, rows]) => isTooMuch(rows))).toEqual([]);
   });
 });
 
@@ -96,11 +102,30 @@ async function ask(databases: readonly [Database, Database]): Promise<void> {
     questionsOf(database, new Recording(database), filled.past);
   const [one, other] = await Promise.all([questions(small, databases[0]), questions(full, databases[1])]);
   await compare(one, other, OTHERS, others);
+  // what is dead in an index counts as read until it is cleaned up, which what autovacuum is doing at the time may hinder
+  const cleanUp = async (): Promise<void> => {
+    for (const database of databases) await database.query('vacuum');
+  };
+  await cleanUp();
   for (const name of Object.keys(one)) {
-    const [few, many] = [await rowsRead(databases[0], asked(one, name)), await rowsRead(databases[1], asked(other, name))];
-    read.set(name, { small: few.rows, full: many.rows, scanned: many.scanned.filter((table) => GROWING.some((grows) => grows === table)) });
+    const count = async (): Promise<RowsOfBoth> => {
+      const [few, many] = [await rowsRead(databases[0], asked(one, name)), await rowsRead(databases[1], asked(other, name))];
+      return { small: few.rows, full: many.rows, scanned: many.scanned.filter((table) => GROWING.some((grows) => grows === table)) };
+    };
+    let counted = await count();
+    for (let time = 0; time < AGAIN && isTooMuch(counted); time++) {
+      await wait(CLEANED_AFTER);
+      await cleanUp();
+      counted = await count();
+    }
+    read.set(name, counted);
   }
   print(others, 'all questions');
+}
+
+/** Of what grows. */
+function isTooMuch({ small: few, full: many, scanned }: RowsOfBoth): boolean {
+  return scanned.length > 0 || many > 2 * few + 100;
 }
 
 async function compare(one: HotPath, other: HotPath, how: typeof HOT, into: Map<string, Ratio>): Promise<void> {
