@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeJwt, SignJWT } from 'jose';
 import { z } from 'zod';
@@ -62,6 +63,20 @@ describe('the introspection endpoint', () => {
     // the run lasts for 900 s, and the token is not served beyond it
     expect(exp - iat).toBeLessThanOrEqual(900);
     expect(exp - iat).toBeGreaterThan(800);
+  });
+
+  it('names the client that the token was issued to, whatever the catalogue calls it since (B99)', async () => {
+    const token = await world.tokenFor(await world.startRun());
+    const source = await readFile(world.corridor.configFile, 'utf8');
+    const apply = async (text: string): Promise<void> => {
+      expect((await world.corridor.api('POST', '/v1/apply', { source: text })).status).toBe(200);
+    };
+    await apply(source.replaceAll('client_id: corridor-indexer', 'client_id: renamed'));
+    const { body } = await world.corridor.api('GET', '/v1/clients/indexer');
+    const told = (await about(token, bearer(crmServer))).body;
+    await apply(source);
+    expect(body).toMatchObject({ client_id: 'renamed' });
+    expect(told).toMatchObject({ active: true, client_id: 'corridor-indexer', sub: 'corridor-indexer' });
   });
 
   it('says of a JWT what stands in it (B99)', async () => {

@@ -119,6 +119,15 @@ describe('what a server says of its token', () => {
     expect(faultOf(said({ scp: ['crm:read'] }))).toBe('none');
   });
 
+  it('may part its scopes by commas where the profile says so, and not elsewhere (Q24)', () => {
+    const said = (scopeAnswer: 'commas' | 'standard', scope: string) => {
+      const asked = wish({ server: server({ profile: profile({ scopeAnswer }) }), resource: resource({ verifyAudience: true }) });
+      return faultOf(readIntrospectionResponse(asked, issued, response(200, JSON.stringify({ ...active, scope }))));
+    };
+    expect([said('commas', 'crm:read,crm:read'), said('commas', 'crm:read,crm:admin')]).toEqual(['none', 'scope_broader']);
+    expect(said('standard', 'crm:read,crm:read')).toBe('scope_broader');
+  });
+
   it('need not say more than for whom it is', () => {
     expect(read({ active: true, aud: [RESOURCE] })).toMatchObject({ kind: 'token', token: { usableUntil: issued.usableUntil } });
   });

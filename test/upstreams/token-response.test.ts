@@ -3,12 +3,20 @@ import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { AuthorizationDetails } from '../../src/oauth/authorization-details.js';
 import { Scope } from '../../src/oauth/scope.js';
+import type { UpstreamOutcome } from '../../src/upstreams/token.js';
 import { UpstreamExchangeFailed } from '../../src/upstreams/upstream-http.js';
 import { response, success } from './answers.js';
 import { inShort, read, tokenOf } from './reading.js';
 import { NOW } from './wish.js';
 
 describe('a token response', () => {
+  it('is not taken to have said nothing where it could not be read', () => {
+    const saysAll = read(success({}, { 'content-type': 'text/html' }));
+    const saysNothing = read(success({ expires_in: undefined, token_type: 'other' }));
+    const saidOf = (outcome: UpstreamOutcome) => (outcome.kind === 'refused' ? outcome.token?.said : null);
+    expect([saidOf(saysAll), saidOf(saysNothing)]).toEqual([undefined, { tokenType: 'other', expiresIn: null }]);
+  });
+
   it('gives a token that is understood', () => {
     const token = tokenOf(read(success()));
     expect(token).toEqual({
