@@ -216,11 +216,18 @@ describe('the queue of evaluations', () => {
   });
 
   it('does not let anything wait for longer than its patience', async () => {
-    const pool = await poolWith({ threads: 1, deadline: 60_000, patience: 100 });
+    const pool = await poolWith({ threads: 1, deadline: 60_000, patience: 2_000 });
     const looping = watched(pool.evaluate('r1', tokenEntrypoint, loop));
     expect(await pool.evaluate('r1', tokenEntrypoint, echo(1))).toEqual({ kind: 'overloaded' });
     expect(looping.isOver).toBe(false);
     await pool.close();
+  });
+
+  it('counts no time for which the whole process stood still', async () => {
+    const pool = await poolWith({ threads: 1, deadline: 60_000, patience: 1_000 });
+    const answers = [1, 2, 3].map((n) => pool.evaluate('r1', tokenEntrypoint, echo(n)));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+    expect(await Promise.all(answers)).toEqual([1, 2, 3].map((n) => ({ kind: 'value', value: { echo: n } })));
   });
 });
 

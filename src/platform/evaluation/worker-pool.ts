@@ -10,7 +10,7 @@ export interface PoolLimits {
   readonly threads: number;
   /** For one evaluation, from its start; while the machine has no processor for its thread, the time stands still, where that can be known. */
   readonly deadline: number;
-  /** How long an evaluation may wait for its start, and how long for a processor; and how many may wait. */
+  /** How long an evaluation may wait for its start, and how long for a processor, while this process is awake; and how many may wait. */
   readonly patience: number;
   readonly waiting: number;
   /** How many revisions stay loaded. */
@@ -24,6 +24,8 @@ export const defaultLimits: PoolLimits = { threads: 2, deadline: 50, patience: 1
 /** How often running evaluations are held against the deadline; a thread that died young is not replaced at once. */
 const WATCH = 5;
 const PAUSE = 1000;
+/** No look comes so late but in a process that stood still: nobody was kept waiting by evaluations meanwhile. */
+const LONGEST = 250;
 
 interface Loaded {
   readonly module: WebAssembly.Module;
@@ -35,7 +37,9 @@ interface Job {
   readonly revision: string;
   readonly entrypoint: string;
   readonly input: string;
+  /** Since when it waits, and since when it was seen to run: in milliseconds for which the pool was awake. */
   readonly since: number;
+  begun: number | null;
   readonly settle: (result: EvaluationResult) => void;
 }
 
@@ -51,6 +55,8 @@ export class WorkerPool extends PolicyEvaluator {
   readonly #running = new Map<Thread, Job>();
   readonly #queue: Job[] = [];
   #watch: NodeJS.Timeout | null = null;
+  /** Milliseconds of watching. */
+  #awake = 0;
   #closed = false;
   #restarts = 0;
 
@@ -83,7 +89,7 @@ export class WorkerPool extends PolicyEvaluator {
     if (!isWithinLimits(inputJson)) return Promise.resolve({ kind: 'input_refused' });
     if (this.#queue.length >= this.#limits.waiting) return Promise.resolve({ kind: 'overloaded' });
     return new Promise((settle) => {
-      this.#queue.push({ revision, entrypoint, input: inputJson, since: performance.now(), settle });
+      this.#queue.push({ revision, entrypoint, input: inputJson, since: this.#awake, begun: null, settle });
       this.#dispatch();
       this.#keepWatch();
     });
@@ -188,8 +194,10 @@ export class WorkerPool extends PolicyEvaluator {
 
   #keepWatch(): void {
     if (this.#watch !== null) return;
+    const last = performance.now();
     this.#watch = setTimeout(() => {
       this.#watch = null;
+      this.#awake += Math.min(performance.now() - last, LONGEST);
       for (const [thread, job] of this.#running) {
         if ((thread.workingFor ?? 0) > this.#limits.deadline) this.#giveUp(thread, job, 'timeout');
         else if (this.#isStarved(thread, job)) this.#giveUp(thread, job, 'overloaded');
@@ -201,12 +209,14 @@ export class WorkerPool extends PolicyEvaluator {
   }
 
   #isStarved(thread: Thread, job: Job): boolean {
-    const { deadline, patience } = this.#limits;
-    return thread.hasBegun ? (thread.runningFor ?? 0) > deadline + patience : this.#isOutOfPatience(job);
+    if (!thread.hasBegun) return this.#isOutOfPatience(job);
+    if (thread.runningFor === null) return false;
+    job.begun ??= this.#awake;
+    return this.#awake - job.begun > this.#limits.deadline + this.#limits.patience;
   }
 
   #isOutOfPatience(job: Job): boolean {
-    return performance.now() - job.since > this.#limits.patience;
+    return this.#awake - job.since > this.#limits.patience;
   }
 }
 
