@@ -7,7 +7,7 @@ import type { Answers, Befallen, ProcessSample, Sample, Soak } from './samples.j
 
 const MB = 2 ** 20;
 const MINUTES = 10;
-const good: Answers = { ok: 1000, unavailable: 0, brokenOff: 0, unexpected: 0, examples: [], heldBack: 0 };
+const good: Answers = { ok: 1000, unavailable: 0, starved: 0, brokenOff: 0, unexpected: 0, examples: [], heldBack: 0 };
 const redis: Befallen = { name: 'Redis killed', mark: 'R', from: 60, to: 65, excuses: [] };
 const postgres: Befallen = { name: 'PostgreSQL killed', mark: 'P', from: 180, to: 185, excuses: ['unavailable'] };
 
@@ -59,6 +59,30 @@ describe('the judge of a soak', () => {
     expect(failed(soak(warming))).toEqual([]);
   });
 
+  it('looks at what is left of a heap after a collection, however long that takes', () => {
+    const cycle = (floor: (at: number) => number, seconds: number) =>
+      worker(({ at }) => ({ heap: (floor(at) + ((at % seconds) / seconds) * (at > 400 ? 130 : 20)) * MB }));
+    for (const minutes of [MINUTES, 1])
+      expect(
+        failed(
+          soak(
+            cycle(() => 47, 140),
+            { minutes },
+          ),
+        ),
+      ).toEqual([]);
+    const leaking = cycle((at) => 47 + at * 0.05, 40);
+    expect(failed(soak(leaking))).toEqual(['old generation of the heap, worker']);
+    expect(
+      failed(
+        soak(
+          cycle((at) => 47 + at * 0.3, 40),
+          { minutes: 1 },
+        ),
+      ),
+    ).toEqual(['old generation of the heap, worker']);
+  });
+
   it('finds descriptors and connections that are not closed', () => {
     const leaking = worker(({ at }, { handles }) => ({ handles: handles + at / 8 }));
     expect(failed(soak(leaking))).toEqual(['open descriptors, worker']);
@@ -98,6 +122,9 @@ describe('the judge of a soak', () => {
     expect(failed(soak((sample) => ({ ...turnedAway(sample), busy: 1 }), look))).toEqual([]);
     expect(failed(soak((sample) => ({ ...turnedAway(sample), busy: 1 })))).toEqual(['answers outside of faults and 10 s after']);
     expect(failed(soak(turnedAway, look))).toEqual(['answers outside of faults and 10 s after']);
+    const starved = at(300, { unavailable: 1, starved: 1 });
+    expect(failed(soak(starved, look))).toEqual([]);
+    expect(failed(soak(starved))).toEqual(['answers outside of faults and 10 s after']);
     expect(
       failed(
         soak(

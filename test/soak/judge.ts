@@ -20,7 +20,7 @@ export const EARNEST = 10;
 /** Share of all cores that is busy when the machine is at its end: of a look, 503 is excused then. */
 const AT_ITS_END = 0.95;
 
-/** By how much the median of the last quarter may be above that of the second: by a share of it, and so much more. */
+/** By how much the end may be above the second quarter: by a share of it, and so much more. */
 interface Margin {
   readonly share: number;
   readonly more: number;
@@ -49,6 +49,7 @@ export function judge(soak: Soak): readonly Judgement[] {
           samples.map((sample) => sample.processes[name]?.[kind] ?? null),
           marginOf(kind),
           kind === 'handles' ? (value) => value.toFixed(0) : (value) => `${(value / MB).toFixed(1)} MB`,
+          kind === 'heap' ? { of: lowest, end: isLook ? 2 : 3 } : undefined,
         ),
       ),
     ),
@@ -71,24 +72,32 @@ function faultsAt(faults: readonly Befallen[], from: number, to: number): readon
   return faults.filter((fault) => fault.from <= to && from <= fault.to + RECOVERY);
 }
 
-/** Medians, so that neither a fault nor a collection of garbage counts; the first quarter is left out, in which a process warms up. */
+/**
+ * Medians, so that no fault counts; the first quarter is left out, in which a process warms up. Of the heap it is the lowest, which is what
+ * stays when garbage is collected: between two collections it may double. Those may be longer apart than a quarter of a look lasts, whose
+ * end is its last half.
+ */
 export function flat(
   what: string,
   values: readonly (number | null)[],
   { share, more }: Margin,
   print: (value: number) => string,
+  { of, end } = { of: median, end: 3 },
 ): Judgement {
-  const quarter = (nth: number): number =>
-    median(values.slice(Math.floor((values.length * nth) / 4), Math.floor((values.length * (nth + 1)) / 4)));
-  const [second, last] = [quarter(1), quarter(3)];
+  const between = (from: number, to: number): number =>
+    of(values.slice(Math.floor((values.length * from) / 4), Math.floor((values.length * to) / 4)).filter((value) => value !== null));
+  const [second, last] = [between(1, 2), between(end, 4)];
   const most = second * (1 + share) + more;
   // not to be a number is not to be known, which is no flatness
   return { what, found: `${print(second)} → ${print(last)}; at most ${print(most)}`, holds: last <= most };
 }
 
-function median(values: readonly (number | null)[]): number {
-  const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
+
+function lowest(values: readonly number[]): number {
+  return values.length === 0 ? NaN : Math.min(...values);
 }
 
 function ageOfQueue(quiet: readonly Sample[]): Judgement {
@@ -121,7 +130,7 @@ function answersOutside(quiet: readonly Sample[], isLook: boolean): Judgement {
     what: `answers outside of faults and ${RECOVERY} s after`,
     found:
       `${good} good, ${others} others${examplesOf(bad)}` +
-      (excused === 0 ? '' : `; ${excused} told to try again while all cores were busy`),
+      (excused === 0 ? '' : `; ${excused} told to try again while all cores were busy or no evaluation came in time`),
     holds: bad.length === 0 && good > 0,
   };
 }
@@ -150,9 +159,8 @@ function notGood({ answers: { unavailable, brokenOff, unexpected } }: Sample): n
 /** How many answers of a sample were not good and are excused by nothing. */
 function notExcused({ answers, busy }: Sample, faults: readonly Befallen[], isLook: boolean): number {
   const excused = [...faults.flatMap(({ excuses }) => excuses), ...(isLook && busy >= AT_ITS_END ? (['unavailable'] as const) : [])];
-  return sum(['unavailable', 'brokenOff', 'unexpected'] as const, (kind) =>
-    excused.some((excuse) => excuse === kind) ? 0 : answers[kind],
-  );
+  const counts = { ...answers, unavailable: answers.unavailable - (isLook ? answers.starved : 0) };
+  return sum(['unavailable', 'brokenOff', 'unexpected'] as const, (kind) => (excused.some((excuse) => excuse === kind) ? 0 : counts[kind]));
 }
 
 function atTheEnd({ remains: { work, givenUp, runs, intents }, accounts }: Soak): readonly Judgement[] {

@@ -32,7 +32,7 @@ let isStopped = false;
 let figures = fresh();
 
 function fresh() {
-  return { ok: 0, unavailable: 0, brokenOff: 0, unexpected: 0, examples: [], heldBack: 0, tokens: 0, times: [], received: [] };
+  return { ok: 0, unavailable: 0, starved: 0, brokenOff: 0, unexpected: 0, examples: [], heldBack: 0, tokens: 0, times: [], received: [] };
 }
 
 /** The body of a good answer, or null. */
@@ -56,6 +56,8 @@ async function call(path, headers, body) {
   // RFC 6749 and RFC 9457: what is documented for a request that cannot be served now
   const isDocumented = status === 503 && /"error":"temporarily_unavailable"|"code":"unavailable"/.test(text);
   figures[isDocumented ? 'unavailable' : 'unexpected']++;
+  const reasons = isDocumented ? (JSON.parse(text).reasons ?? []) : [];
+  if (reasons.length > 0 && reasons.every(({ code }) => /^policy_(timeout|overloaded)$/.test(code))) figures.starved++;
   const example = `${path.replace(/run01\w+/, '{id}')}: ${status} ${text.slice(0, 250)}`;
   if (figures.examples.length < 3) figures.examples.push(example);
   return null;

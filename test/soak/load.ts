@@ -20,6 +20,7 @@ const interval = z.object({
   at: z.number(),
   ok: z.number(),
   unavailable: z.number(),
+  starved: z.number(),
   brokenOff: z.number(),
   unexpected: z.number(),
   examples: z.array(z.string()),

@@ -50,7 +50,7 @@ export class Sampler {
       stateOf(this.world).catch(() => null), // PostgreSQL is away
       ...processes.map((name) => this.#process(name)),
     ]);
-    const { ok, unavailable, brokenOff, unexpected, examples, heldBack, latency } = interval;
+    const { ok, unavailable, starved, brokenOff, unexpected, examples, heldBack, latency } = interval;
     return {
       at,
       processes: Object.fromEntries(processes.map((name, index) => [name, each[index] ?? null])),
@@ -58,7 +58,7 @@ export class Sampler {
       backends: found?.backends ?? null,
       databaseBytes: found?.bytes ?? null,
       busy: this.#busy(),
-      answers: { ok, unavailable, brokenOff, unexpected, examples, heldBack },
+      answers: { ok, unavailable, starved, brokenOff, unexpected, examples, heldBack },
       latency,
     };
   }

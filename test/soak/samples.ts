@@ -11,6 +11,8 @@ export interface Answers {
   readonly ok: number;
   /** 503 `temporarily_unavailable`: documented, to be tried again. */
   readonly unavailable: number;
+  /** Those of them that were told no more than that no evaluation of the policy came in time. */
+  readonly starved: number;
   /** The connection was refused or broke off. */
   readonly brokenOff: number;
   /** Anything else. */
