@@ -6,6 +6,7 @@
 import { chmod, chown, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import { bold, Screen } from '../examples/demo/screen.mjs';
@@ -179,9 +180,19 @@ async function giveTo({ uid, gid }, ...folders) {
 
 /**
  * The events in the log of a Corridor that are more than information: a Redis that cannot be had fails no request, and is seen here. On a
- * busy machine it may miss its time, and a replica may be ready late: what is over is no complaint.
+ * busy machine it may miss its time, and a replica may be ready late: what is over, or will be within half a minute, is no complaint.
  */
 async function complaintsOf(name, startedBy) {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const complaints = await complaintsSoFar(name, startedBy);
+    if (complaints.length === 0) return 'no complaint';
+    if (Date.now() > deadline) return complaints.join(', ');
+    await wait(500);
+  }
+}
+
+async function complaintsSoFar(name, startedBy) {
   const lines = (await readFile(processes.logOf(name), 'utf8')).split('\n').filter((line) => line.startsWith('{'));
   const events = lines.map((line) => JSON.parse(line));
   const isOver = ({ event, time }, index) => {
@@ -190,7 +201,7 @@ async function complaintsOf(name, startedBy) {
     return event === 'readiness_lost' && Date.parse(time) < startedBy && isBack('readiness_back');
   };
   const complaints = events.filter((event, index) => event.level !== 'info' && !isOver(event, index));
-  return [...new Set(complaints.map(({ event }) => event))].join(', ') || 'no complaint';
+  return [...new Set(complaints.map(({ event }) => event))];
 }
 
 async function isOk(address) {

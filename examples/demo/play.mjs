@@ -1,6 +1,7 @@
 // A day in the life of a run: what an agent asks, what Corridor decides, and what stays in the record.
 // The agent uses openid-client as it comes from npm; nothing in it knows of Corridor.
 import { createHash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
 
@@ -84,14 +85,21 @@ export async function play({ world, screen }) {
   return key.key;
 }
 
-/** One token request: a token, or the error that openid-client made of the answer. Both name the entry that records it. */
-async function tokenFor(agent, parameters) {
+/**
+ * One token request: a token, or the error that openid-client made of the answer. Both name the entry that records it. A machine that was
+ * too busy to decide in time is asked again, as an agent would.
+ */
+async function tokenFor(agent, parameters, again = 4) {
   try {
     const { access_token: token, attribution, expires_in: seconds } = await client.clientCredentialsGrant(agent, parameters);
     return { token, attribution, seconds };
   } catch (error) {
     const { error: code = error.code, cause } = error;
     if (code === undefined) throw error;
+    if (again > 0 && cause?.reasons?.every(({ code: why }) => why === 'policy_timeout' || why === 'policy_overloaded')) {
+      await wait(1_000);
+      return await tokenFor(agent, parameters, again - 1);
+    }
     return { error: code, attribution: cause?.attribution };
   }
 }

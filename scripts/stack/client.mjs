@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Agent, fetch } from 'undici';
 
 export class Client {
@@ -31,16 +32,19 @@ export class Client {
     return answer.body;
   }
 
-  /** A token request of a run: what came of it in a word, and the answer. */
+  /** A token request of a run: what came of it in a word, and the answer. Asked again when the machine was too busy to decide in time. */
   async ask(run, scope) {
+    for (let times = 1; ; times++) {
+      const { status, body } = await this.#askOnce(run, scope);
+      if (times === 5 || !isStarved(status, body)) return { word: status === 200 ? 'a token' : (body?.error ?? String(status)), body };
+      await wait(1_000);
+    }
+  }
+
+  #askOnce(run, scope) {
     const credentials = Buffer.from(`${run.client_id}:${run.client_secret}`).toString('base64');
     const form = new URLSearchParams({ grant_type: 'client_credentials', scope, resource: 'https://crm.example/api' });
-    const { status, body } = await this.#fetch('/oauth2/token', {
-      method: 'POST',
-      headers: { authorization: `Basic ${credentials}` },
-      body: form,
-    });
-    return { word: status === 200 ? 'a token' : (body?.error ?? String(status)), body };
+    return this.#fetch('/oauth2/token', { method: 'POST', headers: { authorization: `Basic ${credentials}` }, body: form });
   }
 
   /** A command of Corridor's command line: its exit code and what it printed. */
@@ -58,6 +62,10 @@ export class Client {
     const text = await answer.text();
     return { status: answer.status, body: asJson(text) };
   }
+}
+
+function isStarved(status, body) {
+  return status === 503 && body?.reasons?.every(({ code }) => code === 'policy_timeout' || code === 'policy_overloaded');
 }
 
 function asJson(text) {

@@ -37,7 +37,7 @@ const given = new Set();
  * A port on loopback that is given to nobody else: the wished one where it is free, or one below those that the system gives to whoever
  * asks for any, so that it is still free for the process that is started with it.
  */
-export async function freePort(wished = randomInt(15_000, 32_000)) {
+export async function freePort(wished = randomInt(31_000, 32_700)) {
   if (given.has(wished)) return freePort();
   given.add(wished); // before anything is awaited: others may draw meanwhile
   const server = net.createServer().listen(wished, '127.0.0.1');

@@ -49,12 +49,12 @@ export class Processes {
     throw new CannotStart(`${name} ${isRunning(child) ? 'was not ready in time' : 'ended'}. It said:\n${said}`);
   }
 
-  /** Ends one in order; after ten seconds by force, which is told. */
+  /** Ends one in order; after thirty seconds (deploy/compose.yaml) by force, which is told. */
   async stop(child) {
     const found = this.#running.find((one) => one.child === child);
     this.#running = this.#running.filter((one) => one !== found);
     if (found === undefined || !isRunning(child)) return true;
-    await end(child, found.signal, 10_000);
+    await end(child, found.signal, 30_000);
     return child.signalCode !== 'SIGKILL';
   }
 
