@@ -57,6 +57,7 @@ export class Agents {
   async #run(workflow: string, turn: number): Promise<void> {
     const agent = { name: 'indexer', version: '1.4.0', model: 'none' };
     const started = await this.corridor.api('POST', '/v1/runs', { workflow, purpose, agent, ttl: 900 }, this.runtimeKey);
+    if (started.status !== 201) return void this.unexpected.push(started);
     const { id, client_secret: secret } = runStarted.parse(started.body);
     for (let index = 0; index < wishes.length && performance.now() < this.#until; index++) {
       const wish = wishes[(index + turn) % wishes.length] ?? wishes[0];

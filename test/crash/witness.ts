@@ -32,8 +32,14 @@ export class Witness {
     const examined = examine({ issued, received, entries: record.filter(({ id }) => !this.#known.has(id)) });
 
     const { exposed, lift } = await stopEverything(corridor);
+    const answered = Date.now();
+    const revoked = new Set(
+      (await this.world.authorizationServer.issued())
+        .filter(({ revoked_at: at }) => at !== null && at <= answered)
+        .map(({ sha256 }) => sha256),
+    );
     const unlisted = issued.filter(
-      (token) => token.revoked_at === null && mayLive(token) && !exposed.has(examined.issuanceOf.get(token.sha256) ?? ''),
+      (token) => !revoked.has(token.sha256) && mayLive(token) && !exposed.has(examined.issuanceOf.get(token.sha256) ?? ''),
     );
     const alive = await this.#aliveAfterRevocation(corridor, examined);
     await lift();

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { until } from '../rig/command-line.js';
 import { startCorridor } from '../rig/corridor.js';
 import { json } from '../rig/hostile-authorization-server.js';
 import { basic, issue, TokenDoor } from './token-door.js';
@@ -125,7 +126,9 @@ describe('the metadata of an authorization server', () => {
       status: 200,
       body: { metadata: { token_endpoint: `${issuer}/moved`, approved_by: 'admin' }, metadata_drift: [], offered: null },
     });
-    expect(door.corridor.output()).toMatch(/"event":"administered","action":"metadata.approved","by":"admin",.*"subject":"upstream"/);
+    await until(() =>
+      /"event":"administered","action":"metadata.approved","by":"admin",.*"subject":"upstream"/.test(door.corridor.output()),
+    );
     expect(await recorded('metadata.approved')).toEqual([
       expect.objectContaining({
         sha256: after.offered?.digest,

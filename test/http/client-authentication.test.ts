@@ -197,8 +197,8 @@ describe('a secret', () => {
     for (const letter of made.flatMap(({ secret }) => [...secret])) counts.set(letter, (counts.get(letter) ?? 0) + 1);
     expect(counts.size).toBe(62);
     expect(Math.max(...[...counts.values()].map((count) => Math.abs(count - 43_000 / 62)))).toBeLessThan(26 * 6);
-    // no place of a secret is fixed
-    for (let place = 0; place < 43; place++) expect(new Set(made.map(({ secret }) => secret[place])).size).toBe(62);
+    // no place of a secret is fixed, or of few letters: of 62, chance leaves out one at some place in one of 4,000 runs
+    for (let place = 0; place < 43; place++) expect(new Set(made.map(({ secret }) => secret[place])).size).toBeGreaterThan(55);
   }, 60_000);
 
   it('is nowhere in what Corridor keeps, and neither is a key of the API (B22)', async () => {

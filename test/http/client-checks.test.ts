@@ -166,15 +166,16 @@ describe('a preview', () => {
     const { body } = await door.corridor.api('POST', '/v1/keys', { name: 'op', roles: ['operator'] });
     const { key } = z.object({ key: z.string() }).parse(body);
     expect((await preview({ issuer: 'https://as.example' }, key)).status).toBe(403);
-    const { requests } = door.server;
-    const before = requests.length;
+    // what is owed since an earlier check may be tried at any time
+    const requests = () => door.server.requests.filter(({ target }) => target !== '/revoke').length;
+    const before = requests();
     expect(await preview({ issuer: door.server.issuer })).toMatchObject({ status: 400, body: { code: 'issuer_unusable' } });
-    expect(requests).toHaveLength(before);
+    expect(requests()).toBe(before);
     expect(await preview({ issuer: door.server.issuer, allow_hosts: ['127.0.0.1'] })).toMatchObject({
       status: 200,
       body: { usable: true, issuer_matches: true, method: { name: 'client_secret_basic' } },
     });
-    expect(requests).toHaveLength(before + 1);
+    expect(requests()).toBe(before + 1);
     for (const wrong of [
       {},
       { issuer: 'https://a', resource: 'https://b' },

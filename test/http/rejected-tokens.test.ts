@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { basic, crm, reports, startGivenTokensWorld, type Answer, type GivenTokensWorld } from './given-tokens-world.js';
 import type { RunBySecret } from '../interop/world.js';
 import { earlyInMinute } from '../rig/calendar-minute.js';
+import { until } from '../rig/command-line.js';
 
 let world: GivenTokensWorld;
 beforeAll(async () => {
@@ -59,6 +60,7 @@ describe('a token that its resource rejects', () => {
       (await world.authorizationServer.issued()).some((one) => one.sha256 === sha256(token) && one.revoked_at !== null);
     for (let look = 0; look < 100 && !(await revoked()); look++) await wait(100);
     expect(await revoked()).toBe(true);
+    await until(async () => (await entriesOf(run, 'token.revoked')).length > 0);
     expect((await entriesOf(run, 'token.revoked')).map(({ token: one }) => (one as { sha256: string }).sha256)).toEqual([sha256(token)]);
   });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { until } from '../rig/command-line.js';
 import { basic, startGivenTokensWorld, type Answer, type GivenTokensWorld } from './given-tokens-world.js';
 
 let world: GivenTokensWorld;
@@ -10,9 +11,17 @@ beforeAll(async () => {
   auditor = z.object({ key: z.string() }).parse(made.body).key;
 }, 60_000);
 afterAll(() => world.stop());
-beforeEach(() => world.authorizationServer.outages({ 'POST /token/revocation': 503 }));
+beforeEach(async () => {
+  // nothing is owed since the test before
+  await world.authorizationServer.outages({});
+  await until(async () => (await listed()).every(({ state }) => state === 'given_up'));
+  await world.authorizationServer.outages({ 'POST /token/revocation': 503 });
+});
 
-const page = z.object({ work: z.array(z.looseObject({ id: z.string(), run: z.string().nullable() })), next: z.string().nullable() });
+const page = z.object({
+  work: z.array(z.looseObject({ id: z.string(), state: z.string(), run: z.string().nullable() })),
+  next: z.string().nullable(),
+});
 
 async function listed(query = '') {
   return page.parse((await world.corridor.api('GET', `/v1/work${query}`, undefined, auditor)).body).work;

@@ -283,7 +283,7 @@ describe('a workload with a SPIFFE ID', () => {
     ['a long life', 'lives too long', () => svid({ exp: now() + 3600 })],
   ] as const)('is refused with %s (B107)', async (_title, reason, make) => {
     expect(await corridor.token(await make(), asSvid)).toMatchObject({ body: { error: 'invalid_client' } });
-    expect(corridor.lastSecurityEvent()).toMatchObject({ detail: reason });
+    expect(await corridor.lastSecurityEvent()).toMatchObject({ detail: reason });
   });
 
   it('comes as jwt-spiffe alone, and nothing else does (D2)', async () => {
@@ -395,7 +395,7 @@ describe('an assertion that is exchanged for a run', () => {
     const assertion = await githubToken();
     expect(await corridor.exchange(assertion)).toMatchObject({ status: 201 });
     expect(await corridor.exchange(assertion)).toMatchObject({ status: 401, body: { code: 'assertion_refused' } });
-    expect(corridor.lastSecurityEvent()).toMatchObject({ surface: 'api', detail: 'assertion used before' });
+    expect(await corridor.lastSecurityEvent()).toMatchObject({ surface: 'api', detail: 'assertion used before' });
     const spentThere = await githubToken();
     expect(await corridor.token(spentThere)).toMatchObject({ status: 200 });
     expect(await corridor.exchange(spentThere)).toMatchObject({ status: 401 });
@@ -462,7 +462,7 @@ describe('whoever replays an assertion', () => {
     for (let time = 0; time < 21; time++) replays.push(await corridor.exchange(assertion));
     expect(replays.at(0)).toMatchObject({ status: 401, body: { code: 'assertion_refused' } });
     expect(replays.at(-1)).toMatchObject({ status: 429, body: { code: 'too_many_attempts' } });
-    expect(corridor.lastSecurityEvent()).toMatchObject({
+    expect(await corridor.lastSecurityEvent()).toMatchObject({
       event: 'throttled',
       surface: 'api',
       subject: 'gitlab',

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { crm, startWorld, type World } from '../interop/world.js';
+import { until } from '../rig/command-line.js';
 
 /** Denies what one project asks for, by its attested name, so that it shows what the policy sees; allows everything else. */
 const rego = `package corridor.token
@@ -20,6 +21,8 @@ export const jwtSpiffe = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe
 
 /** A Corridor that trusts the runtimes of a test, and ways to come in with their tokens. */
 export class WorkloadWorld {
+  #notedBefore = 0;
+
   private constructor(
     readonly world: World,
     private readonly base: string,
@@ -42,6 +45,7 @@ export class WorkloadWorld {
 
   /** Asks for a token with an assertion. */
   async token(assertion: string, parameters: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    this.#notedBefore = this.#securityEvents().length;
     const body = new URLSearchParams({
       grant_type: 'client_credentials',
       resource: crm,
@@ -55,6 +59,7 @@ export class WorkloadWorld {
 
   /** Exchanges an assertion for a run. */
   async exchange(assertion: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    this.#notedBefore = this.#securityEvents().length;
     const type: Readonly<Record<string, string>> = body === undefined ? {} : { 'content-type': 'application/json' };
     const response = await fetch(`${this.world.corridor.url}/v1/runs`, {
       method: 'POST',
@@ -74,11 +79,15 @@ export class WorkloadWorld {
     return z.object({ entries: z.array(z.record(z.string(), z.unknown())) }).parse(body).entries;
   }
 
-  /** What was noted last of a failed authentication. */
-  lastSecurityEvent(): unknown {
-    const lines = this.world.corridor.output().split('\n');
-    const line = lines.findLast((candidate) => /"event":"(authentication_failed|throttled|access_refused)"/.test(candidate));
-    return line === undefined ? null : JSON.parse(line);
+  /** What is noted of the failed authentication of the last request, maybe a little later than it is answered. */
+  async lastSecurityEvent(): Promise<unknown> {
+    await until(() => this.#securityEvents().length > this.#notedBefore);
+    return JSON.parse(this.#securityEvents().at(-1) ?? '');
+  }
+
+  #securityEvents(): readonly string[] {
+    const lines = this.world.corridor.output().split('\n').slice(0, -1);
+    return lines.filter((line) => /"event":"(authentication_failed|throttled|access_refused)"/.test(line));
   }
 
   async runsStarted(): Promise<number> {

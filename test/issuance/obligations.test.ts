@@ -36,7 +36,21 @@ decision := {"allow": false, "reasons": [{"code": "enough"}]} if {
 
 decision := {"allow": true, "reasons": [{"code": "parent_allows"}], "obligations": {"max_ttl": 100}} if wish == "parent"
 
-decision := {"allow": count([x | some x in numbers.range(1, 100000000); x % 7 == 3]) > 0} if wish == "slow"
+# no memory, only time
+decision := {"allow": false} if {
+	wish == "slow"
+	n := numbers.range(1, 100)
+	some a in n
+	some b in n
+	some c in n
+	some d in n
+	some e in n
+	a > b
+	b > c
+	c > d
+	d > e
+	e > a
+}
 `;
 
 let world: World;

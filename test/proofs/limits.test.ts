@@ -91,6 +91,7 @@ describe('the limits of token requests', () => {
   });
 
   it('hold for starts, before anything is started', async () => {
+    await earlyInMinute();
     const { key } = z
       .looseObject({ key: z.string() })
       .parse((await world.corridor.api('POST', '/v1/keys', { name: 'starting', roles: ['runtime'], runtime: 'starting' })).body);

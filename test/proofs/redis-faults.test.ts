@@ -152,7 +152,7 @@ async function useUnasked(view: View): Promise<void> {
       expect(await use(far)).toBeLessThan(BOUND);
       await until(() => !far.health.up);
       await useUnasked(far);
-      expect(eventsOf(far)).toEqual(['redis_lost']);
+      await expectTurns(far, 'redis_lost');
     } finally {
       await far.close();
       wire.close();

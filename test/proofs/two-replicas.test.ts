@@ -3,7 +3,6 @@ import { SignJWT } from 'jose';
 import pg from 'pg';
 import { awake } from '../rig/awake.js';
 import { until } from '../rig/command-line.js';
-import { delayed } from '../rig/hostile-authorization-server.js';
 import { startPostgres } from '../rig/postgres.js';
 import { basic, crm, form, issue, TokenDoor, type KeyRun, type TokenAnswer } from '../http/token-door.js';
 
@@ -90,12 +89,18 @@ async function assertion({ id, privateKey }: KeyRun, jti: string, exp = Math.flo
   it('give no token when the database is gone between the answer of the server and the record (B45), nor to an assertion after that (B36)', async () => {
     const [bySecret, byKey] = [await one.startRun(), await one.startRunWithKey()];
     expect((await one.send(await assertion(byKey, 'before'))).status).toBe(200);
-    one.server.at('/token', delayed(5_000, issue()));
+    let haveStopped = (): void => undefined;
+    const stopped = new Promise<void>((resolve) => (haveStopped = resolve));
+    one.server.at('/token', async (response, request) => {
+      await stopped;
+      await issue()(response, request);
+    });
     const before = one.upstreamRequests;
     const asked = one.send(form(grant), { authorization: basic(bySecret.id, bySecret.secret) });
     await until(() => one.upstreamRequests > before);
     expect(one.upstreamRequests).toBe(before + 1);
     await postgres?.stop();
+    haveStopped();
     for (const answer of [await asked, await one.send(await assertion(byKey, 'after')), await one.ask(bySecret)]) expectUnavailable(answer);
     const began = awake();
     for (const { url } of [one.corridor, other.corridor]) {

@@ -197,7 +197,7 @@ async function killed(world: World): Promise<void> {
   }, 150);
   const { access_token: fresh } = await other.ask('crm:read', crm);
   expect(await accepted(world, fresh, crm)).toEqual(['crm:read']);
-  await until(async () => (await world.traced(owed))['revocation'] === 'revoked', 60);
+  await until(async () => (await world.traced(owed))['revocation'] === 'revoked', 150);
   const states = await Promise.all([owed, revoked].map(async (token) => (await world.server.introspect(token, ledger))['active']));
   expect(states).toEqual([false, false]);
 }

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { until } from '../rig/command-line.js';
 import { startFamily, type Member } from './families.js';
 import { arm, untilFrozen } from './freeze.js';
+import { patiently } from './patience.js';
 import type { RecordedEntry } from './record-check.js';
 import type { RecordReader } from './record-reader.js';
 import type { ScaledWorld } from './scaled-world.js';
@@ -34,7 +35,7 @@ export async function stopInOrder(world: ScaledWorld, surface: Surface, reader: 
   const asked = async (): Promise<number> => (await world.authorizationServer.requests())['POST /token'] ?? 0;
   const before = await asked();
   const replica = world.replica(1);
-  const asking = members.map(({ run }) => surface.ask(1, run, 'files'));
+  const asking = members.map(({ run }) => patiently(() => surface.ask(1, run, 'files')));
   await until(async () => (await asked()) >= before + members.length);
   await wait(300); // a token may have been renewed meanwhile: then one of them is not there yet
   replica.signal('SIGTERM');
@@ -67,8 +68,8 @@ export async function leaveIntentsOpen(world: ScaledWorld, surface: Surface, rea
   await world.authorizationServer.delay({ before: SLOW });
   const frozen = world.replica(2);
   const moment = await arm(frozen, 'token request, after');
-  const dying = surface.ask(1, first.run, 'files');
-  const freezing = surface.ask(2, second.run, 'files');
+  const dying = patiently(() => surface.ask(1, first.run, 'files'));
+  const freezing = patiently(() => surface.ask(2, second.run, 'files'));
   const entries: RecordedEntry[] = [];
   const isIntended = ({ run }: Member): boolean => entries.some((entry) => entry.run === run.id && entry.type === 'token.requested');
   await until(async () => {

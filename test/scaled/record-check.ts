@@ -29,7 +29,7 @@ export type RecordedEntry = z.infer<typeof recordedEntry>;
 /** What a suspension's answer listed, and how many milliseconds it took, by the suspension. */
 export type Exposures = ReadonlyMap<string, { readonly listed: ReadonlySet<string>; readonly took: number }>;
 
-/** Milliseconds: a token that ends so soon after a stop need not be in its exposure. */
+/** Milliseconds: a token that ends so soon after a stop, or before it is answered, need not be in its exposure. */
 const AS_GOOD_AS_OVER = 1_000;
 /** By which the replicas' measures of the database's clock may differ on a busy machine. */
 const CLOCKS = 250;
@@ -112,9 +112,10 @@ export class RecordCheck {
     this.#inForce.set(suspension, { kind, target });
     const answer = exposures.get(suspension);
     if (answer === undefined) return; // it reached nobody
+    const asGoodAsOver = Math.max(AS_GOOD_AS_OVER, answer.took + CLOCKS);
     for (const [issuance, { subject, expiresAt }] of this.#live) {
       if (expiresAt < at) this.#live.delete(issuance);
-      if (expiresAt < at + AS_GOOD_AS_OVER || !this.#covers(kind, target, subject) || perhapsOutOfReach(kind, target, subject)) continue;
+      if (expiresAt < at + asGoodAsOver || !this.#covers(kind, target, subject) || perhapsOutOfReach(kind, target, subject)) continue;
       this.compared++;
       const finding = `${issuance} for ${subject.resource} was released before ${suspension} (${kind} ${target}) and is not in its exposure`;
       if (!answer.listed.has(issuance)) this.#missing.push({ issuance, until: at + answer.took + CLOCKS, finding });

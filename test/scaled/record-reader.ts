@@ -6,21 +6,23 @@ const page = z.object({ entries: z.array(recordedEntry), next: z.string().nullab
 
 /** Reads the record bit by bit, as it grows, through any replica. */
 export class RecordReader {
-  #last: string | null = null;
+  readonly #seen = new Set<string>();
 
   constructor(private readonly world: ScaledWorld) {}
 
-  /** What came since the last time, in the order in which it came. */
+  /**
+   * What came since the last time, in its order. Of two that replicas appended at the same moment the earlier may be there later: so pages
+   * are read whole, until one ends with what was seen.
+   */
   async more(): Promise<readonly RecordedEntry[]> {
     const found: RecordedEntry[] = [];
     for (let cursor: string | null = ''; cursor !== null;) {
       const { body } = await this.world.replica(0).api('GET', `/v1/entries?limit=1000&cursor=${cursor}`);
       const { entries, next } = page.parse(body);
-      const known = entries.findIndex(({ id }) => id === this.#last);
-      found.push(...(known < 0 ? entries : entries.slice(0, known)));
-      cursor = known < 0 ? next : null;
+      for (const entry of entries.filter(({ id }) => !this.#seen.has(id))) found.push(entry);
+      cursor = entries.length > 0 && this.#seen.has(entries.at(-1)?.id ?? '') ? null : next;
     }
-    this.#last = found[0]?.id ?? this.#last;
+    for (const { id } of found) this.#seen.add(id);
     return found.reverse();
   }
 }

@@ -63,6 +63,7 @@ export async function stopLatency(
   ];
   const load = spawn(process.execPath, [path.join(import.meta.dirname, 'load.mjs')], { stdio: ['pipe', 'pipe', 'inherit'] });
   const printed = text(load.stdout);
+  const ended = once(load, 'exit');
   load.stdin.end(
     JSON.stringify({
       urls: world.replicas.map(({ issuer }) => `${issuer}/token`),
@@ -89,7 +90,6 @@ export async function stopLatency(
       await wait(BETWEEN_STOPS);
     }
   } finally {
-    const ended = once(load, 'exit');
     load.kill('SIGTERM');
     await ended;
   }

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { FactChange } from '../../src/issuance/fact-changes.js';
 import { sealingContext, type SealedCredential } from '../../src/credentials/sealed-credential.js';
 import { Sealer } from '../../src/credentials/sealer.js';
@@ -91,6 +92,7 @@ describe.each(databases)('credentials on %s', (_name, open) => {
   it('gives the newest version that is not retired', async () => {
     const [first, second] = [secretVersion('indexer', 'one'), secretVersion('indexer', 'two')];
     await change([first]);
+    await wait(2); // by the millisecond in which they were made
     await change([second]);
     expect((await credentials.current('indexer'))?.id).toBe(second.id);
     await change([], [second.id]);

@@ -180,8 +180,9 @@ const FACTS_LOCK = 42;
       await holder.query('begin');
       await holder.query('select 1 from run where id = $1 for update', [run.id]);
       const hasty = pooledDatabase(url, 2, { lock_timeout: '200ms' });
+      await hasty.query('select 1'); // connecting takes none of its patience
       const item = append({ run, epoch });
-      const appended = expect(new Recording(hasty, { patience: 1000 }).verdict(item)).rejects.toThrow(LogUnavailable);
+      const appended = expect(new Recording(hasty, { patience: 3000 }).verdict(item)).rejects.toThrow(LogUnavailable);
       await waiting(database, 1);
       await changeFacts(await somebody('-c lock_timeout=5s'));
       await appended;
