@@ -24,7 +24,7 @@ export const defaultLimits: PoolLimits = { threads: 2, deadline: 50, patience: 1
 /** How often running evaluations are held against the deadline; a thread that died young is not replaced at once. */
 const WATCH = 5;
 const PAUSE = 1000;
-/** No look comes so late but in a process that stood still: nobody was kept waiting by evaluations meanwhile. */
+/** Of a longer pause between two looks no more counts: the process stood still, or its main thread had other things to do. */
 const LONGEST = 250;
 
 interface Loaded {
@@ -55,8 +55,9 @@ export class WorkerPool extends PolicyEvaluator {
   readonly #running = new Map<Thread, Job>();
   readonly #queue: Job[] = [];
   #watch: NodeJS.Timeout | null = null;
-  /** Milliseconds of watching. */
-  #awake = 0;
+  /** Milliseconds that this process was awake while something was watched, up to the last look. */
+  #watched = 0;
+  #lastLook = 0;
   #closed = false;
   #restarts = 0;
 
@@ -89,7 +90,7 @@ export class WorkerPool extends PolicyEvaluator {
     if (!isWithinLimits(inputJson)) return Promise.resolve({ kind: 'input_refused' });
     if (this.#queue.length >= this.#limits.waiting) return Promise.resolve({ kind: 'overloaded' });
     return new Promise((settle) => {
-      this.#queue.push({ revision, entrypoint, input: inputJson, since: this.#awake, begun: null, settle });
+      this.#queue.push({ revision, entrypoint, input: inputJson, since: this.#awake(), begun: null, settle });
       this.#dispatch();
       this.#keepWatch();
     });
@@ -194,16 +195,16 @@ export class WorkerPool extends PolicyEvaluator {
 
   #keepWatch(): void {
     if (this.#watch !== null) return;
-    const last = performance.now();
+    this.#lastLook = performance.now();
     this.#watch = setTimeout(() => {
+      this.#watched = this.#awake();
       this.#watch = null;
-      this.#awake += Math.min(performance.now() - last, LONGEST);
       for (const [thread, job] of this.#running) {
         if ((thread.workingFor ?? 0) > this.#limits.deadline) this.#giveUp(thread, job, 'timeout');
         else if (this.#isStarved(thread, job)) this.#giveUp(thread, job, 'overloaded');
       }
-      this.#dispatch();
       while (this.#queue[0] !== undefined && this.#isOutOfPatience(this.#queue[0])) this.#queue.shift()?.settle({ kind: 'overloaded' });
+      this.#dispatch();
       if (this.#running.size + this.#queue.length > 0) this.#keepWatch();
     }, WATCH);
   }
@@ -211,12 +212,17 @@ export class WorkerPool extends PolicyEvaluator {
   #isStarved(thread: Thread, job: Job): boolean {
     if (!thread.hasBegun) return this.#isOutOfPatience(job);
     if (thread.runningFor === null) return false;
-    job.begun ??= this.#awake;
-    return this.#awake - job.begun > this.#limits.deadline + this.#limits.patience;
+    job.begun ??= this.#watched;
+    return this.#watched - job.begun > this.#limits.deadline + this.#limits.patience;
   }
 
   #isOutOfPatience(job: Job): boolean {
-    return this.#awake - job.since > this.#limits.patience;
+    return this.#watched - job.since > this.#limits.patience;
+  }
+
+  /** Milliseconds that this process was awake while something was watched, which stand still between. */
+  #awake(): number {
+    return this.#watched + (this.#watch === null ? 0 : Math.min(performance.now() - this.#lastLook, LONGEST));
   }
 }
 
