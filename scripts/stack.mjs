@@ -193,8 +193,8 @@ async function complaintsOf(name, startedBy) {
 }
 
 async function complaintsSoFar(name, startedBy) {
-  const lines = (await readFile(processes.logOf(name), 'utf8')).split('\n').filter((line) => line.startsWith('{'));
-  const events = lines.map((line) => JSON.parse(line));
+  const lines = (await readFile(processes.logOf(name), 'utf8')).split('\n').slice(0, -1);
+  const events = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
   const isOver = ({ event, time }, index) => {
     const isBack = (what) => events.slice(index).some((later) => later.event === what);
     if (event === 'redis_lost') return isBack('redis_back');

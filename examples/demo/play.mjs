@@ -86,8 +86,8 @@ export async function play({ world, screen }) {
 }
 
 /**
- * One token request: a token, or the error that openid-client made of the answer. Both name the entry that records it. A machine that was
- * too busy to decide in time is asked again, as an agent would.
+ * One token request: a token, or the error that openid-client made of the answer. Both name the entry that records it. What cannot
+ * be served at the moment is asked for again, as by any agent.
  */
 async function tokenFor(agent, parameters, again = 4) {
   try {
@@ -96,7 +96,7 @@ async function tokenFor(agent, parameters, again = 4) {
   } catch (error) {
     const { error: code = error.code, cause } = error;
     if (code === undefined) throw error;
-    if (again > 0 && cause?.reasons?.every(({ code: why }) => why === 'policy_timeout' || why === 'policy_overloaded')) {
+    if (again > 0 && code === 'temporarily_unavailable') {
       await wait(1_000);
       return await tokenFor(agent, parameters, again - 1);
     }

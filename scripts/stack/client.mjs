@@ -65,7 +65,8 @@ export class Client {
 }
 
 function isStarved(status, body) {
-  return status === 503 && body?.reasons?.every(({ code }) => code === 'policy_timeout' || code === 'policy_overloaded');
+  const reasons = status === 503 ? (body?.reasons ?? []) : [];
+  return reasons.length > 0 && reasons.every(({ code }) => code === 'policy_timeout' || code === 'policy_overloaded');
 }
 
 function asJson(text) {

@@ -35,7 +35,7 @@ const given = new Set();
 
 /**
  * A port on loopback that is given to nobody else: the wished one where it is free, or one below those that the system gives to whoever
- * asks for any, so that it is still free for the process that is started with it.
+ * asks for any, so that it is still free for the process that is started with it, and above those of the tests, which may run beside it.
  */
 export async function freePort(wished = randomInt(31_000, 32_700)) {
   if (given.has(wished)) return freePort();

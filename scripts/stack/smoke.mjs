@@ -75,7 +75,7 @@ export async function smoke({ client, screen, processes, replicas }) {
 
 const task = { workflow: 'nightly-index', purpose: 'search-indexing' };
 
-/** Within as long as a start may take. */
+/** Within the time that a start may take. */
 async function holds(condition, word) {
   for (const deadline = Date.now() + 90_000; Date.now() < deadline; await wait(200)) if (await condition()) return word;
   return 'not within 90 s';

@@ -30,7 +30,7 @@ const wishes = resources.flatMap((resource) =>
 /** Agents that start runs, ask for tokens and end runs, all at once, until nobody answers any more. */
 export class Agents {
   readonly received: Received[] = [];
-  /** Answers that are no tokens: there should be none. */
+  /** Answers that are neither a run nor a token: there should be none. */
   readonly unexpected: unknown[] = [];
   /** How often somebody was told that no evaluation of the policy came in time, and asked again. */
   starved = 0;
@@ -57,7 +57,10 @@ export class Agents {
   async #run(workflow: string, turn: number): Promise<void> {
     const agent = { name: 'indexer', version: '1.4.0', model: 'none' };
     const started = await this.corridor.api('POST', '/v1/runs', { workflow, purpose, agent, ttl: 900 }, this.runtimeKey);
-    if (started.status !== 201) return void this.unexpected.push(started);
+    if (started.status !== 201) {
+      this.unexpected.push(started);
+      return await wait(RETRY_AFTER);
+    }
     const { id, client_secret: secret } = runStarted.parse(started.body);
     for (let index = 0; index < wishes.length && performance.now() < this.#until; index++) {
       const wish = wishes[(index + turn) % wishes.length] ?? wishes[0];

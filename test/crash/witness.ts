@@ -31,11 +31,11 @@ export class Witness {
     const issued = all.slice(this.#listed);
     const examined = examine({ issued, received, entries: record.filter(({ id }) => !this.#known.has(id)) });
 
+    const begun = Date.now();
     const { exposed, lift } = await stopEverything(corridor);
-    const answered = Date.now();
     const revoked = new Set(
       (await this.world.authorizationServer.issued())
-        .filter(({ revoked_at: at }) => at !== null && at <= answered)
+        .filter(({ revoked_at: at }) => at !== null && at <= begun)
         .map(({ sha256 }) => sha256),
     );
     const unlisted = issued.filter(

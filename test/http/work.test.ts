@@ -16,7 +16,7 @@ beforeEach(async () => {
   await world.authorizationServer.outages({});
   await until(async () => (await listed()).every(({ state }) => state === 'given_up'));
   await world.authorizationServer.outages({ 'POST /token/revocation': 503 });
-});
+}, 60_000);
 
 const page = z.object({
   work: z.array(z.looseObject({ id: z.string(), state: z.string(), run: z.string().nullable() })),

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWTPayload } from 'jose';
 import * as client from 'openid-client';
 import { crm } from '../interop/world.js';
+import { until } from '../rig/command-line.js';
 import { newSigningKey, sign, startWorkloadIssuer, type SigningKey, type WorkloadIssuer } from '../rig/workload-issuer.js';
 import { jwtSpiffe, WorkloadWorld, type Answer } from './workloads.js';
 
@@ -462,6 +463,7 @@ describe('whoever replays an assertion', () => {
     for (let time = 0; time < 21; time++) replays.push(await corridor.exchange(assertion));
     expect(replays.at(0)).toMatchObject({ status: 401, body: { code: 'assertion_refused' } });
     expect(replays.at(-1)).toMatchObject({ status: 429, body: { code: 'too_many_attempts' } });
+    await until(() => corridor.world.corridor.output().includes('"event":"throttled"'));
     expect(await corridor.lastSecurityEvent()).toMatchObject({
       event: 'throttled',
       surface: 'api',

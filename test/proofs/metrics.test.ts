@@ -40,9 +40,11 @@ describe('the metrics of a running Corridor', () => {
       CORRIDOR_KEY: door.corridor.adminKey,
     });
     expect(drilled).toMatchObject({ code: 0 });
-    // a page that the database had no time for says so, and nothing else of it
-    do text = await (await fetch(url)).text();
-    while (value('corridor_database_up') !== 1);
+    // a page for which the database had no time says that, and little else
+    await until(async () => {
+      text = await (await fetch(url)).text();
+      return value('corridor_database_up') === 1;
+    });
   }, 120_000);
   afterAll(() => door.close());
 

@@ -11,8 +11,8 @@ export class RecordReader {
   constructor(private readonly world: ScaledWorld) {}
 
   /**
-   * What came since the last time, in its order. Of two that replicas appended at the same moment the earlier may be there later: so pages
-   * are read whole, until one ends with what was seen.
+   * What came since the last time, in its order but for what came late: of two that replicas appended at the same moment the earlier may be
+   * there later. So pages are read whole, until one ends with what was seen.
    */
   async more(): Promise<readonly RecordedEntry[]> {
     const found: RecordedEntry[] = [];

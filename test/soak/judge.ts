@@ -19,6 +19,8 @@ const MB = 2 ** 20;
 export const EARNEST = 10;
 /** Share of all cores that is busy when the machine is at its end: of a look, 503 is excused then. */
 const AT_ITS_END = 0.95;
+/** Share of the answers of a sample that may be for want of an evaluation in time: of a look. */
+const STARVED = 0.05;
 
 /** By how much the end may be above the second quarter: by a share of it, and so much more. */
 interface Margin {
@@ -73,9 +75,9 @@ function faultsAt(faults: readonly Befallen[], from: number, to: number): readon
 }
 
 /**
- * Medians, so that no fault counts; the first quarter is left out, in which a process warms up. Of the heap it is the lowest, which is what
- * stays when garbage is collected: between two collections it may double. Those may be longer apart than a quarter of a look lasts, whose
- * end is its last half.
+ * Medians, so that no fault counts; the first quarter is left out, in which a process warms up. Of the heap the lowest value, which is what
+ * a collection of garbage leaves: between two it may double. In a look two may be further apart than a quarter of it, so its end is its
+ * last half, and what grows has grown half as much by then.
  */
 export function flat(
   what: string,
@@ -159,7 +161,8 @@ function notGood({ answers: { unavailable, brokenOff, unexpected } }: Sample): n
 /** How many answers of a sample were not good and are excused by nothing. */
 function notExcused({ answers, busy }: Sample, faults: readonly Befallen[], isLook: boolean): number {
   const excused = [...faults.flatMap(({ excuses }) => excuses), ...(isLook && busy >= AT_ITS_END ? (['unavailable'] as const) : [])];
-  const counts = { ...answers, unavailable: answers.unavailable - (isLook ? answers.starved : 0) };
+  const starved = isLook && answers.starved <= STARVED * (answers.ok + answers.unavailable) ? answers.starved : 0;
+  const counts = { ...answers, unavailable: answers.unavailable - starved };
   return sum(['unavailable', 'brokenOff', 'unexpected'] as const, (kind) => (excused.some((excuse) => excuse === kind) ? 0 : counts[kind]));
 }
 
