@@ -13,8 +13,9 @@ interface Pool {
 }
 
 /**
- * Connections by what they may be used for, and never for anything else: to addresses that were checked, or to hosts that the catalogue
- * allows at any address; trusting these authorities; showing this version of this client's certificate. Each set has its own TLS
+ * Connections by what they may be used for, and never for anything else: to one authorization server, for tokens or for the rest; to
+ * addresses that were checked, or to hosts that the catalogue allows at any address; trusting these authorities; showing this version of
+ * this client's certificate. Each set has its own TLS
  * sessions, so that none is resumed in another's name. Once a client shows a new version, the connections of its others are dropped
  * as soon as they are not in use (RFC 8705 §6.3, CONFORMANCE A30).
  */
@@ -23,9 +24,10 @@ export class ConnectionPools {
 
   constructor(private readonly options: ConnectionOptions) {}
 
-  get({ authorities, certificate }: UpstreamRequest, allowed: boolean): Dispatcher {
+  get(request: UpstreamRequest, allowed: boolean): Dispatcher {
+    const { authorities, certificate } = request;
     const trust = authorities === undefined ? '' : hash('sha256', authorities);
-    const key = [allowed ? 'allowed' : 'checked', trust, certificate?.version ?? ''].join(' ');
+    const key = [useOf(request), allowed ? 'allowed' : 'checked', trust, certificate?.version ?? ''].join(' ');
     const pool = this.#pools.get(key) ?? this.#open(authorities, certificate, allowed);
     this.#pools.delete(key);
     this.#pools.set(key, pool);
@@ -56,4 +58,9 @@ export class ConnectionPools {
     this.#pools.delete(key);
     void pool?.connections.close().catch(() => undefined);
   }
+}
+
+/** What shares connections, and bounds: token requests to one authorization server, or whatever else is asked of it. */
+export function useOf({ server, kind }: UpstreamRequest): string {
+  return `${server ?? ''} ${kind === 'token' ? 'token' : 'other'}`;
 }

@@ -7,7 +7,7 @@ import {
   type UpstreamResponse,
 } from '../upstreams/upstream-http.js';
 import { AddressRefused, type ConnectionOptions } from './checked-connections.js';
-import { ConnectionPools } from './connection-pools.js';
+import { ConnectionPools, useOf } from './connection-pools.js';
 
 const MOST = 512;
 
@@ -16,7 +16,7 @@ export class UndiciUpstreamHttp extends UpstreamHttp {
   private readonly pools: ConnectionPools;
   private readonly underWay = new Map<string, number>();
 
-  /** At most so many exchanges with one origin are under way or wait for a connection; one more is refused, and not sent. */
+  /** At most so many exchanges of one use with one origin are under way or wait for a connection; one more is refused, and not sent. */
   constructor(
     options: ConnectionOptions = {},
     private readonly most = MOST,
@@ -31,16 +31,17 @@ export class UndiciUpstreamHttp extends UpstreamHttp {
     if (url === null || (url.protocol !== 'https:' && !(allowed && url.protocol === 'http:'))) {
       return Promise.reject(new UpstreamExchangeFailed('address_refused', false));
     }
-    const before = this.underWay.get(url.origin) ?? 0;
+    const use = `${useOf(request)} ${url.origin}`;
+    const before = this.underWay.get(use) ?? 0;
     if (before >= this.most) return Promise.reject(new UpstreamExchangeFailed('overloaded', false));
-    this.underWay.set(url.origin, before + 1);
-    return this.dispatch(url, allowed, request).finally(() => this.ended(url.origin));
+    this.underWay.set(use, before + 1);
+    return this.dispatch(url, allowed, request).finally(() => this.ended(use));
   }
 
-  private ended(origin: string): void {
-    const left = (this.underWay.get(origin) ?? 1) - 1;
-    if (left === 0) this.underWay.delete(origin);
-    else this.underWay.set(origin, left);
+  private ended(use: string): void {
+    const left = (this.underWay.get(use) ?? 1) - 1;
+    if (left === 0) this.underWay.delete(use);
+    else this.underWay.set(use, left);
   }
 
   private dispatch(url: URL, allowed: boolean, request: UpstreamRequest): Promise<UpstreamResponse> {

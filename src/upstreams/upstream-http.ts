@@ -17,7 +17,7 @@ export interface Reach {
   readonly allowHosts: readonly string[];
   /** Certificates of the only authorities to trust, in PEM; absent: those of the system. */
   readonly authorities?: string;
-  /** Which of the catalogue's authorization servers it is, for figures and traces alone. */
+  /** Which of the catalogue's authorization servers it is: servers share no connection, also where they share a host. */
   readonly server?: string;
 }
 
@@ -31,7 +31,7 @@ export type UpstreamRequestKind = 'token' | 'revocation' | 'introspection' | 'me
 
 /** One exchange with an upstream server. Durations in milliseconds, sizes in bytes of the decoded body. */
 export interface UpstreamRequest extends Reach {
-  /** For figures and traces alone. */
+  /** Token requests have connections of their own, so that nothing else waits behind those that hang. */
   readonly kind?: UpstreamRequestKind;
   readonly method: 'GET' | 'POST';
   readonly url: string;

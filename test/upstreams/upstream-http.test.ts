@@ -59,6 +59,25 @@ describe('an exchange', () => {
     expect((await http.exchange(post(server.tokenEndpoint))).status).toBe(200);
   });
 
+  it('waits for none with another server at the same host, and for no token request where it is none itself', async () => {
+    const server = await hostile();
+    const http = client();
+    server.at('/hangs', hang);
+    server.at('/token', json('{}'));
+    const hanging = { server: 'a', kind: 'token', deadline: 4_000 } as const;
+    const stuck = Array.from({ length: 64 }, () => failure(http.exchange(post(`${server.issuer}/hangs`, hanging))));
+    const others = [
+      { server: 'b', kind: 'token' },
+      { server: 'a', kind: 'revocation' },
+    ] as const;
+    for (const other of others) expect((await http.exchange(post(server.tokenEndpoint, { ...other, deadline: 2_000 }))).status).toBe(200);
+    expect(await failure(http.exchange(post(server.tokenEndpoint, { ...hanging, deadline: 500 })))).toMatchObject({
+      fault: 'timeout',
+      sent: false,
+    });
+    await Promise.all(stuck);
+  });
+
   it('joins a header that is repeated', async () => {
     const server = await hostile();
     server.at(
