@@ -11,6 +11,8 @@ const LONGEST_PAUSE = 30_000;
 /** The same where the server refuses our client: it may lock one that keeps trying (CONFORMANCE A68). */
 const LONGEST_FOR_CLIENT = 120_000;
 const REMEMBERED = 1_024;
+/** Milliseconds after its pause in which nobody has come to probe, and a circuit is not said to be open any more. */
+const SAID = 5 * 60_000;
 
 /** What tells of the server, or of our client there, rather than of one request: not that a scope is refused, nor that a token is too broad. */
 const OUTAGES: ReadonlySet<UpstreamFault> = new Set<UpstreamFault>([
@@ -35,6 +37,9 @@ export interface Bounds {
 }
 
 const BOUNDS: Bounds = { atOnce: 64, waiting: 1_024, patience: 5_000 };
+
+/** Milliseconds by which a timer may go before the clock. */
+const MARGIN = 10;
 
 /** What an attempt came to, as far as it tells of the server. `retryAfter` in seconds is the server's own word. */
 export interface Report {
@@ -87,9 +92,16 @@ export class Circuits {
     private readonly bounds: Bounds = BOUNDS,
   ) {}
 
-  /** Which of them are open, a probe under way or not, by the names that they were entered by. */
+  /**
+   * Which of them are open, a probe under way or not, by the names that they were entered by. Where nobody has asked for long since the
+   * pause was over, as of a credential that was replaced, nothing is known of the server, and nobody is kept from it.
+   */
   states(): readonly { readonly name: string; readonly open: boolean }[] {
-    return [...this.#pairs].map(([name, { pause }]) => ({ name, open: pause > 0 }));
+    const now = this.clock.now();
+    return [...this.#pairs].map(([name, { pause, probing, openUntil }]) => ({
+      name,
+      open: pause > 0 && (probing || now < openUntil + SAID),
+    }));
   }
 
   /** Whether whoever comes now gets a turn at once, and does not probe. */
@@ -105,6 +117,8 @@ export class Circuits {
     if (kept !== null) return kept;
     if (pair.underWay < this.bounds.atOnce) return this.#turn(pair);
     if (pair.queue.length >= this.bounds.waiting) return full;
+    // also while none of those before it ends
+    setTimeout(() => this.#next(pair), this.bounds.patience + MARGIN).unref();
     return new Promise((settle) => pair.queue.push({ since: this.clock.now(), settle }));
   }
 

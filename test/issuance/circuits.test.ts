@@ -174,3 +174,30 @@ describe('the bound on attempts at the same time (A66)', () => {
     expect((await circuits.enter(pair)).kind).toBe('turn');
   });
 });
+
+describe('what is said of circuits', () => {
+  it('is that they are open, until nobody has asked for long', async () => {
+    const open = () => circuits.states().map((state) => state.open);
+    await fail(5, down);
+    expect(open()).toEqual([true]);
+    now += 1_000 + 299_000;
+    expect(open()).toEqual([true]);
+    now += 2_000;
+    expect(open()).toEqual([false]);
+    const probe = await turn();
+    expect(open()).toEqual([true]);
+    probe.ended(null);
+    expect(open()).toEqual([false]);
+  });
+});
+
+describe('whoever waits for a turn', () => {
+  it('is told when it waited for too long, also while nothing ends', async () => {
+    const bounds = { atOnce: 1, waiting: 4, patience: 50 };
+    const real = new Circuits({ now: () => Date.now() }, { bytes: (length) => new Uint8Array(length) }, bounds);
+    const first = await real.enter(pair);
+    expect(await Promise.all([real.enter(pair), real.enter(pair)])).toEqual([1, 2].map(() => kept('overloaded', 1, 'concurrency_limit')));
+    if (first.kind === 'turn') first.ended(null);
+    expect((await real.enter(pair)).kind).toBe('turn');
+  });
+});
