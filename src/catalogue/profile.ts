@@ -128,10 +128,13 @@ const named: readonly Profile[] = [
 export const profiles: Readonly<Record<string, Profile>> = Object.fromEntries(named.map((profile) => [profile.name, profile]));
 
 /**
- * The algorithms that a product would have assertions signed by, best first, where that is not our own order: its metadata need not say.
- * For suggestions alone; what a client signs by is its `algorithm`.
+ * The algorithms that a product takes assertions by, best first, where that is not our own order: its metadata need not say (CONFORMANCE
+ * Q7). What a client signs by is its `algorithm`, and the first of these where it names none and Corridor makes the key.
  */
-export const preferredAlgorithms: Readonly<Record<string, readonly SigningAlgorithm[]>> = { entra: ['PS256'] };
+export const preferredAlgorithms: Readonly<Record<string, readonly SigningAlgorithm[]>> = {
+  auth0: ['PS256', 'RS256'],
+  entra: ['PS256', 'RS256'],
+};
 
 /** Whether assertions name endpoints, which the catalogue must pin then (CONFORMANCE A21). */
 export function namesEndpoints({ assertionAudience }: Profile): boolean {

@@ -13,7 +13,7 @@ export interface KeyPair {
 const MODULUS_LENGTH = 3072;
 
 /** Makes a key pair with the platform's own randomness. */
-export async function generateKeyPair(algorithm: SigningAlgorithm = 'ES256'): Promise<KeyPair> {
+export async function generateKeyPair(algorithm: SigningAlgorithm): Promise<KeyPair> {
   const pair = await generate(algorithm, { extractable: true, modulusLength: MODULUS_LENGTH });
   return keyPairOf(await exportJWK(pair.publicKey), await exportJWK(pair.privateKey), algorithm);
 }

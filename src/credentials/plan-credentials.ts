@@ -7,6 +7,7 @@ import {
   type SigningAlgorithm,
 } from '../catalogue/client-methods.js';
 import { declared } from '../catalogue/look-up.js';
+import { preferredAlgorithms } from '../catalogue/profile.js';
 import { newIdentifier, type Randomness } from '../oauth/identifier.js';
 import type { Secret } from '../oauth/secret.js';
 import { generateKeyPair, type KeyPair } from './key-pair.js';
@@ -151,7 +152,7 @@ function causeOf(
   if (current.method !== client.method) return 'method_changed';
   if ((current.keyedDigest === null) !== (digest === null)) return 'source_changed';
   if (current.keyedDigest !== digest) return 'secret_changed';
-  if (algorithmChanged(client, current)) return 'algorithm_changed';
+  if (algorithmChanged(client, server, current)) return 'algorithm_changed';
   return needsCertificate(client, server) && current.key !== null && current.key.publicKey.x5c === undefined ? 'certificate_needed' : null;
 }
 
@@ -160,11 +161,16 @@ function needsCertificate({ method }: Client, { profile }: AuthorizationServer):
   return isCertificateMethod(method) || (method === 'private_key_jwt' && profile.assertionCertificate !== 'none');
 }
 
-/** Where the catalogue names none, a referenced key keeps what it was read as, and one of ours is of the default. */
-function algorithmChanged(client: Client, { key }: CredentialVersion): boolean {
+/** Where the catalogue names none, a referenced key keeps what it was read as, and one of ours is of the server's default. */
+function algorithmChanged(client: Client, server: AuthorizationServer, { key }: CredentialVersion): boolean {
   if (key === null || client.method !== 'private_key_jwt') return false;
-  const wanted = client.algorithm ?? (client.credential.kind === 'generate' ? 'ES256' : key.algorithm);
+  const wanted = client.algorithm ?? (client.credential.kind === 'generate' ? defaultAlgorithm(client, server) : key.algorithm);
   return key.algorithm !== wanted;
+}
+
+/** Of a key that Corridor makes. A certificate is shown in a connection, where the profile has no say. */
+function defaultAlgorithm({ method }: Client, { profile }: AuthorizationServer): SigningAlgorithm {
+  return (method === 'private_key_jwt' ? preferredAlgorithms[profile.name]?.[0] : undefined) ?? 'ES256';
 }
 
 export async function materialOf(
@@ -186,7 +192,7 @@ async function generatedPair(
   algorithm: SigningAlgorithm | undefined,
   now: number,
 ): Promise<KeyPair> {
-  const pair = await generateKeyPair(algorithm);
+  const pair = await generateKeyPair(algorithm ?? defaultAlgorithm(client, server));
   return needsCertificate(client, server) ? withOwnCertificate(pair, client.id, now, client.rotateEvery * 1000) : pair;
 }
 

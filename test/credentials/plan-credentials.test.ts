@@ -212,6 +212,17 @@ describe('the credential of a client', () => {
   });
 
   it.each([
+    ['entra', 'PS256'],
+    ['auth0', 'PS256'],
+    ['keycloak', 'ES256'],
+  ])('is of what the server takes where the catalogue names no algorithm: with %s %s (Q7)', async (profile, algorithm) => {
+    const with_: [string, string] = ['profile: standard', `profile: ${profile}, token_endpoint: "https://idp.example/token"`];
+    const first = await firstOf(edited(with_));
+    expect(first.key?.algorithm).toBe(algorithm);
+    expect((await plan(edited(with_), { inUse: [first] })).create).toEqual([]);
+  });
+
+  it.each([
     ['another algorithm', [['credential: generate', 'credential: generate\n    algorithm: PS256']], 'algorithm_changed'],
     ['another issuer', [issuer], 'issuer_changed'],
     ['another source', [referencedKey], 'source_changed'],

@@ -34,7 +34,7 @@ let issued: CertificateCredential;
 async function credential(id: string, method: CertificateMethod, pem?: string): Promise<CertificateCredential> {
   const pair =
     pem === undefined
-      ? await withOwnCertificate(await generateKeyPair(), 'indexer', Date.now(), 1_000)
+      ? await withOwnCertificate(await generateKeyPair('ES256'), 'indexer', Date.now(), 1_000)
       : await readReferencedCertificate(new Secret(pem), Date.now());
   const bound = { client: 'indexer', createdAt: 0, issuer: '', tokenEndpointOrigin: '' };
   return { ...bound, id, method, ...pair.key, privateKey: pair.privateKey };

@@ -1,4 +1,4 @@
-import { profiles, standardProfile, type Profile } from '../../../src/catalogue/profile.js';
+import { preferredAlgorithms, profiles, standardProfile, type Profile } from '../../../src/catalogue/profile.js';
 import { Scope } from '../../../src/oauth/scope.js';
 import type { Signing } from '../../../src/upstreams/client-assertion.js';
 import type { ServerMetadata } from '../../../src/upstreams/metadata.js';
@@ -79,9 +79,10 @@ async function proving(one: TokenWish, { proofs }: Signing): Promise<TokenWish> 
 }
 
 /** A key with a certificate of its own, which some vendors want to see. */
-async function certifiedKey(bound: { issuer: string; tokenEndpointOrigin: string }): Promise<Credential> {
-  const { key, privateKey } = await withOwnCertificate(await generateKeyPair('ES256'), 'corridor-indexer', NOW, 86_400_000);
-  return { ...(await keyCredential('ES256', bound)), ...key, privateKey };
+async function certifiedKey({ profile }: Vendor, bound: { issuer: string; tokenEndpointOrigin: string }): Promise<Credential> {
+  const algorithm = preferredAlgorithms[profile]?.[0] ?? 'ES256';
+  const { key, privateKey } = await withOwnCertificate(await generateKeyPair(algorithm), 'corridor-indexer', NOW, 86_400_000);
+  return { ...(await keyCredential(algorithm, bound)), ...key, privateKey };
 }
 
 async function wishAt(
@@ -101,7 +102,7 @@ async function wishAt(
       ...(vendor.revocationPath !== null && { revocationEndpoint: `${origin}${vendor.revocationPath}` }),
     }),
     client: client({ method: vendor.method, clientId }),
-    credential: vendor.method === 'private_key_jwt' ? await certifiedKey(bound) : secretCredential(secret, bound),
+    credential: vendor.method === 'private_key_jwt' ? await certifiedKey(vendor, bound) : secretCredential(secret, bound),
     resource: resource({ uri: uri ?? vendor.resource.uri ?? origin, ...(audience !== undefined && { audience }), scopes, verifyAudience }),
   });
 }

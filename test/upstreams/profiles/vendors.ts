@@ -11,6 +11,7 @@ import { insisting, refuse, type Asked, type Vendor } from './vendor.js';
 const SECONDS = NOW / 1000;
 const isGrant = ({ form }: Asked): boolean => form.get('grant_type') === 'client_credentials';
 const isClient = ({ client }: Asked): boolean => client === 'corridor-indexer';
+const isSignedBy = ({ assertion }: Asked, ...algorithms: string[]): boolean => algorithms.includes(String(assertion?.header.alg));
 const life = { iat: SECONDS, exp: SECONDS + 3600 };
 
 /** Audiences come from mappers, never from a parameter; the default client scopes are granted whatever was asked. */
@@ -68,7 +69,7 @@ const auth0: Vendor = {
     };
     return insisting(
       [
-        [!auth0.accepts(asked), refuse('invalid_client', 401)],
+        [!auth0.accepts(asked) || !isSignedBy(asked, 'PS256', 'RS256', 'RS384'), refuse('invalid_client', 401)],
         [audience === null, json({ access_token: 'gh-opaque', expires_in: 3600, token_type: 'Bearer' })],
         [audience !== 'https://crm.example/api', refuse('access_denied', 403, `Service not found: ${audience}`)],
       ],
@@ -102,6 +103,7 @@ const entra: Vendor = {
         [asked.form.has('resource'), refuse('invalid_request', 400, "AADSTS901002: The 'resource' request parameter isn't supported.")],
         [asked.form.get('client_id') !== asked.client, refuse('invalid_request', 400, "AADSTS900144: the body must contain 'client_id'.")],
         [!entra.accepts(asked), refuse('invalid_client', 401, 'AADSTS700023')],
+        [!isSignedBy(asked, 'PS256', 'RS256'), refuse('invalid_client', 401, 'AADSTS5002738')],
         [header?.typ !== 'JWT' || typeof header['x5t#S256'] !== 'string', refuse('invalid_client', 401, 'AADSTS700027')],
         [asked.scopes.join() !== 'api://crm/.default', refuse('invalid_scope', 400, 'AADSTS1002012')],
       ],
