@@ -39,8 +39,8 @@ const QUESTIONS = 20;
 /** Milliseconds after which no further one is begun, nor all of them anew because facts have moved. */
 const PATIENCE = 20_000;
 
-/** What is said of the request alone: another may be granted. */
-const OF_THE_REQUEST: ReadonlySet<string> = new Set(['scope_rejected', 'target_rejected']);
+/** What is said of the request alone: another may be granted. Some have no code for a resource that they do not like (CONFORMANCE Q37). */
+const OF_THE_REQUEST: ReadonlySet<string> = new Set(['scope_rejected', 'target_rejected', 'request_rejected']);
 
 interface Party {
   readonly client: Client;

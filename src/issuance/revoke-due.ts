@@ -173,8 +173,10 @@ export class RevokeDue {
       if (other.tokenEndpointOrigin === null) return { kind: 'pending', fault: outcome.fault, retryAfter: null };
       return await this.revokeToken.revoke({ server, client, credential: other }, metadata, token);
     } catch (error) {
-      if (error instanceof UpstreamFailed) return { kind: 'pending', fault: error.fault, retryAfter: null };
-      throw error;
+      if (!(error instanceof UpstreamFailed)) throw error;
+      // it is never shown to an endpoint elsewhere, however often that is tried
+      if (error.fault === 'credential_bound_elsewhere') return { kind: 'lost', fault: error.fault };
+      return { kind: 'pending', fault: error.fault, retryAfter: null };
     }
   }
 }

@@ -144,7 +144,7 @@ function world(dead: () => Promise<UpstreamResponse>) {
     while (await revokeDue.turn());
     await passed();
   };
-  return { clock, http, store, log, faults, revokeDue, add, sentTo, sweep };
+  return { catalogue, clock, http, store, log, faults, revokeDue, add, sentTo, sweep };
 }
 
 describe('revocations that are due', () => {
@@ -252,6 +252,18 @@ describe('revocations that are due', () => {
     await sweep();
     await revokeDue.settled();
     expect([sentTo('living'), log.revoked, log.unsupported]).toEqual([0, [], ['living 0 credential_bound_elsewhere']]);
+  });
+
+  it('are over where the catalogue has them made at an endpoint to which the credential is never shown', async () => {
+    const { catalogue, http, log, revokeDue, add, sweep } = world(async () => response(200, ''));
+    const there = 'https://elsewhere.example/revoke';
+    http.answers[there] = response(200, '');
+    const { living } = catalogue.authorizationServers;
+    if (living !== undefined) catalogue.authorizationServers['living'] = { ...living, revocationEndpoint: there };
+    add('living', 1);
+    await sweep();
+    await revokeDue.settled();
+    expect([http.urls.includes(there), log.revoked, log.unsupported]).toEqual([false, [], ['living 0 credential_bound_elsewhere']]);
   });
 
   it('are asked for in the name that the client had when the token came (RFC 7009 §2.1)', async () => {

@@ -447,6 +447,7 @@ describe('a rotation', () => {
     it.each([
       ['invalid_scope', [at('crm'), at('files'), at('ledger'), at('crm', 'crm:write')]],
       ['invalid_target', [at('crm'), at('files'), at('ledger')]],
+      ['invalid_request', [at('crm'), at('files'), at('ledger'), at('crm', 'crm:write')]],
     ])('is proven by another request where the first are refused by %s alone', async (error, asked) => {
       const world = await begun();
       world.server.refuses = (form) => (asked.at(-1) === `${form.get('resource')} ${form.get('scope')}` ? null : error);
