@@ -35,7 +35,7 @@ function printMetadata(server: AuthorizationServer, pin: MetadataPin | null): Re
     usable: used !== null,
     token_endpoint: used?.tokenEndpoint ?? null,
     revocation_endpoint: used?.revocationEndpoint ?? null,
-    introspection_endpoint: document?.introspection_endpoint ?? null,
+    introspection_endpoint: used?.introspectionEndpoint ?? null,
     jwks_uri: document?.jwks_uri ?? null,
     mtls_endpoint_aliases: document?.mtls_endpoint_aliases ?? null,
     token_endpoint_auth_methods_supported: document?.token_endpoint_auth_methods_supported ?? null,

@@ -138,10 +138,15 @@ function ofEndpoints(server: AuthorizationServer, document: ServerDocument): Rem
       warning('alias_unusable', `mtls_endpoint_aliases.${name} ${url} ${problem} (mtls_token_endpoint, for clients with certificates)`),
     ];
   });
-  if (document.revocation_endpoint !== null) return [...wrong, ...aliases];
+  const introspection = document.introspection_endpoint;
+  const strange = introspection === null ? null : endpointProblem(server, introspection);
+  const found =
+    strange === null
+      ? [...wrong, ...aliases]
+      : [...wrong, ...aliases, warning('introspection_unusable', `introspection_endpoint ${introspection} ${strange}, and is not used`)];
+  if (document.revocation_endpoint !== null) return found;
   return [
-    ...wrong,
-    ...aliases,
+    ...found,
     info('not_revocable', 'it publishes no revocation_endpoint: what it issues can be stopped by its end alone, so keep tokens short'),
   ];
 }

@@ -61,6 +61,7 @@ describe('the preview of a server', () => {
       ['warning introspection_method_unlisted'],
     ],
     [{ introspection_endpoint_auth_methods_supported: ['client_secret_basic'] }, []],
+    [{ introspection_endpoint: 'https://elsewhere.example/i' }, ['warning introspection_unusable']],
     [
       {
         token_endpoint_auth_methods_supported: ['client_secret_post'],
