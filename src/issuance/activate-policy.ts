@@ -9,10 +9,13 @@ import type { FactsSource } from './facts.js';
 export type Activated =
   { readonly ok: true; readonly revision: string; readonly changed: boolean; readonly tests: number | null } | Refused;
 
+/** Milliseconds until a revision that cannot be evaluated here is tried again: what hindered it may have been a busy machine. */
+const AGAIN = 10_000;
+
 /** Takes a policy through its gates and makes it the one that decides: a change of facts, with its entry. */
 export class ActivatePolicy {
   #loaded: string | null = null;
-  #unusable: string | null = null;
+  #unusable: { readonly revision: string; readonly until: number } | null = null;
   #loading: Promise<unknown> | null = null;
 
   constructor(
@@ -58,10 +61,11 @@ export class ActivatePolicy {
   async loadActive(): Promise<string | null> {
     const { policyRevision } = await this.facts.latest();
     if (policyRevision === null || policyRevision === this.#loaded) return policyRevision;
+    if (this.#unusable?.revision === policyRevision && performance.now() < this.#unusable.until) return null;
     const source = await this.sources.source(policyRevision);
     const prepared = source === null ? null : await this.prepare.prepare(source);
     if (prepared?.ok !== true) {
-      this.#unusable = policyRevision;
+      this.#unusable = { revision: policyRevision, until: performance.now() + AGAIN };
       return null;
     }
     this.#loaded = policyRevision;
@@ -70,7 +74,7 @@ export class ActivatePolicy {
 
   /** Whether it was tried to load this revision here, and it cannot be evaluated. */
   isUnusable(revision: string): boolean {
-    return revision === this.#unusable && revision !== this.#loaded;
+    return revision === this.#unusable?.revision && revision !== this.#loaded;
   }
 
   #note(by: string, revision: string, entry: string | null): void {

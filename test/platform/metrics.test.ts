@@ -37,6 +37,8 @@ class Scene {
   /** What is told of Redis. */
   readonly redis = { up: true, failures: 0 };
   readonly circuits = new Circuits(this.world.clock, this.world.randomness);
+  /** The revision that cannot be evaluated. */
+  unusable: string | null = null;
   readonly metering: Metering;
   readonly print: () => Promise<string>;
 
@@ -64,6 +66,7 @@ class Scene {
       versions,
       search: { find: () => Promise.resolve({ entries: this.drills, next: null }) },
       circuits: this.circuits,
+      activatePolicy: { isUnusable: (revision: string) => revision === this.unusable },
     } as unknown as Watched;
     const page = this.metering.page(watched);
     this.print = () => page.print();
@@ -191,6 +194,12 @@ describe('what is looked at when metrics are read', () => {
       'corridor_work_waiting{kind="end_run"} 1',
       'corridor_work_waiting{kind="revoke"} 2',
     ]);
+  });
+
+  it('is that no policy can be evaluated, though one is active', async () => {
+    const scene = new Scene();
+    scene.unusable = scene.facts.policyRevision;
+    expect(await scene.lines('corridor_policy_active')).toEqual(['corridor_policy_active 0']);
   });
 
   it('is how far facts have moved since they were read last', async () => {

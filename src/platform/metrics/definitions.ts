@@ -109,7 +109,8 @@ export const metrics = {
     type: 'gauge',
     unit: '0 or 1',
     labels: { authorization_server: server, client },
-    meaning: 'Whether this replica leaves the server alone for this client (cache-and-renewal.md)',
+    meaning:
+      'Whether this replica leaves the server alone for this client, or did in the last five minutes and nobody has asked since (cache-and-renewal.md)',
   },
   flushEntries: {
     name: 'corridor_flush_entries',
@@ -161,7 +162,7 @@ export const metrics = {
     type: 'gauge',
     unit: '0 or 1',
     labels: {},
-    meaning: 'Whether a policy is active: without one every request is denied',
+    meaning: 'Whether a policy is active, and can be evaluated here: without one every request is denied',
   },
   clockDrift: {
     name: 'corridor_clock_drift_seconds',

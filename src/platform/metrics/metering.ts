@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { EntrySearch } from '../../attribution/entry-search.js';
 import type { Epoch } from '../../attribution/epoch.js';
 import type { CredentialVersion, CredentialVersions } from '../../credentials/sealed-credential.js';
+import type { ActivatePolicy } from '../../issuance/activate-policy.js';
 import type { Circuits } from '../../issuance/circuits.js';
 import type { Facts, FactsSource } from '../../issuance/facts.js';
 import { SqlFigures, type ExposureFigures, type WorkFigures } from '../../store/sql-figures.js';
@@ -30,6 +31,7 @@ export interface Watched {
   readonly versions: CredentialVersions;
   readonly search: EntrySearch;
   readonly circuits: Circuits;
+  readonly activatePolicy: Pick<ActivatePolicy, 'isUnusable'>;
 }
 
 /** What the database was asked for. */
@@ -107,7 +109,7 @@ export class Metering {
     const print = async (): Promise<string> => {
       const [facts, looked] = await Promise.all([watched.facts.current(), looks.get()]);
       this.#setCounted();
-      this.#setFacts(facts);
+      this.#setFacts(facts, watched.activatePolicy);
       this.#setCircuits(watched.circuits);
       this.#setLooked(looked, facts);
       return this.#prometheus.print();
@@ -153,13 +155,13 @@ export class Metering {
     this.#all.clockDrift.set((clock.now() - Date.now()) / 1000);
   }
 
-  #setFacts({ epoch, policyRevision }: Facts): void {
+  #setFacts({ epoch, policyRevision }: Facts, policy: Watched['activatePolicy']): void {
     const before = this.#epoch;
     this.#epoch = epoch;
     this.#all.epoch.set(epoch.number);
     if (before !== null)
       this.#all.epochChanges.inc(before.incarnation === epoch.incarnation ? Math.max(0, epoch.number - before.number) : 1);
-    this.#all.policyActive.set(policyRevision === null ? 0 : 1);
+    this.#all.policyActive.set(policyRevision === null || policy.isUnusable(policyRevision) ? 0 : 1);
   }
 
   /** A pair is named by its server, its client and more that sets it apart (see ObtainToken). */
