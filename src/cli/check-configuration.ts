@@ -46,6 +46,7 @@ export async function checkConfiguration(environment: Environment, directory: st
     ...warnings.map(({ message }) => message),
     ...places.warnings,
     ...(databaseUrl === null ? [] : warningsOfDatabase(databaseUrl)),
+    ...warningsOfRedis(given.get('CORRIDOR_REDIS_URL')?.text),
     ...uselessClients(environment, directory, catalogue),
     ...(await warningsOfCommandLine(configuration, environment, directory)),
   ];
@@ -87,6 +88,12 @@ function warningsOfDatabase(text: string): readonly string[] {
   const mode = url.searchParams.get('sslmode') ?? 'disable';
   if (mode !== 'disable' || url.searchParams.get('ssl') === 'true') return [];
   return [`CORRIDOR_DATABASE_URL leads to ${host} without TLS: add sslmode=verify-full to it.`];
+}
+
+function warningsOfRedis(text: string | undefined): readonly string[] {
+  const url = text !== undefined && URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol !== 'redis:' || isLoopback(url.hostname)) return [];
+  return [`CORRIDOR_REDIS_URL leads to ${url.hostname} without TLS: let it begin with rediss:// where the way there is not your own.`];
 }
 
 function uselessClients(environment: Environment, directory: string, { refersTo }: CheckedCatalogue): readonly string[] {

@@ -2,6 +2,8 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Configuration } from '../config/settings.js';
 import { definitions } from '../config/variables.js';
+import { PlatformUnusable } from '../platform/platform-unusable.js';
+import { readPair } from '../platform/tls-files.js';
 import { hasLocalKeyFile, KeyFileUnusable } from '../platform/keys/local-key-file.js';
 import { systemErrorCode } from '../platform/keys/system-error.js';
 import type { ConfiguredPaths } from './configured-paths.js';
@@ -19,6 +21,15 @@ export async function checkPaths({ given }: Configuration, { dataDirectory }: Co
     const wrong = found === undefined || names === undefined ? null : wrongWith(path.resolve(directory, found.text), names);
     return wrong === null ? [] : [`${name} names ${wrong}.`];
   });
+  const [cert, key] = [given.get('CORRIDOR_TLS_CERT'), given.get('CORRIDOR_TLS_KEY')].map(
+    (found) => found && path.resolve(directory, found.text),
+  );
+  if (cert !== undefined && key !== undefined && problems.length === 0) {
+    await readPair({ cert, key }).catch((error: unknown) => {
+      if (!(error instanceof PlatformUnusable)) throw error;
+      problems.push(error.message);
+    });
+  }
   const warnings: string[] = [];
   if (existsSync(dataDirectory) && !isDirectory(dataDirectory)) {
     problems.push(`${dataDirectory} is not a directory: move it away, or set CORRIDOR_DATA_DIR.`);

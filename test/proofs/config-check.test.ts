@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CommandFailed, printFailure } from '../../src/cli/command-failed.js';
 import { buildProgram } from '../../src/cli/program.js';
+import { createAuthority } from '../rig/certificates.js';
 import { corridorCommand, type Finished } from '../rig/command-line.js';
 
 let directory: string;
@@ -42,6 +43,15 @@ async function policy(rego: string): Promise<void> {
   await writeFile(at('policies', 'token.rego'), rego);
 }
 
+/** The files of a certificate and its key. */
+async function pair(name: string): Promise<{ readonly cert: string; readonly key: string }> {
+  const { cert, key } = createAuthority('an authority').certify('corridor.example');
+  const files = { cert: at(`${name}.crt`), key: at(`${name}.key`) };
+  await writeFile(files.cert, cert);
+  await writeFile(files.key, key, { mode: 0o600 });
+  return files;
+}
+
 const denyAll = 'package corridor.token\n\ndecision := {"allow": false, "reasons": [{"code": "no_grant"}]}\n';
 
 const catalogue = `version: 1
@@ -55,6 +65,23 @@ clients:
 `;
 
 describe('corridor config check', () => {
+  it('reads the certificate and its key, and says where the way to Redis is open', async () => {
+    await policy(denyAll);
+    await writeFile(at('corridor.yaml'), catalogue);
+    const [one, other] = [await pair('one'), await pair('other')];
+    const environment = {
+      CORRIDOR_CLIENT_INDEXER: 'c4n4ry',
+      CORRIDOR_PUBLIC_URL: 'https://corridor.example',
+      CORRIDOR_DATABASE_URL: 'postgresql://127.0.0.1/corridor',
+      CORRIDOR_REDIS_URL: 'redis://cache.example:6379',
+    };
+    const crossed = await check({ ...environment, CORRIDOR_TLS_CERT: one.cert, CORRIDOR_TLS_KEY: other.key });
+    expect(crossed).toMatchObject({ code: 1, err: expect.stringContaining('is not the one of the first certificate') });
+    const fits = await check({ ...environment, CORRIDOR_TLS_CERT: one.cert, CORRIDOR_TLS_KEY: one.key });
+    expect(fits.err).not.toContain('certificate');
+    expect(fits.out + fits.err).toContain('CORRIDOR_REDIS_URL leads to cache.example without TLS');
+  });
+
   it('says what is set and from where, with secrets masked, and with --all the defaults', async () => {
     await policy(denyAll);
     await writeFile(at('corridor.yaml'), catalogue);
