@@ -134,6 +134,16 @@ async function run() {
   screen.step('None of them had anything to complain about, and each tells its figures');
   for (const { name } of replicas) screen.expect(name, 'no complaint', await complaintsOf(name, startedBy));
   for (const { name, metrics } of replicas) screen.expect('metrics', `of ${name}`, (await isOk(metrics)) ? `of ${name}` : 'none');
+  if (caddy !== null) {
+    screen.step('No replica is left, and the proxy says so as Corridor would');
+    for (const { child } of api) await processes.stop(child);
+    screen.expect('an agent', 'temporarily_unavailable', (await client.ask({ client_id: 'any', client_secret: 'any' }, 'crm:read')).word);
+    screen.expect(
+      'an admin',
+      'unavailable',
+      (await client.api('GET', '/v1/posture').catch(({ message }) => message.match(/"code":"(\w+)"/)?.[1])) ?? 'nothing',
+    );
+  }
   screen.heading(screen.failures === 0 ? 'Every step went as it must.' : `${screen.failures} things did not go as they must.`);
 }
 
