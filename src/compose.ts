@@ -207,7 +207,7 @@ export function compose(platform: Platform, settings: Settings, { observer = uno
   const pastSuspensions = new SqlSuspensions(database);
   const observeWorld = new ObserveWorld(facts, metadataWatch, search, work, renewCredentials);
   const isBehind = (error: unknown): boolean => error instanceof DatabaseBehind;
-  const suspend = new Suspend(changeFacts, runs, runStore, entries, clock, randomness, platform.faultLog);
+  const suspend = new Suspend(changeFacts, runs, runStore, exposure, entries, clock, randomness, platform.faultLog);
 
   return {
     clock,

@@ -9,6 +9,7 @@ import { isCommitment, operatorOf } from '../runs/operator-of.js';
 import type { RunDirectory } from '../runs/run-directory.js';
 import type { RunStore } from '../runs/run-store.js';
 import { isOver } from '../runs/run.js';
+import type { ExposureList } from '../suspensions/exposure.js';
 import { isInForce } from '../suspensions/stops.js';
 import type { Suspension } from '../suspensions/suspension.js';
 import type { ChangeFacts } from './change-facts.js';
@@ -33,6 +34,7 @@ export class Suspend {
     private readonly changeFacts: ChangeFacts,
     private readonly runs: RunDirectory,
     private readonly runStore: RunStore,
+    private readonly exposure: ExposureList,
     private readonly entries: EntryMaker,
     private readonly clock: Clock,
     private readonly randomness: Randomness,
@@ -46,7 +48,7 @@ export class Suspend {
     const id = newIdentifier('sus', this.clock.now(), this.randomness);
     const suspension = { id, ...wish, target: await this.#stored(wish), raisedBy: by };
     const applied = await this.changeFacts.changeInTurn(async (facts, after) => {
-      await requireTarget(wish, facts.catalogue, this.runs);
+      await requireTarget(wish, facts.catalogue, this.runs, this.exposure);
       const entry = this.entries.make('suspension.raised', after, suspensionMembers(suspension), columns(suspension));
       return { change: { kind: 'suspension.raised', suspension }, entries: [entry] };
     });

@@ -3,6 +3,7 @@ import { fillTemplate, parseTemplate } from '../catalogue/claim-template.js';
 import type { Catalogue } from '../catalogue/catalogue.js';
 import { declared } from '../catalogue/look-up.js';
 import type { ClaimRule, WorkloadIdentity } from '../catalogue/workload-identity.js';
+import { mayStart } from './may-start.js';
 import type { Agent, Attested, ClaimValue, Run } from './run.js';
 
 /** What signed claims make of a token. */
@@ -42,11 +43,11 @@ export function mapClaims(identity: WorkloadIdentity, claims: Claims): MappedCla
 }
 
 /**
- * Whether the catalogue would still start this run: its runtime is trusted as it was, and a rule of today gives what was attested
- * the same workflow and purpose. A run that was not attested is none of its business.
+ * Whether the catalogue would still start this run: its runtime may, and where it was attested, is trusted as it was, and a rule of
+ * today gives what was attested the same workflow and purpose.
  */
 export function isStillTrusted(catalogue: Catalogue, run: Run): boolean {
-  if (run.attested === undefined) return true;
+  if (run.attested === undefined) return mayStart(catalogue, run.runtime, run.workflow);
   const { issuer, claims } = run.attested;
   const runtime = declared(catalogue.runtimes, run.runtime);
   if (runtime?.identity?.issuer !== issuer || !runtime.workflows.includes(run.workflow)) return false;

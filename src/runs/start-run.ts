@@ -9,6 +9,7 @@ import type { WorkloadIdentity } from '../catalogue/workload-identity.js';
 import type { Clock } from '../oauth/clock.js';
 import { newIdentifier, newSecretText, type Randomness } from '../oauth/identifier.js';
 import { Secret } from '../oauth/secret.js';
+import { mayStart } from './may-start.js';
 import { operatorOf } from './operator-of.js';
 import { parsePublicKey, PublicKeyUnusable } from './public-key.js';
 import { UsedBefore } from './compact-jws.js';
@@ -16,7 +17,7 @@ import type { AssertionUse } from './replay-guard.js';
 import type { RunDirectory } from './run-directory.js';
 import type { RunStore, StartedRun } from './run-store.js';
 import type { StartLimits } from './start-limits.js';
-import { isOver, localRuntime, maxAncestors, type Agent, type Attested, type Run, type RunCredential } from './run.js';
+import { isOver, maxAncestors, type Agent, type Attested, type Run, type RunCredential } from './run.js';
 import type { VerifiedWorkload } from './verify-workload.js';
 import { whoMembers } from './who-members.js';
 
@@ -197,11 +198,10 @@ export class StartRun {
 
 /** @throws NotAllowed, Invalid */
 function entitledWorkflow(catalogue: Catalogue, runtime: string, wish: RunWish): Workflow {
-  const listed = runtime === localRuntime || declared(catalogue.runtimes, runtime)?.workflows.includes(wish.workflow) === true;
   const workflow = declared(catalogue.workflows, wish.workflow);
   if (wish.signed !== undefined && !isDeepStrictEqual(wish.signed.identity, declared(catalogue.runtimes, runtime)?.identity))
     throw new NotAllowed('identity_changed', `runtime ${runtime} is no longer trusted as it was when the assertion was verified`);
-  if (!listed || workflow === null) {
+  if (!mayStart(catalogue, runtime, wish.workflow) || workflow === null) {
     throw new NotAllowed('workflow_not_listed', `runtime ${runtime} may not start this workflow: list it under runtimes in corridor.yaml`);
   }
   if (!workflow.purposes.includes(wish.purpose)) {

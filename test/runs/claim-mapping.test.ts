@@ -109,7 +109,7 @@ describe('a mapping of claims', () => {
   });
 });
 
-describe('trust in a run that was attested', () => {
+describe('trust in a run', () => {
   const run: Run = {
     id: 'run01k9x',
     runtime: 'platform',
@@ -147,7 +147,12 @@ describe('trust in a run that was attested', () => {
     expect(isStillTrusted(changed, run)).toBe(false);
   });
 
-  it('is nothing that a run with an API key behind it needs', () => {
-    expect(isStillTrusted(emptyCatalogue, { ...run, attested: undefined })).toBe(true);
+  it('asks of a run with an API key behind it that its runtime may still start its workflow', () => {
+    const started = { ...run, attested: undefined };
+    expect(isStillTrusted(catalogue({ issuer: 'https://other.example' }), started)).toBe(true);
+    expect(isStillTrusted(catalogue({}, ['release']), started)).toBe(false);
+    expect(isStillTrusted(emptyCatalogue, started)).toBe(false);
+    expect(isStillTrusted(emptyCatalogue, { ...started, runtime: 'constructor' })).toBe(false);
+    expect(isStillTrusted(emptyCatalogue, { ...started, runtime: 'local' })).toBe(true);
   });
 });

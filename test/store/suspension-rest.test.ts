@@ -120,6 +120,7 @@ describe.each(databases)('a suspension that covers more than is withdrawn in a s
         new ChangeFacts(world.facts, changes, clock, randomness),
         new RunDirectory(world.runs),
         world.runs,
+        exposure,
         new EntryMaker('ins-test', clock, randomness),
         clock,
         randomness,
