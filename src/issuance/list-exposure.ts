@@ -12,7 +12,7 @@ import { requireTarget, type Aim } from './suspension-target.js';
 export interface ListedToken extends LiveToken {
   /** Of the workflow, by the catalogue of now; null when the workflow left it, or there is none. */
   readonly owner: string | null;
-  /** Whether its server revokes tokens; null while that is not known. */
+  /** Whether it can be revoked, by the catalogue of now; null while it is not known whether its server has an endpoint for that. */
   readonly revocable: boolean | null;
 }
 
@@ -48,10 +48,14 @@ export class ListExposure {
     return { ...token, owner, revocable: await this.#revocable(token, catalogue) };
   }
 
-  async #revocable({ revocation, authorizationServer }: LiveToken, catalogue: Catalogue): Promise<boolean | null> {
+  /** As an attempt at it would find now (RevokeDue, prepareRevocation). */
+  async #revocable({ revocation, client, authorizationServer }: LiveToken, catalogue: Catalogue): Promise<boolean | null> {
     if (revocation === 'unsupported') return false;
     const server = declared(catalogue.authorizationServers, authorizationServer);
-    if (server === null) return null;
+    // what is no longer in the catalogue cannot be reached
+    if (server === null || declared(catalogue.clients, client) === null) return false;
+    // some servers publish an endpoint that does nothing for an access token
+    if (!server.profile.revokesTokens) return false;
     if (server.revocationEndpoint !== undefined) return true;
     const metadata = await this.metadata.known(server);
     return metadata === null ? null : metadata.revocationEndpoint !== null;

@@ -15,7 +15,7 @@ const WHICH = `i.id, i.state, i.run, i.workflow, i.client, i.resource, i.authori
 
 /** Nobody saw its text, so that nobody can revoke it. */
 const NEVER_SEEN = `i.state = 'unknown' and i.token_sha256 is null`;
-const REVOCATION = `case when i.revocation is not null and ${NEVER_SEEN} then 'unsupported' else i.revocation end`;
+const REVOCATION = `case when ${NEVER_SEEN} then 'unsupported' else i.revocation end`;
 
 // The fence keeps the planner from the index by type: every release there ever was.
 const LIVE = `

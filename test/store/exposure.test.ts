@@ -129,6 +129,8 @@ describe.each(databases)('exposure on %s', (_name, open) => {
     const refused = await world.issuance({ run, state: 'refused', expiresIn: 400, revocation: 'pending', binding: 'mtls' });
     const opened = await world.issuance({ run, state: 'open', exposedFor: 300 });
     const unknown = await world.issuance({ run, state: 'unknown', exposedFor: 200 });
+    const late = await world.issuance({ run, state: 'unknown', exposedFor: 100, revocation: 'pending' });
+    await world.rows(`update issuance set token_sha256 = 'came late' where id = $1`, late);
     await world.issuance({ run, state: 'failed' });
     await world.issuance({ run, state: 'unknown', exposedFor: -1 });
     await world.issuance({ run, expiresIn: -1 });
@@ -140,7 +142,8 @@ describe.each(databases)('exposure on %s', (_name, open) => {
       { issuance: unsupported, state: 'issued', revocation: 'unsupported', binding: 'none' },
       { issuance: refused, state: 'refused', revocation: 'pending', binding: 'mtls' },
       { issuance: opened, state: 'open', revocation: 'pending' },
-      { issuance: unknown, state: 'unknown', revocation: null },
+      { issuance: unknown, state: 'unknown', revocation: 'unsupported' },
+      { issuance: late, state: 'unknown', revocation: 'pending' },
     ].map((item) => ({
       released: 0,
       binding: null,
@@ -167,6 +170,6 @@ describe.each(databases)('exposure on %s', (_name, open) => {
     expect(await exposure.live('workflow', 'triage', 10)).toEqual([]);
     expect(await exposure.live('run', run, 2)).toEqual(expected.slice(0, 2));
     const ends = (await exposure.live('run', run, 10)).map(({ expiresAt }) => Math.round((expiresAt - Date.now()) / 100_000));
-    expect(ends).toEqual([6, 5, 4, 3, 2]);
+    expect(ends).toEqual([6, 5, 4, 3, 2, 1]);
   });
 });
