@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SignJWT } from 'jose';
 import pg from 'pg';
+import { z } from 'zod';
 import { awake } from '../rig/awake.js';
 import { until } from '../rig/command-line.js';
 import { startPostgres } from '../rig/postgres.js';
-import { basic, crm, form, issue, TokenDoor, type KeyRun, type TokenAnswer } from '../http/token-door.js';
+import { basic, crm, form, issue, TokenDoor, type KeyRun, type SecretRun, type TokenAnswer } from '../http/token-door.js';
 
 const postgres = await startPostgres();
 afterAll(async () => postgres?.stop());
@@ -19,6 +20,14 @@ async function assertion({ id, privateKey }: KeyRun, jti: string, exp = Math.flo
   const text = await new SignJWT({ iss: id, sub: id, aud: issuer, exp, jti }).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
   const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
   return form({ ...grant, client_assertion: text, client_assertion_type: type });
+}
+
+/** The body of the answer, which is a good one. */
+async function post({ corridor }: TokenDoor, endpoint: 'introspect' | 'revoke', token: string, authorization: string): Promise<string> {
+  const body = new URLSearchParams({ token });
+  const response = await fetch(`${corridor.url}/oauth2/${endpoint}`, { method: 'POST', headers: { authorization }, body });
+  expect(response.status).toBe(200);
+  return response.text();
 }
 
 // startPostgres says aloud why there is none
@@ -84,6 +93,22 @@ async function assertion({ id, privateKey }: KeyRun, jti: string, exp = Math.flo
     };
     for (const endpoint of ['introspect', 'revoke']) expect(await answerTo(first, endpoint)).toEqual({ status: 401 });
     expect(await answerTo(second, 'introspect')).toMatchObject({ status: 200, active: true });
+  });
+
+  it.each([
+    ['its run was ended', (run: SecretRun) => one.endRun(run.id)],
+    ['it was revoked', (run: SecretRun, token: string) => post(one, 'revoke', token, basic(run.id, run.secret))],
+    ['its run was suspended', ({ id }: SecretRun) => one.corridor.api('POST', '/v1/suspensions', { kind: 'run', id, reason: 'a drill' })],
+  ])('call a token inactive from the moment on that %s at one of them (B98)', async (_, stop) => {
+    const enrolled = await one.corridor.api('POST', '/v1/keys', { name: 'crm server', roles: ['resource-server'], resource: 'crm' });
+    const run = await one.startRun();
+    const token = z.string().parse((await one.ask(run)).body['access_token']);
+    const asBoth = [basic(run.id, run.secret), `Bearer ${z.object({ key: z.string() }).parse(enrolled.body).key}`];
+    const seen = async (): Promise<readonly string[]> =>
+      Promise.all([other, one].flatMap((door) => asBoth.map((who) => post(door, 'introspect', token, who))));
+    expect((await seen()).map((text) => (JSON.parse(text) as Record<string, unknown>)['active'])).toEqual([true, true, true, true]);
+    await stop(run, token);
+    expect(await seen()).toEqual(Array(4).fill('{"active":false}'));
   });
 
   it('give no token when the database is gone between the answer of the server and the record (B45), nor to an assertion after that (B36)', async () => {

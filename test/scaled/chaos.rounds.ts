@@ -21,6 +21,8 @@ import { withoutNotices } from './without-notices.js';
 const rounds = Number(process.env['CORRIDOR_TEST_ROUNDS'] ?? 2);
 const PATIENCE = 600_000;
 const ITSELF_AGAIN_WITHIN = 10_000;
+/** Less than what the agents here wait for an answer. */
+const LONGEST = 30_000;
 const MEGABYTES = 256;
 const seed = Number(process.env['CORRIDOR_TEST_SEED'] ?? randomInt(1_000_000));
 /** So much of it is spared in a run of few rounds. */
@@ -56,7 +58,7 @@ describe('chaos', () => {
     await redis?.stop();
   }, PATIENCE);
 
-  function judge(what: string, befallen: Befallen): void {
+  function judge(what: string, befallen: Befallen, replicasDie = false): void {
     const { calls, got, refused, unavailable, brokenOff, reasons, stops, doubtful, longest, itselfAgain, findings } = befallen;
     say(
       `${what}: ${calls} requests (${got} got, ${refused} refused, ${unavailable} temporarily_unavailable, ${brokenOff} broken off), ` +
@@ -66,6 +68,9 @@ describe('chaos', () => {
     for (const [reason, count] of reasons) say(`  ${count} times ${reason}`);
     expect(findings.slice(0, 10)).toEqual([]);
     expect(itselfAgain).toBeLessThan(ITSELF_AGAIN_WITHIN);
+    // whoever lives answers, and in time
+    if (!replicasDie) expect(brokenOff).toBe(0);
+    expect(longest).toBeLessThan(LONGEST);
     expect(got).toBeGreaterThan(0);
     expect(stops).toBeGreaterThan(0);
   }
@@ -74,7 +79,7 @@ describe('chaos', () => {
     'of replicas that are killed each second',
     async () => {
       const kills = 3 * times;
-      judge(`${kills} replicas killed`, await chaos.under(() => chaos.killReplicas(kills)));
+      judge(`${kills} replicas killed`, await chaos.under(() => chaos.killReplicas(kills)), true);
     },
     PATIENCE,
   );
