@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { crm, startWorld, type RunBySecret, type World } from '../interop/world.js';
+import { busyForMinutes } from '../policy/busy-for-minutes.js';
 
 /*
  * The operator of a run names what the policy is to do, so that one world shows every obligation and every failure:
@@ -36,20 +37,9 @@ decision := {"allow": false, "reasons": [{"code": "enough"}]} if {
 
 decision := {"allow": true, "reasons": [{"code": "parent_allows"}], "obligations": {"max_ttl": 100}} if wish == "parent"
 
-# no memory, only time
 decision := {"allow": false} if {
 	wish == "slow"
-	n := numbers.range(1, 100)
-	some a in n
-	some b in n
-	some c in n
-	some d in n
-	some e in n
-	a > b
-	b > c
-	c > d
-	d > e
-	e > a
+	${busyForMinutes}
 }
 `;
 

@@ -10,6 +10,7 @@ import { WorkerPool } from '../../src/platform/evaluation/worker-pool.js';
 import { tokenEntrypoint } from '../../src/policy/decide.js';
 import { type CompiledPolicy, PolicyUnusable } from '../../src/policy/evaluator.js';
 import { compiledPolicy } from './compiled-policy.js';
+import { busyForMinutes } from './busy-for-minutes.js';
 
 jest.setTimeout(60_000); // the compiler starts slowly on a busy machine
 
@@ -19,17 +20,7 @@ decision := {"echo": input.echo}
 
 decision := {"loops": true} if {
 	input.loop
-	n := numbers.range(1, 100)
-	some a in n
-	some b in n
-	some c in n
-	some d in n
-	some e in n
-	a > b
-	b > c
-	c > d
-	d > e
-	e > a
+	${busyForMinutes}
 }
 
 decision := {"first": true} if input.abort
