@@ -138,12 +138,11 @@ function ofEndpoints(server: AuthorizationServer, document: ServerDocument): Rem
       warning('alias_unusable', `mtls_endpoint_aliases.${name} ${url} ${problem} (mtls_token_endpoint, for clients with certificates)`),
     ];
   });
-  const introspection = document.introspection_endpoint;
+  const { introspection_endpoint: introspection } = document;
   const strange = introspection === null ? null : endpointProblem(server, introspection);
-  const found =
-    strange === null
-      ? [...wrong, ...aliases]
-      : [...wrong, ...aliases, warning('introspection_unusable', `introspection_endpoint ${introspection} ${strange}, and is not used`)];
+  const unused =
+    strange === null ? [] : [warning('introspection_unusable', `introspection_endpoint ${introspection} ${strange}, and is not used`)];
+  const found = [...wrong, ...aliases, ...unused];
   if (document.revocation_endpoint !== null) return found;
   return [
     ...found,
